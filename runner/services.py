@@ -14,7 +14,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
