@@ -71,7 +71,7 @@ def test_worked_examples_of_our_own(stage, changes, outcome, reasons, missing):
 
 @pytest.mark.skipif(not REFERENCE.exists(), reason="the reference table is not on this machine")
 def test_every_row_of_the_reference_examples_is_equal():
-    """HZ-04: outcome, reasons and missing facts of all worked examples."""
+    """HZ-12: outcome, reasons and missing facts of all worked examples."""
     different = []
     with REFERENCE.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
