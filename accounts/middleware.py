@@ -1,0 +1,70 @@
+"""What every request of somebody logged in must pass: session limits (PR-10) and the second factor of staff (PR-11)."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import reverse
+
+from accounts.step_up import has_second_factor
+from common import clock
+
+Next = Callable[[HttpRequest], HttpResponse]
+STARTED, SEEN = "started_at_s", "seen_at_s"
+
+
+class SessionLimits:
+    """15 minutes idle for staff, 30 for patients, 12 hours in all; the server decides, never a flag from the page.
+
+    A patient in an active dosing session is not logged out by idling: `keep_alive_until_s` is set by the session room's own
+    view (HZ-16), on the server.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        user = request.user if settings.SESSION_COOKIE_NAME in request.COOKIES else None
+        if user is not None and user.is_authenticated:
+            now_s = clock.wall_time_s()
+            started = request.session.get(STARTED)
+            seen = request.session.get(SEEN)
+            idle_limit = 60 * (settings.STAFF_IDLE_MINUTES if user.is_member_of_staff else settings.PATIENT_IDLE_MINUTES)
+            kept_alive = request.session.get("keep_alive_until_s", 0) > now_s
+            if not kept_alive and (
+                (seen is not None and now_s - seen > idle_limit)
+                or (started is not None and now_s - started > settings.SESSION_ABSOLUTE_HOURS * 3600)
+            ):
+                logout(request)
+            else:
+                # A write each half minute at most: the session row is not a hot row.
+                if started is None:
+                    request.session[STARTED] = now_s
+                if seen is None or now_s - seen > 30:
+                    request.session[SEEN] = now_s
+        return self.get_response(request)
+
+
+class StaffSecondFactor:
+    """Staff can do nothing before a second factor: those without one are sent to set it up, those with one to give it."""
+
+    OPEN_PREFIXES = ("/accounts/", "/static/", "/livez", "/readyz", "/help/")
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.path.startswith(self.OPEN_PREFIXES):
+            user = request.user
+            if user.is_authenticated and user.is_member_of_staff and not has_second_factor(request):
+                if request.path.startswith("/api/"):
+                    return JsonResponse(
+                        {"code": "second_factor_needed", "detail": "Log in with your second factor first.", "fields": {}},
+                        status=403,
+                    )
+                from allauth.mfa.utils import is_mfa_enabled
+
+                name = "mfa_reauthenticate" if is_mfa_enabled(user) else "mfa_activate_totp"
+                return HttpResponseRedirect(f"{reverse(name)}?next=/home/")
+        return self.get_response(request)

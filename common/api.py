@@ -1,0 +1,128 @@
+"""What every API view shares: errors in one shape, cursor pages, idempotent writes."""
+
+import hashlib
+import json
+from typing import Any
+
+from django.db import transaction
+from rest_framework import exceptions, status
+from rest_framework.exceptions import ErrorDetail
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import exception_handler as drf_handler
+
+from common.errors import DomainError
+from common.intents import body_hash, claim
+
+
+
+class NewestFirst(CursorPagination):
+    """Keyset pages: page 1,000 costs what page 1 costs. Set `ordering` on the view to an indexed, unique ordering."""
+
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 200
+    ordering = ("-created_at", "-id")
+
+    def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
+        return tuple(getattr(view, "ordering", self.ordering))
+
+
+def _flatten(detail: Any, prefix: str = "") -> dict[str, str]:
+    if isinstance(detail, dict):
+        flat: dict[str, str] = {}
+        for key, value in detail.items():
+            flat.update(_flatten(value, f"{prefix}.{key}" if prefix else str(key)))
+        return flat
+    if isinstance(detail, list):
+        if all(isinstance(item, (str, ErrorDetail)) for item in detail):
+            return {prefix: " ".join(str(item) for item in detail)}
+        flat = {}
+        for index, item in enumerate(detail):
+            flat.update(_flatten(item, f"{prefix}[{index}]"))
+        return flat
+    return {prefix: str(detail)}
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """{"code", "detail", "fields"}: never a stack trace, never another person's data."""
+    if isinstance(error, DomainError):
+        return Response({"code": error.code, "detail": error.detail, "fields": error.fields}, status=error.status)
+    response = drf_handler(error, context)
+    if response is None:
+        return None
+    if isinstance(error, exceptions.ValidationError):
+        body = {"code": "invalid", "detail": "Some fields need another look.", "fields": _flatten(error.detail)}
+        # One status for bad input, whether a serializer or an action finds it... 400 is what the framework's parsers use.
+        response.status_code = status.HTTP_400_BAD_REQUEST
+    else:
+        code = getattr(error, "default_code", "error")
+        detail = response.data.get("detail", "") if isinstance(response.data, dict) else ""
+        body = {"code": str(code), "detail": str(detail), "fields": {}}
+    response.data = body
+    return response
+
+
+class StrictSerializer(Serializer):
+    """Refuses keys it does not know: a misspelt field must not vanish in silence."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):
+            unknown = sorted(set(data) - set(self.fields))
+            if unknown:
+                raise exceptions.ValidationError({key: ["This field is not known here."] for key in unknown})
+        return super().to_internal_value(data)
+
+    def create(self, validated_data: Any) -> Any:
+        raise NotImplementedError("actions write, serializers do not")
+
+    def update(self, instance: Any, validated_data: Any) -> Any:
+        raise NotImplementedError("actions write, serializers do not")
+
+
+class IdempotentWrites:
+    """Mixin for API views: an `Idempotency-Key` makes a write happen once, and a replay gets the first answer.
+
+    It wraps dispatch of POST/PUT/PATCH/DELETE handlers. Without the header the write runs as usual.
+    """
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]
+        if request.method in ("POST", "PUT", "PATCH", "DELETE") and request.headers.get("Idempotency-Key"):
+            handler = getattr(self, request.method.lower())
+            setattr(self, request.method.lower(), self._once(handler))
+
+    def _once(self, handler: Any) -> Any:
+        def once(request: Request, *args: Any, **kwargs: Any) -> Response:
+            key = request.headers["Idempotency-Key"]
+            if not 8 <= len(key) <= 80 or not key.isprintable():
+                raise exceptions.ValidationError({"Idempotency-Key": ["Send 8 to 80 printable characters."]})
+            actor = f"user:{request.user.pk}" if request.user.is_authenticated else _stranger(request)
+            hashed = body_hash(
+                (request.method or "").encode(),
+                request.path.encode(),
+                json.dumps(request.data, sort_keys=True, default=str).encode(),
+            )
+            with transaction.atomic():
+                taken = claim(actor=actor, key=key, hashed=hashed)
+                if taken.replayed:
+                    replay = Response(taken.row.result, status=taken.row.status or 200)
+                    replay["Idempotent-Replay"] = "true"
+                    return replay
+                response = handler(request, *args, **kwargs)
+                plain = json.loads(json.dumps(response.data, default=str)) if response.data is not None else None
+                row = taken.row
+                row.status, row.result = response.status_code, plain
+                row.save(update_fields=["status", "result"])
+            return response
+
+        return once
+
+
+def _stranger(request: Request) -> str:
+    """Somebody not logged in: told apart by address, which is hashed and not kept."""
+    return "stranger:" + hashlib.sha256(str(request.META.get("REMOTE_ADDR", "")).encode()).hexdigest()[:32]
+
+

@@ -1,0 +1,114 @@
+"""Every unsafe form carries an intent: a server-minted UUID that makes one thing happen once.
+
+Pages: put `intents.mint()` in the form as `intent` and decorate the view with `@intents.guard`. API writes send the same
+thing as `Idempotency-Key`; `common.api.IdempotentWrites` honours it.
+"""
+
+import functools
+import hashlib
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from common import clock
+from common.errors import IntentReused, Invalid
+from common.models import ClientIntent
+
+MINT_FIELD = "intent"
+
+
+def mint() -> str:
+    """A fresh intent for a form that is about to be shown."""
+    return str(uuid.uuid4())
+
+
+def body_hash(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+@dataclass
+class Claim:
+    row: ClientIntent
+    replayed: bool
+
+
+def claim(*, actor: str, key: str, hashed: str) -> Claim:
+    """Take the intent, inside the caller's transaction; a concurrent twin waits here until the first one commits.
+
+    Raises IntentReused when the same key comes with another body.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO common_clientintent (actor, key, body_hash, created_at, status, result_url) "
+            "VALUES (%s, %s, %s, %s, 0, '') ON CONFLICT (actor, key) DO NOTHING RETURNING id",
+            [actor, key, hashed, clock.now()],
+        )
+        fresh = cursor.fetchone()
+    row = ClientIntent.objects.get(actor=actor, key=key)
+    if fresh is None and row.body_hash != hashed:
+        raise IntentReused("This form was already sent with other answers. Open it again to send a change.")
+    return Claim(row=row, replayed=fresh is None)
+
+
+def actor_of(request: HttpRequest) -> str:
+    """Whose intent this is: the person's, or the browser session's for somebody who is not logged in."""
+    user = getattr(request, "user", None)
+    if user is not None and user.is_authenticated:
+        return f"user:{user.pk}"
+    if not request.session.session_key:
+        request.session.create()
+    return f"browser:{request.session.session_key}"
+
+
+def form_hash(request: HttpRequest) -> str:
+    """The body without what changes on its own (csrf token), with the path, so that one key serves one form."""
+    pairs = sorted(
+        (name, value)
+        for name in request.POST
+        if name not in ("csrfmiddlewaretoken", MINT_FIELD)
+        for value in request.POST.getlist(name)
+    )
+    files = sorted((name, f.name or "", f.size or 0) for name, f in request.FILES.items())
+    return body_hash(request.path.encode(), repr(pairs).encode(), repr(files).encode())
+
+
+def guard(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Make a page's POST happen once.
+
+    A redirect means done: its address is kept, and a replay is sent there. A page shown with 200 after a change (crisis help)
+    sets `response.replay_url` to say so. Anything else (form errors) undoes the claim, so that the person may send it again.
+    """
+
+    @functools.wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method != "POST":
+            return view(request, *args, **kwargs)
+        key = request.POST.get(MINT_FIELD, "")
+        try:
+            uuid.UUID(key)
+        except ValueError:
+            raise Invalid("This form is missing its number. Reload the page and send it again.", code="intent_missing") from None
+        with transaction.atomic():
+            taken = claim(actor=getattr(request, "intent_actor", None) or actor_of(request), key=key, hashed=form_hash(request))
+            if taken.replayed:
+                return HttpResponseRedirect(taken.row.result_url or request.path)
+            response = view(request, *args, **kwargs)
+            if response.status_code in (302, 303):
+                result_url = response["Location"]
+            else:
+                result_url = getattr(response, "replay_url", "")
+            if result_url:
+                ClientIntent.objects.filter(pk=taken.row.pk).update(status=response.status_code, result_url=result_url[:300])
+            else:
+                transaction.set_rollback(True)
+        return response
+
+    guarded.carries_intent = True  # type: ignore[attr-defined]
+    return guarded

@@ -1,0 +1,64 @@
+"""The numbers that people sign off, as one record: loaded from the apps' data files, approved in the database, pinned by enrolment."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from common import audit
+from common.errors import Conflict, NotPermitted
+from common.models import ProtocolVersion
+
+# Where each part of a protocol version comes from. Lower apps may not import higher ones, but may read their files.
+SOURCES = {
+    "eligibility": "intake/data/eligibility.json",
+    "bp": "vitals/data/bp_bands.json",
+    "gate": "sessions/data/gate.json",
+    "timeline": "sessions/data/timeline.json",
+    "dosing": "consults/data/dosing.json",
+    "escalations": "safety/data/escalations.json",
+    "outcomes": "measures/data/outcomes.json",
+    "suicide_risk": "measures/data/suicide_risk.json",
+}
+
+
+def from_files(base: Path | None = None) -> dict[str, Any]:
+    """The proposal that ships with the code; a file that does not exist yet is left out."""
+    base = base or settings.BASE_DIR
+    return {part: json.loads((base / path).read_text()) for part, path in SOURCES.items() if (base / path).exists()}
+
+
+def current(*, at: datetime) -> ProtocolVersion:
+    """The newest approved version in force at `at`. Raises Conflict when nobody has approved one yet."""
+    version = (
+        ProtocolVersion.objects.filter(state="approved", effective_from__lte=at).order_by("-effective_from", "-approved_at").first()
+    )
+    if version is None:
+        raise Conflict("No protocol version is approved yet. A second administrator must approve one.", code="no_protocol")
+    return version
+
+
+def propose(*, version: str, data: dict[str, Any], by: Any, at: datetime, note: str = "") -> ProtocolVersion:
+    """A draft that somebody else may approve."""
+    with transaction.atomic():
+        draft = ProtocolVersion.objects.create(version=version, data=data, proposed_by=by, proposed_at=at, note=note)
+        audit.record("protocol.proposed", by=by, at=at, about=draft)
+    return draft
+
+
+def approve(draft: ProtocolVersion, *, by: Any, at: datetime, effective_from: datetime | None = None) -> ProtocolVersion:
+    """Put a draft in force. The proposer cannot approve; running courses keep the version they were enrolled under."""
+    if draft.proposed_by_id == by.pk:
+        raise NotPermitted("Somebody other than the proposer must approve a protocol.", code="second_person_needed")
+    with transaction.atomic():
+        changed = ProtocolVersion.objects.filter(pk=draft.pk, state="draft").update(
+            state="approved", approved_by=by, approved_at=at, effective_from=effective_from or at
+        )
+        if not changed:
+            raise Conflict("This version is no longer a draft.")
+        draft.refresh_from_db()
+        audit.record("protocol.approved", by=by, at=at, about=draft)
+    return draft

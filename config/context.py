@@ -1,0 +1,41 @@
+"""What every page knows."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest
+
+LEVELS = {"error": "pause", "warning": "pause", "success": "ok", "info": "info", "debug": "info"}
+
+
+def page_context(request: HttpRequest) -> dict[str, Any]:
+    user = getattr(request, "user", None)
+    role = user.role if user is not None and user.is_authenticated else ""
+    return {
+        "practice": settings.PRACTICE,
+        "user_role": role,
+        "viewer_zone": user.time_zone if role else "America/New_York",
+        "notices": [{"level": LEVELS.get(m.level_tag, "info"), "text": str(m)} for m in messages.get_messages(request)],
+        "nav_items": nav_items(request, role),
+        "lane_alert": lane_alert(role),
+        "is_demo": not settings.PRODUCTION,
+    }
+
+
+def nav_items(request: HttpRequest, role: str) -> list[dict[str, Any]]:
+    from portal.navigation import items_for
+
+    return [
+        {"label": label, "url": url, "current": request.path.startswith(url)} for label, url in items_for(role)
+    ]
+
+
+def lane_alert(role: str) -> str:
+    """The sentence of the red banner when the crisis lane is older than 30 s; empty for patients and when it is well."""
+    if role in ("", "patient"):
+        return ""
+    from common import clock
+    from safety.access import lane_trouble
+
+    return lane_trouble(at=clock.now())

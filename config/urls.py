@@ -1,0 +1,33 @@
+"""Every address. Each app's urls.py holds full paths from the root; the order does not matter, no two overlap."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from config import health
+
+
+
+def has(app: str, module: str) -> bool:
+    return (settings.BASE_DIR / app / f"{module}.py").exists()
+
+
+api = [path("", include(f"{app}.api_urls")) for app in settings.HEARTHSIDE_APPS if has(app, "api_urls")]
+pages = [path("", include(f"{app}.urls")) for app in settings.HEARTHSIDE_APPS if has(app, "urls")]
+if has("portal", "public_urls"):
+    pages.append(path("", include("portal.public_urls")))
+
+urlpatterns = [
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/v1/", include(api)),
+    *pages,
+]
+
+handler404 = "common.middleware.not_found"
+handler403 = "common.middleware.permission_denied"
+handler500 = "common.middleware.server_error"

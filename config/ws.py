@@ -1,0 +1,3 @@
+"""Every WebSocket route."""
+
+websocket_urlpatterns: list = []
