@@ -1,0 +1,32 @@
+"""Where an intake can go, and who moves it."""
+
+from typing import Final
+
+DRAFT: Final = "draft"
+SUBMITTED: Final = "submitted"
+CLAIMED: Final = "claimed"
+MORE_INFO: Final = "more_info"
+ACCEPTED: Final = "accepted"
+DECLINED: Final = "declined"
+WITHDRAWN: Final = "withdrawn"
+
+MOVES: Final = {
+    ("", DRAFT): "patient",
+    (DRAFT, SUBMITTED): "patient",
+    (SUBMITTED, CLAIMED): "psychiatrist",
+    (CLAIMED, SUBMITTED): "psychiatrist, or the end of the lease",
+    (CLAIMED, ACCEPTED): "psychiatrist",
+    (CLAIMED, DECLINED): "psychiatrist",
+    (CLAIMED, MORE_INFO): "psychiatrist",
+    (MORE_INFO, SUBMITTED): "patient",
+    (DRAFT, WITHDRAWN): "patient",
+    (SUBMITTED, WITHDRAWN): "patient",
+    (MORE_INFO, WITHDRAWN): "patient",
+}
+
+# One of these at a time per patient.
+OPEN: Final = (DRAFT, SUBMITTED, CLAIMED, MORE_INFO)
+# In these the patient holds the pen.
+PATIENT_WRITES: Final = (DRAFT, MORE_INFO)
+# In these a psychiatrist may find it in the queue (a claim whose lease has ended is waiting again).
+IN_QUEUE: Final = (SUBMITTED, CLAIMED)
