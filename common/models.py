@@ -152,6 +152,9 @@ class ClockOffset(models.Model):
     def set_seconds(cls, seconds: float) -> None:
         """Move SQL's clock; the caller has already refused this in production."""
         with connection.cursor() as cursor:
-            cursor.execute("UPDATE common_clockoffset SET seconds = %s WHERE id = 1", [seconds])
+            cursor.execute(
+                "INSERT INTO common_clockoffset (id, seconds) VALUES (1, %s) ON CONFLICT (id) DO UPDATE SET seconds = %s",
+                [seconds, seconds],
+            )
 
 
