@@ -22,9 +22,10 @@ LEAST_FREE_MB = 500
 
 
 def make_folders() -> None:
-    """Create var/ and its folders; var/ itself is for this user's eyes only where it holds secrets."""
-    for folder in (VAR, RUN, LOG):
+    """Create var/ and its folders. Others may pass through var/ (PostgreSQL's user must) but not look into it."""
+    for folder, rights in ((VAR, 0o711), (RUN, 0o700), (LOG, 0o700)):
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(rights)
 
 
 def check_disk(folder: Path | None = None) -> None:

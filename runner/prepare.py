@@ -1,0 +1,37 @@
+"""Run by `up` under the virtual environment's Python: tables up to date, and the demo practice on the first start.
+
+One process for all of it, because starting Django takes longer than the work itself on every start but the first.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    """Migrate, then seed once."""
+    root = Path(__file__).resolve().parent.parent
+    # A script's own folder comes first on the path; our modules must not be found there by bare name.
+    sys.path[0] = str(root)
+    os.chdir(root)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+    import django
+    from django.contrib.auth import get_user_model
+    from django.core.management import call_command, get_commands
+
+    django.setup()
+    call_command("migrate", interactive=False, verbosity=1)
+    seeded = Path(os.environ.get("HEARTHSIDE_VAR") or root / "var") / "run" / "seeded"
+    if not seeded.exists() and "seed" in get_commands():
+        # A server named by DATABASE_URL may hold a practice already; made-up people have no business there.
+        if not get_user_model()._default_manager.exists():
+            call_command("seed", "--demo")
+        seeded.touch()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,282 @@
+"""`make up`: from a bare machine to a running practice, and back to nothing on Ctrl-C."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import signal
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from runner import env_file, processes, venv
+from runner.paths import LOG, PYTHON, ROOT, RUN, VAR, check_disk, make_folders
+from runner.ports import HOST, free_or_any, wanted_port
+from runner.postgres import Postgres
+from runner.redis_server import Redis, binary
+from runner.say import Trouble, say
+from runner.supervisor import POSTGRES_GRACE_SECONDS, REDIS_GRACE_SECONDS, Part, Program, Supervisor
+
+LOCK_FILE = RUN / "supervisor.lock"
+MARK_FILE = RUN / "mark"
+PORTS_FILE = RUN / "ports.json"
+PID_FILE = RUN / "supervisor.pid"
+LOGINS_FILE = VAR / "demo-logins.txt"
+
+
+def up(*, with_parent: bool = False) -> int:
+    """Run everything until told to stop."""
+    port = wanted_port() if not _locked_elsewhere() else 0
+    make_folders()
+    lock = _only_one()
+    check_disk()
+    if with_parent:
+        # `make` killed outright must take the practice down with it.
+        processes.die_with_parent(signal.SIGTERM)
+    venv.ensure()
+    supervisor = Supervisor(_fresh_mark())
+    supervisor.listen()
+    processes.write_pid_file(PID_FILE, os.getpid())
+    started = time.monotonic()
+    try:
+        _start_all(supervisor, port, started)
+        supervisor.run()
+        say("Stopping")
+    finally:
+        supervisor.stop()
+        PID_FILE.unlink(missing_ok=True)
+        MARK_FILE.unlink(missing_ok=True)
+        lock.close()
+    return 0
+
+
+def _locked_elsewhere() -> bool:
+    return LOCK_FILE.exists() and processes.read_pid_file(PID_FILE) is not None
+
+
+def _only_one() -> IO[str]:
+    """Hold this checkout's lock; the kernel lets go of it however we die."""
+    lock = LOCK_FILE.open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        pid = processes.read_pid_file(PID_FILE)
+        who = f" (process {pid})" if pid else ""
+        raise Trouble(
+            f"Hearthside is already running from this folder{who}: stop it first, with `make down`."
+        ) from None
+    return lock
+
+
+def _fresh_mark() -> str:
+    """A mark for this run's processes, after ending whatever a killed supervisor left of the last run."""
+    with suppress(OSError):
+        if processes.kill_marked(MARK_FILE.read_text().strip(), gently=3.0):
+            say("Ended what an earlier run had left behind")
+    mark = f"up-{secrets.token_hex(8)}"
+    MARK_FILE.write_text(mark + "\n")
+    return mark
+
+
+def _start_all(supervisor: Supervisor, port: int, started: float) -> None:
+    settings = env_file.settings()
+    remembered = _remembered_ports()
+    environment = {**os.environ, **settings}
+    for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD"):
+        environment.pop(name, None)
+
+    if not os.environ.get("DATABASE_URL"):
+        postgres = Postgres(
+            VAR / "postgres", free_or_any(remembered.get("postgres", 0)), settings["POSTGRES_PASSWORD"]
+        )
+        remembered["postgres"] = postgres.port
+        first = not (postgres.home / "ready").exists()
+        say(
+            f"Starting PostgreSQL {postgres.binaries.version}"
+            + (" (making its data folder first)" if first else "")
+        )
+        postgres.prepare()
+        part = supervisor.add(Part("postgres", postgres, POSTGRES_GRACE_SECONDS))
+        if not _came_up(supervisor, part, postgres.ready, 60):
+            return
+        postgres.make_database()
+        environment["DATABASE_URL"] = postgres.url
+
+    redis = None
+    if not os.environ.get("REDIS_URL"):
+        program = binary()
+        if program:
+            redis = Redis(
+                program, VAR / "redis", free_or_any(remembered.get("redis", 0)), settings["REDIS_PASSWORD"]
+            )
+            remembered["redis"] = redis.port
+            redis.prepare()
+            part = supervisor.add(Part("redis", redis, REDIS_GRACE_SECONDS))
+            if not _came_up(supervisor, part, redis.ready, 30):
+                return
+            environment["REDIS_URL"] = redis.url
+        else:
+            say("No Redis runs on this machine: doing without (one web process, work queued in var/celery)")
+            environment.pop("REDIS_URL", None)
+            for folder in ("celery", "celery/control"):
+                (VAR / folder).mkdir(exist_ok=True)
+
+    host = os.environ.get("HOST") or HOST
+    ws_port = free_or_any(port + 1)
+    remembered["ws"] = ws_port
+    PORTS_FILE.write_text(json.dumps(remembered) + "\n")
+    environment.update(
+        {
+            "SITE_URL": os.environ.get("SITE_URL") or f"http://{HOST}:{port}",
+            "WS_PORT": str(ws_port),
+            "HEARTHSIDE_DEMO": "1",
+            "HEARTHSIDE_TEST_CLOCK": os.environ.get("HEARTHSIDE_TEST_CLOCK", "1"),
+            "HEARTHSIDE_TEST_CLOCK_FILE": os.environ.get("HEARTHSIDE_TEST_CLOCK_FILE")
+            or str(VAR / "test-clock"),
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": str(ROOT),
+            "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        }
+    )
+    if not _prepare_database(supervisor, environment):
+        return
+    with_redis = bool(environment.get("REDIS_URL"))
+    for name, command in commands(host, port, ws_port, workers=2 if with_redis else 1).items():
+        supervisor.add(Part(name, Program(command, environment)))
+    if supervisor.wait_for(lambda: _serves(host, port), seconds=60):
+        _greet(environment["SITE_URL"], time.monotonic() - started)
+    elif not supervisor.stopping:
+        say(f"The site does not answer yet; its log is {LOG / 'web.log'}")
+
+
+def commands(host: str, port: int, ws_port: int, *, workers: int) -> dict[str, list[str]]:
+    """What runs beside the servers, by name: the same programs as in docker-compose.yml."""
+    python = str(PYTHON)
+    granian = [python, "-m", "granian", "--host", host, "--no-access-log", "--respawn-failed-workers"]
+    return {
+        "web": [
+            *granian,
+            "--interface",
+            "wsgi",
+            "--port",
+            str(port),
+            "--workers",
+            str(workers),
+            "config.wsgi:application",
+        ],
+        "ws": [
+            *granian,
+            "--interface",
+            "asgi",
+            "--port",
+            str(ws_port),
+            "--workers",
+            "1",
+            "config.asgi:application",
+        ],
+        "worker": [
+            python,
+            "-m",
+            "celery",
+            "-A",
+            "config",
+            "worker",
+            "--concurrency",
+            "1",
+            "--loglevel",
+            "INFO",
+        ],
+        "beat": [python, "-m", "celery", "-A", "config", "beat", "--pidfile=", "--loglevel", "INFO"],
+        "pager": [python, "manage.py", "pager"],
+    }
+
+
+def _came_up(supervisor: Supervisor, part: Part, ready: object, seconds: float) -> bool:
+    assert callable(ready)
+    if supervisor.wait_for(ready, seconds=seconds):
+        return True
+    if supervisor.stopping:
+        return False
+    raise Trouble(
+        f"{part.name} did not start: {part.last_words() or 'it gave no reason'} (its log is {part.log_path})"
+    )
+
+
+def _remembered_ports() -> dict[str, int]:
+    with suppress(OSError, ValueError):
+        found = json.loads(PORTS_FILE.read_text())
+        return {str(name): int(number) for name, number in found.items()}
+    return {}
+
+
+def _prepare_database(supervisor: Supervisor, environment: dict[str, str]) -> bool:
+    """Bring the tables up to date and, the first time, load the demo practice: one process, because each start costs."""
+    say("Bringing the database up to date")
+    log_path = LOG / "prepare.log"
+    with log_path.open("wb") as log:
+        child = processes.start(
+            [PYTHON, ROOT / "runner" / "prepare.py"], mark=supervisor.mark, env=environment, cwd=ROOT, log=log
+        )
+        done = supervisor.wait_for(lambda: child.poll() is not None, seconds=600)
+    if not done:
+        processes.signal_group(child.pid, signal.SIGKILL)
+        child.wait()
+        if supervisor.stopping:
+            return False
+        raise Trouble(f"Bringing the database up to date took more than ten minutes: see {log_path}.")
+    if child.returncode != 0:
+        lines = [line for line in log_path.read_text(errors="replace").splitlines() if line.strip()]
+        raise Trouble(
+            f"The database could not be brought up to date: {lines[-1] if lines else ''} (see {log_path})"
+        )
+    return True
+
+
+def _serves(host: str, port: int) -> bool:
+    where = HOST if host in ("0.0.0.0", "::") else host  # noqa: S104
+    try:
+        with urllib.request.urlopen(f"http://{where}:{port}/livez", timeout=5):
+            return True
+    except urllib.error.HTTPError:
+        # It answers; what it answers is for /readyz and the tests.
+        return True
+    except OSError:
+        return False
+
+
+def _greet(url: str, seconds: float) -> None:
+    say("")
+    say(f"Hearthside is running at {url}   (started in {seconds:.1f} s)")
+    if LOGINS_FILE.exists():
+        say("")
+        for line in LOGINS_FILE.read_text().splitlines():
+            say(f"  {line}")
+    say("")
+    say(f"Logs are in {_short(LOG)}/, all data in {_short(VAR)}/. Ctrl-C stops everything.")
+
+
+def _short(path: Path) -> str:
+    with suppress(ValueError):
+        return str(path.relative_to(ROOT))
+    return str(path)
+
+
+def down() -> int:
+    """Stop the supervisor of this checkout, from another terminal."""
+    pid = processes.read_pid_file(PID_FILE)
+    if pid is None:
+        say("Hearthside is not running from this folder.")
+        return 0
+    processes.signal_each([pid], signal.SIGTERM)
+    if not processes.wait_until(lambda: not processes.alive(pid), seconds=10):
+        raise Trouble(
+            f"Process {pid} did not stop within ten seconds: end it with kill -9 {pid}; the next start tidies up."
+        )
+    say("Stopped.")
+    return 0
