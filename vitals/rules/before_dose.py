@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from vitals.rules.averaging import AverageRule, Measurement, average_of_set, sets_of
 from vitals.rules.bands import Band, PulseBand, Spo2Band, band, pulse_band, spo2_band
@@ -153,7 +154,7 @@ def pre_dose_reasons(
         reasons.add(HoldReason.THIRD_READING_MISSING)
     if any(
         later.taken_at - earlier.taken_at < timedelta(minutes=limits.readings_apart_min_minutes)
-        for earlier, later in zip(last, last[1:], strict=False)
+        for earlier, later in pairwise(last)
     ):
         reasons.add(HoldReason.READINGS_TOO_CLOSE)
     if at - last[0].taken_at > timedelta(minutes=limits.pre_dose_valid_minutes):

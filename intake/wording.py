@@ -1,0 +1,99 @@
+"""What a person reads for an eligibility result. The sentences of the rules are data and pinned with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from intake.rules import Outcome, default_data
+
+
+@dataclass(frozen=True, slots=True)
+class RuleText:
+    """One rule in words: for the patient, for the clinician, and where it comes from."""
+
+    id: str
+    outcome: Outcome
+    criterion: str
+    patient: str
+    clinician: str
+    recheck: str
+    source: tuple[str, ...]
+    may_ask_clinician: bool
+    crisis: bool
+
+
+def rule_texts(data: Mapping[str, Any] | None = None) -> dict[str, RuleText]:
+    """All rules in words, by id. `data` is the eligibility part of a protocol version; default: as shipped."""
+    document = default_data() if data is None else data
+    return {
+        row["id"]: RuleText(
+            id=row["id"],
+            outcome=Outcome(row["outcome"]),
+            criterion=row["criterion"],
+            patient=row["patient"],
+            clinician=row["clinician"],
+            recheck=row["recheck"] or "",
+            source=tuple(row["source"]),
+            may_ask_clinician=row["patient_may_ask_clinician"],
+            crisis=row["crisis"],
+        )
+        for row in document["rules"]
+    }
+
+
+def for_patient(reasons: Iterable[str], data: Mapping[str, Any] | None = None) -> list[str]:
+    """The patient's sentences for these rules, in their order."""
+    texts = rule_texts(data)
+    return [texts[reason].patient for reason in reasons]
+
+
+def for_clinician(reasons: Iterable[str], data: Mapping[str, Any] | None = None) -> list[str]:
+    """The clinician's sentences for these rules, in their order."""
+    texts = rule_texts(data)
+    return [texts[reason].clinician for reason in reasons]
+
+
+def may_ask_clinician(reasons: Iterable[str], data: Mapping[str, Any] | None = None) -> bool:
+    """Whether an excluded person may still ask a clinician to look: not where a rule is absolute."""
+    texts = rule_texts(data)
+    return all(texts[reason].may_ask_clinician for reason in reasons)
+
+
+def needs_crisis_help(reasons: Iterable[str], data: Mapping[str, Any] | None = None) -> bool:
+    """Whether one of these rules shows help at once."""
+    texts = rule_texts(data)
+    return any(texts[reason].crisis for reason in reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeText:
+    """The answer of the two-minute assessment. It never says "approved": only a psychiatrist decides."""
+
+    heading: str
+    text: str
+
+
+ASSESSMENT: Mapping[Outcome, OutcomeText] = {
+    Outcome.OK: OutcomeText(
+        "This may be a fit",
+        "Nothing in your answers speaks against taking the next step. A psychiatrist looks at your full history "
+        "before anything is decided.",
+    ),
+    Outcome.REVIEW: OutcomeText(
+        "Let's talk to a person",
+        "Some of your answers need a closer look by someone who can ask you more. That is common, and not a no.",
+    ),
+    Outcome.EXCLUDE: OutcomeText(
+        "Not right now",
+        "From your answers, treatment at home would not be safe or right for you at the moment. Here is why, and "
+        "what may help instead.",
+    ),
+}
+
+SCREEN_RESULT_FOR_STAFF: Mapping[Outcome, str] = {
+    Outcome.OK: "No rule against; your decision",
+    Outcome.REVIEW: "Needs review",
+    Outcome.EXCLUDE: "Rules exclude",
+}
