@@ -1,14 +1,17 @@
-"""What every request of somebody logged in must pass: session limits (PR-10) and the second factor of staff (PR-11)."""
+"""What every request must pass: session limits (PR-10), the second factor of staff (PR-11), DomainErrors as pages."""
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
 from django.urls import reverse
 
-from accounts.step_up import has_second_factor
+from accounts.step_up import has_second_factor, step_up_redirect
 from common import clock
+from common.errors import DomainError, StepUpNeeded
 
 Next = Callable[[HttpRequest], HttpResponse]
 STARTED, SEEN = "started_at_s", "seen_at_s"
@@ -68,3 +71,35 @@ class StaffSecondFactor:
                 name = "mfa_reauthenticate" if is_mfa_enabled(user) else "mfa_activate_totp"
                 return HttpResponseRedirect(f"{reverse(name)}?next=/home/")
         return self.get_response(request)
+
+
+class DomainErrors:
+    """Page -> a notice with 403, 404, 409 or 422 and a way back; nothing typed is repeated, nobody's data is in it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, DomainError) or request.path.startswith("/api/"):
+            return None
+        if isinstance(error, StepUpNeeded):
+            return step_up_redirect(request)
+        if error.status == 404:
+            return render(request, "public/404.html", status=404)
+        return render(
+            request,
+            "public/refused.html",
+            {"code": error.code, "detail": error.detail, "fields": error.fields, "back_url": _back(request)},
+            status=error.status,
+        )
+
+
+def _back(request: HttpRequest) -> str:
+    """The page the person came from, when it is ours; else their home."""
+    referer = urlsplit(request.META.get("HTTP_REFERER", ""))
+    if referer.netloc == request.get_host() and referer.path.startswith("/"):
+        return referer.path
+    return reverse("home")

@@ -1,12 +1,9 @@
-"""Small middlewares: headers of every answer, and the one place where a page's DomainError becomes a page."""
+"""Headers of every answer, and the pages of last resort."""
 
 from collections.abc import Callable
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
-
-from common.errors import DomainError, StepUpNeeded
 
 
 class ResponseHeaders:
@@ -23,42 +20,6 @@ class ResponseHeaders:
         if (user is not None and user.is_authenticated) or request.path.startswith(("/s/", "/api/", "/accounts/")):
             response.headers["Cache-Control"] = "no-store, private"
         return response
-
-
-class DomainErrors:
-    """Page -> a notice with 403, 404, 409 or 422 and a way back; nothing typed is repeated, nobody's data is in it."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
-
-    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, DomainError) or request.path.startswith("/api/"):
-            return None
-        if isinstance(error, StepUpNeeded):
-            from accounts.step_up import step_up_redirect
-
-            return step_up_redirect(request)
-        if error.status == 404:
-            return render(request, "public/404.html", status=404)
-        return render(
-            request,
-            "public/refused.html",
-            {"code": error.code, "detail": error.detail, "fields": error.fields, "back_url": _back(request)},
-            status=error.status,
-        )
-
-
-def _back(request: HttpRequest) -> str:
-    """The page the person came from, when it is ours; else their home."""
-    from urllib.parse import urlsplit
-
-    referer = urlsplit(request.META.get("HTTP_REFERER", ""))
-    if referer.netloc == request.get_host() and referer.path.startswith("/"):
-        return referer.path
-    return reverse("home")
 
 
 def not_found(request: HttpRequest, exception: Http404 | None = None) -> HttpResponse:

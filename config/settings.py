@@ -95,7 +95,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.StaffSecondFactor",
     "django_htmx.middleware.HtmxMiddleware",
-    "common.middleware.DomainErrors",
+    "accounts.middleware.DomainErrors",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from accounts.permissions import roles_for
+
 PAGE_METHODS = ("GET", "POST")
 # Views that libraries bring: who may call them is theirs to check, and tests/test_access.py tries each.
 LIBRARY_ROLES = {
@@ -50,8 +52,6 @@ def _of(name: str, path: str, view: Any) -> Route:
     cls = getattr(view, "cls", None) or getattr(view, "view_class", None)
     module = (cls or view).__module__
     if cls is not None and hasattr(cls, "allowed_roles"):
-        from accounts.permissions import roles_for
-
         actions = getattr(view, "actions", None)
         methods = tuple(m.upper() for m in (actions or [m for m in cls.http_method_names if hasattr(cls, m)]) if m != "options")
         roles = {method: roles_for(cls, method) for method in methods}

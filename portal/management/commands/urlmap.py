@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from common.routes import every_route
+from portal.routes import every_route
 
 
 class Command(BaseCommand):
