@@ -1,0 +1,175 @@
+"""What still stands between a draft and a signature; empty means it may be signed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+
+class NoteGap(StrEnum):
+    """A visit note with one of these cannot be signed."""
+
+    HISTORY = "history"
+    MENTAL_STATUS = "mental_status"
+    RISK = "risk"
+    PLAN = "plan"
+    DIAGNOSIS = "diagnosis"
+    DECISION = "decision"
+    DECISION_AGAINST_DIAGNOSIS = "decision_against_diagnosis"
+    IDENTITY = "identity"
+    BIRTH_DATE = "birth_date"
+    BIRTH_DATE_DIFFERS = "birth_date_differs"
+    LOCATION = "location"
+    NOT_LICENSED_HERE = "not_licensed_here"
+    DURATION = "duration"
+    SHORT_WITHOUT_REASON = "short_without_reason"
+    NOT_HELD_YET = "not_held_yet"
+
+
+@dataclass(frozen=True, slots=True)
+class NoteFacts:
+    history: str
+    mental_status: str
+    risk: str
+    plan: str
+    short_visit_reason: str
+    diagnosis: str
+    suitable: bool | None
+    identity_confirmed: bool
+    date_of_birth_seen: date | None
+    date_of_birth_on_file: date | None
+    location_confirmed: bool
+    location_state: str
+    duration_minutes: int | None
+    licensed_states: frozenset[str]
+    starts_at: datetime
+    signing_at: datetime
+
+
+def note_gaps(f: NoteFacts, note: Mapping[str, Any]) -> frozenset[NoteGap]:
+    """What the note still lacks, by the protocol's required elements."""
+    found: set[NoteGap] = set()
+    for gap, text in (
+        (NoteGap.HISTORY, f.history),
+        (NoteGap.MENTAL_STATUS, f.mental_status),
+        (NoteGap.RISK, f.risk),
+        (NoteGap.PLAN, f.plan),
+    ):
+        if not text.strip():
+            found.add(gap)
+    if not f.diagnosis:
+        found.add(NoteGap.DIAGNOSIS)
+    if f.suitable is None:
+        found.add(NoteGap.DECISION)
+    elif f.suitable and f.diagnosis == "none":
+        found.add(NoteGap.DECISION_AGAINST_DIAGNOSIS)
+    if not f.identity_confirmed:
+        found.add(NoteGap.IDENTITY)
+    if f.date_of_birth_seen is None:
+        found.add(NoteGap.BIRTH_DATE)
+    elif f.date_of_birth_on_file is not None and f.date_of_birth_on_file != f.date_of_birth_seen:
+        found.add(NoteGap.BIRTH_DATE_DIFFERS)
+    if not f.location_confirmed or not f.location_state:
+        found.add(NoteGap.LOCATION)
+    elif f.location_state not in f.licensed_states:
+        found.add(NoteGap.NOT_LICENSED_HERE)
+    if f.duration_minutes is None or f.duration_minutes < 1:
+        found.add(NoteGap.DURATION)
+    elif f.duration_minutes < note["minimum_minutes"] and not f.short_visit_reason.strip():
+        found.add(NoteGap.SHORT_WITHOUT_REASON)
+    if f.signing_at < f.starts_at:
+        found.add(NoteGap.NOT_HELD_YET)
+    return frozenset(found)
+
+
+class OrderGap(StrEnum):
+    """An order with one of these cannot be signed."""
+
+    INTAKE_NOT_ACCEPTED = "intake_not_accepted"
+    NOTE_NOT_SIGNED = "note_not_signed"
+    NOTE_NOT_SUITABLE = "note_not_suitable"
+    NOTE_TOO_OLD = "note_too_old"
+    CONSENT_NOT_CURRENT = "consent_not_current"
+    ELIGIBILITY_EXCLUDES = "eligibility_excludes"
+    IDENTITY_NOT_VERIFIED = "identity_not_verified"
+    PDMP_NOT_CHECKED = "pdmp_not_checked"
+    PDMP_TOO_OLD = "pdmp_too_old"
+    PDMP_DISCREPANCY = "pdmp_discrepancy"
+    NOT_LICENSED_HERE = "not_licensed_here"
+    AUTHORITY_LAPSED = "authority_lapsed"
+    AUTHORITY_INCOMPLETE = "authority_incomplete"
+    SYNTHETIC_PATIENT = "synthetic_patient"
+    ANOTHER_ORDER_IN_FORCE = "another_order_in_force"
+    DOSING_ON_HOLD = "dosing_on_hold"
+    REASON_MISSING = "reason_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    intake_accepted: bool
+    note_signed_at: datetime | None
+    note_suitable: bool | None
+    consent_current: bool
+    eligibility_outcome: str
+    identity_verified: bool
+    pdmp_checked_at: datetime | None
+    pdmp_finding: str
+    pdmp_states: frozenset[str]
+    state_of_care: str
+    licensed_states: frozenset[str]
+    authority_basis: str
+    authority_reference: str
+    authority_expires_on: date | None
+    is_synthetic: bool
+    another_order_in_force: bool
+    held: bool
+    warnings: frozenset[str]
+    warning_reason: str
+    signing_on: date
+    signing_at: datetime
+
+
+def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
+    """What stands against signing, beside the checks of the dose itself."""
+    found: set[OrderGap] = set()
+    if f.is_synthetic:
+        found.add(OrderGap.SYNTHETIC_PATIENT)
+    if not f.intake_accepted:
+        found.add(OrderGap.INTAKE_NOT_ACCEPTED)
+    if f.note_signed_at is None:
+        found.add(OrderGap.NOTE_NOT_SIGNED)
+    else:
+        if not f.note_suitable:
+            found.add(OrderGap.NOTE_NOT_SUITABLE)
+        if f.signing_at - f.note_signed_at > timedelta(days=order["note_max_age_days"]):
+            found.add(OrderGap.NOTE_TOO_OLD)
+    if not f.consent_current:
+        found.add(OrderGap.CONSENT_NOT_CURRENT)
+    if f.eligibility_outcome not in ("ok", "review"):
+        found.add(OrderGap.ELIGIBILITY_EXCLUDES)
+    if not f.identity_verified:
+        found.add(OrderGap.IDENTITY_NOT_VERIFIED)
+    if f.pdmp_checked_at is None or f.state_of_care not in f.pdmp_states:
+        found.add(OrderGap.PDMP_NOT_CHECKED)
+    else:
+        age = f.signing_at - f.pdmp_checked_at
+        if age > timedelta(hours=order["pdmp_check_max_age_hours"]) or age < timedelta():
+            found.add(OrderGap.PDMP_TOO_OLD)
+        if f.pdmp_finding != "clear":
+            found.add(OrderGap.PDMP_DISCREPANCY)
+    if f.state_of_care not in f.licensed_states:
+        found.add(OrderGap.NOT_LICENSED_HERE)
+    lasts = f.authority_expires_on
+    open_ended = lasts is None and f.authority_basis == "prior_in_person"
+    if not open_ended and (lasts is None or lasts < f.signing_on):
+        found.add(OrderGap.AUTHORITY_LAPSED)
+    if f.authority_basis != "telemedicine_flexibility" and not f.authority_reference.strip():
+        found.add(OrderGap.AUTHORITY_INCOMPLETE)
+    if f.another_order_in_force:
+        found.add(OrderGap.ANOTHER_ORDER_IN_FORCE)
+    if f.held:
+        found.add(OrderGap.DOSING_ON_HOLD)
+    if f.warnings and not f.warning_reason.strip():
+        found.add(OrderGap.REASON_MISSING)
+    return frozenset(found)

@@ -1,0 +1,161 @@
+"""From weekly hours in a clinician's own zone to free instants: UTC inside, wall time only at both ends."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Hours offered each week; `effective_*` bound the days on which they hold, both included."""
+
+    weekday: int
+    starts: time
+    ends: time
+    effective_from: date | None = None
+    effective_until: date | None = None
+
+    def holds_on(self, day: date) -> bool:
+        return (
+            day.weekday() == self.weekday
+            and (self.effective_from is None or self.effective_from <= day)
+            and (self.effective_until is None or day <= self.effective_until)
+        )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Half-open: [starts_at, ends_at), both in UTC."""
+
+    starts_at: datetime
+    ends_at: datetime
+
+    def overlaps(self, other: "Span") -> bool:
+        return self.starts_at < other.ends_at and other.starts_at < self.ends_at
+
+    def contains(self, other: "Span") -> bool:
+        return self.starts_at <= other.starts_at and other.ends_at <= self.ends_at
+
+
+def instant_of(day: date, wall: time, zone: ZoneInfo) -> datetime:
+    """The instant at which a clock on the wall in `zone` first reads `wall` on `day`.
+
+    A wall time that occurs twice (autumn) is its first occurrence; one that never occurs (spring) is the instant of the
+    change. So the answer never falls back as the wall time rises, and windows that touch on the wall touch in UTC.
+    """
+    local = datetime.combine(day, wall, tzinfo=zone)
+    early = local.astimezone(UTC)
+    if early.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
+        return early
+    # In the gap: fold 0 reads it with the offset before, fold 1 with the one after; the change lies between the two.
+    low, high = local.replace(fold=1).astimezone(UTC), early
+    after = high.astimezone(zone).utcoffset()
+    while high - low > SECOND:
+        middle = low + (high - low) // 2
+        middle = middle.replace(microsecond=0)
+        if middle <= low:
+            break
+        if middle.astimezone(zone).utcoffset() == after:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def windows(hours: Iterable[Hours], zone_name: str, from_at: datetime, to_at: datetime) -> list[Span]:
+    """The weekly hours as instants between `from_at` and `to_at`, joined where they touch."""
+    zone = ZoneInfo(zone_name)
+    hours = list(hours)
+    first = from_at.astimezone(zone).date() - DAY
+    last = to_at.astimezone(zone).date() + DAY
+    spans = []
+    day = first
+    while day <= last:
+        for one in hours:
+            if one.holds_on(day):
+                span = Span(instant_of(day, one.starts, zone), instant_of(day, one.ends, zone))
+                if span.starts_at < span.ends_at and span.starts_at < to_at and span.ends_at > from_at:
+                    spans.append(span)
+        day += DAY
+    return merged(spans)
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """In order, without overlaps; spans that touch become one."""
+    out: list[Span] = []
+    for span in sorted(spans):
+        if out and span.starts_at <= out[-1].ends_at:
+            out[-1] = Span(out[-1].starts_at, max(out[-1].ends_at, span.ends_at))
+        else:
+            out.append(span)
+    return out
+
+
+def without(offered: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
+    """What is left of the offered time when leave and visits are taken out."""
+    left: list[Span] = []
+    busy = merged(taken)
+    first = 0
+    for span in merged(offered):
+        starts_at = span.starts_at
+        while first < len(busy) and busy[first].ends_at <= span.starts_at:
+            first += 1
+        index = first
+        while index < len(busy) and busy[index].starts_at < span.ends_at:
+            if busy[index].starts_at > starts_at:
+                left.append(Span(starts_at, busy[index].starts_at))
+            starts_at = max(starts_at, busy[index].ends_at)
+            index += 1
+        if starts_at < span.ends_at:
+            left.append(Span(starts_at, span.ends_at))
+    return left
+
+
+def slots_in(
+    offered: Iterable[Span],
+    taken: Iterable[Span],
+    *,
+    minutes: int,
+    step_minutes: int,
+    from_at: datetime,
+    to_at: datetime,
+) -> Iterator[Span]:
+    """Starts on a grid from the beginning of each offered window, so that a booking moves nobody else's times.
+
+    A slot lies wholly inside offered time, overlaps nothing taken, and starts in [from_at, to_at).
+    """
+    length, step = timedelta(minutes=minutes), timedelta(minutes=step_minutes)
+    busy = merged(taken)
+    for window in merged(offered):
+        starts_at = window.starts_at
+        if starts_at < from_at:
+            starts_at += -((starts_at - from_at) // step) * step
+        index = 0
+        while starts_at + length <= window.ends_at and starts_at < to_at:
+            slot = Span(starts_at, starts_at + length)
+            while index < len(busy) and busy[index].ends_at <= slot.starts_at:
+                index += 1
+            if index == len(busy) or not busy[index].overlaps(slot):
+                yield slot
+            starts_at += step
+
+
+def zone_words(at: datetime, zone_name: str) -> str:
+    """How a zone is named at an instant: "EST (New York, UTC−5)"; the offset tells the two hours of autumn apart."""
+    local = at.astimezone(ZoneInfo(zone_name))
+    offset = local.utcoffset() or timedelta()
+    minutes = int(offset.total_seconds() // 60)
+    sign = "+" if minutes >= 0 else "−"
+    hours, rest = divmod(abs(minutes), 60)
+    place = zone_name.rsplit("/", 1)[-1].replace("_", " ")
+    written = f"UTC{sign}{hours}" + (f":{rest:02d}" if rest else "")
+    name = local.tzname() or ""
+    return (
+        f"{name} ({place}, {written})"
+        if name and not name.startswith(("+", "-"))
+        else f"{place} time ({written})"
+    )
