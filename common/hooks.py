@@ -17,6 +17,9 @@ NAMES = frozenset(
         "course.completed",
         "patient.facts_changed",
         "patient.visible",
+        "reading.recorded",
+        "booking.blockers",
+        "consult.not_suitable",
     }
 )
 _hooks: dict[str, list[Callable[..., Any]]] = {}
