@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import IO
 
 from runner import processes
-from runner.paths import PYTHON
+from runner.paths import PYTHON, check_disk
 from runner.ports import HOST, answers
-from runner.say import Trouble
+from runner.say import DISK_FULL, Trouble
 from runner.users import OrdinaryUser, database_user, outside_folder
 
 OLDEST = 14
@@ -167,6 +167,7 @@ class Postgres:
 
     def prepare(self) -> None:
         """Make the data folder on the first start."""
+        check_disk(self.home)
         self.home.mkdir(parents=True, exist_ok=True)
         if self.user is not None:
             self.user.owns(self.home)
@@ -189,6 +190,8 @@ class Postgres:
         finally:
             password_file.unlink()
         if done.returncode != 0:
+            if "No space left" in done.stdout + done.stderr:
+                raise Trouble(DISK_FULL)
             raise Trouble(
                 f"PostgreSQL could not make its data folder {self.data}: {_last_line(done.stderr or done.stdout)}"
             )

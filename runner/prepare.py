@@ -25,7 +25,8 @@ def main() -> int:
     django.setup()
     call_command("migrate", interactive=False, verbosity=1)
     seeded = Path(os.environ.get("HEARTHSIDE_VAR") or root / "var") / "run" / "seeded"
-    if not seeded.exists() and "seed" in get_commands():
+    wanted = os.environ.get("HEARTHSIDE_DEMO", "1") == "1"
+    if wanted and not seeded.exists() and "seed" in get_commands():
         # A server named by DATABASE_URL may hold a practice already; made-up people have no business there.
         if not get_user_model()._default_manager.exists():
             call_command("seed", "--demo")

@@ -154,13 +154,21 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, step: float = 0
     return True
 
 
-def kill_marked(mark: str, *, gently: float = 1.0) -> int:
-    """End whatever carries the mark: first asked, then made to. Returns how many there were."""
-    pids = marked(mark)
+def left_over(mark: str, folder: Path) -> list[int]:
+    """Whatever lives of a run: by its mark, and by pid file, for servers that paint over their environment."""
+    named = [read_pid_file(path) for path in folder.glob("*.pid")]
+    return sorted({*marked(mark), *(pid for pid in named if pid is not None and pid != os.getpid())})
+
+
+def end_left_over(mark: str, folder: Path, *, gently: float = 1.0) -> int:
+    """End whatever is left of a run: first asked, then made to. Returns how many there were."""
+    pids = left_over(mark, folder)
     if not pids:
         return 0
+    # PostgreSQL takes SIGINT as "end the sessions and stop", and SIGTERM as "stop when they have ended".
+    signal_each(pids, signal.SIGINT)
     signal_each(pids, signal.SIGTERM)
-    if not wait_until(lambda: not marked(mark), seconds=gently):
-        signal_each(marked(mark), signal.SIGKILL)
-        wait_until(lambda: not marked(mark), seconds=2.0)
+    if not wait_until(lambda: not left_over(mark, folder), seconds=gently):
+        signal_each(left_over(mark, folder), signal.SIGKILL)
+        wait_until(lambda: not left_over(mark, folder), seconds=2.0)
     return len(pids)

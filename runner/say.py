@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import sys
 
+DISK_FULL = "The disk is full: free at least 500 MB and try again."
+
 
 class Trouble(Exception):
     """Something the person at the terminal can put right; its text is the one sentence they read."""
@@ -29,9 +31,9 @@ def complain(line: str) -> None:
 
 def sentence_for(error: OSError) -> str | None:
     """The sentence for an operating-system error a person can put right, or None for a bug of ours."""
-    where = f" ({error.filename})" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk is full{where}: free at least 500 MB and try again."
+        return DISK_FULL
+    where = f" ({error.filename})" if error.filename else ""
     if error.errno == errno.EROFS:
         return f"The disk is read-only{where}: Hearthside keeps its data in var/ and must be able to write there."
     if error.errno in (errno.EACCES, errno.EPERM):

@@ -76,6 +76,7 @@ class Pair:
 
 
 def _await(server: Postgres | Redis, child: subprocess.Popen[bytes], name: str, home: Path) -> None:
+    processes.write_pid_file(home / f"{name.lower()}.pid", child.pid)
     up = processes.wait_until(lambda: server.ready() or child.poll() is not None, seconds=30)
     if not up or child.poll() is not None:
         last = (home / "log").read_text(errors="replace").strip().splitlines()[-3:]
@@ -107,13 +108,13 @@ def sweep(base: Path) -> None:
         with suppress(OSError):
             if folder.lstat().st_uid == os.geteuid() and (folder / "owner").exists():
                 if processes.read_pid_file(folder / "owner") is None:
-                    processes.kill_marked(folder.name)
+                    processes.end_left_over(folder.name, folder)
                     shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def throw_away(*, with_redis: bool = True) -> Iterator[Pair]:
-    """Start a pair on free ports, and leave nothing of it behind."""
+def throw_away(*, with_redis: bool = True, durable: bool = False) -> Iterator[Pair]:
+    """Start a pair on free ports, and leave nothing of it behind. `durable` servers write to disk as those of `up` do."""
     base = _base_folder()
     sweep(base)
     home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
@@ -124,13 +125,13 @@ def throw_away(*, with_redis: bool = True) -> Iterator[Pair]:
     pair: Pair | None = None
     try:
         with (home / "log").open("ab") as log:
-            postgres = Postgres(home / "pg", any_free(), secrets.token_hex(16), durable=False)
+            postgres = Postgres(home / "pg", any_free(), secrets.token_hex(16), durable=durable)
             postgres.prepare()
             postgres_child = postgres.start(mark=mark, log=log)
             children.append(postgres_child)
             program = binary() if with_redis else None
             redis = (
-                Redis(program, home / "redis", any_free(), secrets.token_hex(16), durable=False)
+                Redis(program, home / "redis", any_free(), secrets.token_hex(16), durable=durable)
                 if program
                 else None
             )
@@ -149,7 +150,7 @@ def throw_away(*, with_redis: bool = True) -> Iterator[Pair]:
             children = [child for child in (pair.redis_child, pair.postgres_child) if child is not None]
         for child in children:
             _stop(child, signal.SIGINT)
-        processes.kill_marked(mark)
+        processes.end_left_over(mark, home)
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from runner import processes
-from runner.paths import LOG, ROOT
+from runner.paths import LOG, ROOT, RUN
 from runner.say import say
 
 # Waits before the next start of a part that keeps dying; the last one repeats.
@@ -70,9 +70,11 @@ class Part:
     deaths: int = 0
     again_at: float | None = None
     log_path: Path = field(init=False)
+    pid_path: Path = field(init=False)
 
     def __post_init__(self) -> None:
         self.log_path = LOG / f"{self.name}.log"
+        self.pid_path = RUN / f"{self.name}.pid"
 
     def start(self, mark: str) -> None:
         """Start the process, its output going to its log."""
@@ -81,6 +83,7 @@ class Part:
                 self.log_path.rename(self.log_path.with_suffix(".log.1"))
         with self.log_path.open("ab") as log:
             self.child = self.what.start(mark=mark, log=log)
+        processes.write_pid_file(self.pid_path, self.child.pid)
         self.started_at = time.monotonic()
         self.again_at = None
 
@@ -184,7 +187,9 @@ class Supervisor:
         names_last = {"redis": 1, "postgres": 2}
         for turn in (0, 1, 2):
             self._stop_these([part for part in self.parts if names_last.get(part.name, 0) == turn])
-        processes.kill_marked(self.mark, gently=0.2)
+        processes.end_left_over(self.mark, RUN, gently=0.2)
+        for part in self.parts:
+            part.pid_path.unlink(missing_ok=True)
         signal.set_wakeup_fd(-1)
 
     def _stop_these(self, parts: list[Part]) -> None:

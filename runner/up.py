@@ -31,9 +31,11 @@ LOGINS_FILE = VAR / "demo-logins.txt"
 
 def up(*, with_parent: bool = False) -> int:
     """Run everything until told to stop."""
-    port = wanted_port() if not _locked_elsewhere() else 0
     make_folders()
     lock = _only_one()
+    # Before the port is looked at: what a killed supervisor left may be about to let go of it.
+    _end_last_run()
+    port = wanted_port()
     check_disk()
     if with_parent:
         # `make` killed outright must take the practice down with it.
@@ -55,10 +57,6 @@ def up(*, with_parent: bool = False) -> int:
     return 0
 
 
-def _locked_elsewhere() -> bool:
-    return LOCK_FILE.exists() and processes.read_pid_file(PID_FILE) is not None
-
-
 def _only_one() -> IO[str]:
     """Hold this checkout's lock; the kernel lets go of it however we die."""
     lock = LOCK_FILE.open("a+")
@@ -73,11 +71,15 @@ def _only_one() -> IO[str]:
     return lock
 
 
+def _end_last_run() -> None:
+    """End whatever a killed supervisor left of the last run."""
+    mark = MARK_FILE.read_text().strip() if MARK_FILE.exists() else "none"
+    if processes.end_left_over(mark, RUN, gently=3.0):
+        say("Ended what an earlier run had left behind")
+
+
 def _fresh_mark() -> str:
-    """A mark for this run's processes, after ending whatever a killed supervisor left of the last run."""
-    with suppress(OSError):
-        if processes.kill_marked(MARK_FILE.read_text().strip(), gently=3.0):
-            say("Ended what an earlier run had left behind")
+    """A mark for this run's processes, by which a later start can tell them from all others."""
     mark = f"up-{secrets.token_hex(8)}"
     MARK_FILE.write_text(mark + "\n")
     return mark
@@ -134,7 +136,7 @@ def _start_all(supervisor: Supervisor, port: int, started: float) -> None:
         {
             "SITE_URL": os.environ.get("SITE_URL") or f"http://{HOST}:{port}",
             "WS_PORT": str(ws_port),
-            "HEARTHSIDE_DEMO": "1",
+            "HEARTHSIDE_DEMO": os.environ.get("HEARTHSIDE_DEMO", "1"),
             "HEARTHSIDE_TEST_CLOCK": os.environ.get("HEARTHSIDE_TEST_CLOCK", "1"),
             "HEARTHSIDE_TEST_CLOCK_FILE": os.environ.get("HEARTHSIDE_TEST_CLOCK_FILE")
             or str(VAR / "test-clock"),

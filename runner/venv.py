@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from runner.paths import PYTHON, ROOT, VENV, check_disk
-from runner.say import Trouble, say
+from runner.say import DISK_FULL, Trouble, say
 
 LOCK = ROOT / "requirements" / "dev.txt"
 STAMP = VENV / ".hearthside-lock"
@@ -76,7 +76,7 @@ def _make() -> None:
                 f"(on Debian or Ubuntu: apt-get install python{version}-venv) and try again."
             )
         if "No space left" in what:
-            raise Trouble("The disk is full: free at least 500 MB and try again.")
+            raise Trouble(DISK_FULL)
         raise Trouble(f"The virtual environment could not be made: {_reason(what)}")
 
 
@@ -91,7 +91,7 @@ def _install() -> None:
     if done.returncode != 0:
         what = done.stdout + done.stderr
         if "No space left" in what:
-            raise Trouble("The disk is full: free at least 500 MB and try again.")
+            raise Trouble(DISK_FULL)
         raise Trouble(
             f"The packages could not be installed: {_reason(what)} "
             "Check that this machine reaches its package index (pip config list), then try again."
