@@ -38,6 +38,8 @@ PRESSURE_RESULTS = (
 
 # Kept results per group of columns; beyond this the table is too varied for keeping to pay.
 _KEEP_AT_MOST = 100_000
+# How the survey writes the answers of a PHQ-9 item. It codes "refused" as 7 and "don't know" as 9; neither is an answer.
+_ANSWERS = {"0": 0, "1": 1, "2": 2, "3": 3}
 _NEEDS_QUOTES = frozenset(',"\r\n')
 
 
@@ -110,6 +112,7 @@ class Screener:
         )
         self._column = {name: index for index, name in enumerate(names) if name}
         self._phq9 = instrument("phq9")
+        self._phq9_items = tuple((item.code, item.values) for item in self._phq9.scored_items)
         self.has_phq9 = any(name in self._column for name in PHQ9_COLUMNS)
         self.has_pressure = any(name in self._column for name in PRESSURE_COLUMNS)
         self.is_survey = self.has_phq9 or self.has_pressure
@@ -274,16 +277,17 @@ class Screener:
 
     def _score(self, cells: Sequence[str]) -> tuple[str, str, str]:
         """Total and ninth item as facts, and the result columns."""
-        items = self._phq9.scored_items
-        answers = {
-            item.code: int(text) for item, cell in zip(items, cells, strict=True) if (text := cell.strip())
-        }
-        if not all(answers[item.code] in item.values for item in items if item.code in answers):
-            raise RowError
-        complete = len(answers) == len(items)
+        answers: dict[str, int] = {}
+        for (code, values), cell in zip(self._phq9_items, cells, strict=True):
+            if text := cell.strip():
+                value = _ANSWERS.get(text)
+                if value not in values:
+                    raise RowError
+                answers[code] = value
+        complete = len(answers) == len(self._phq9_items)
         total = str(sum(answers.values())) if complete else ""
         level = severity(self._phq9, int(total)) if complete else ""
-        item9 = answers.get(items[-1].code)
+        item9 = answers.get(self._phq9_items[-1][0])
         positive = "" if item9 is None else str(len(flags_in(self._phq9, answers)))
         return total, "" if item9 is None else str(item9), f",{len(answers)},{total},{level},{positive}"
 
@@ -331,7 +335,7 @@ class Screener:
         for name, index in self._column.items():
             spec = FACTS_BY_NAME.get(name)
             cell = row[index].strip()
-            if name in PHQ9_COLUMNS and cell not in ("", "0", "1", "2", "3"):
+            if name in PHQ9_COLUMNS and cell and cell not in _ANSWERS:
                 faults.append(f"{name} must be 0, 1, 2, 3 or empty.")
             elif name in PRESSURE_COLUMNS:
                 try:

@@ -30,3 +30,6 @@ OPEN: Final = (DRAFT, SUBMITTED, CLAIMED, MORE_INFO)
 PATIENT_WRITES: Final = (DRAFT, MORE_INFO)
 # In these a psychiatrist may find it in the queue (a claim whose lease has ended is waiting again).
 IN_QUEUE: Final = (SUBMITTED, CLAIMED)
+
+# A claim is held this long without a touch; then somebody else may take the intake.
+LEASE_MINUTES: Final = 30

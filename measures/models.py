@@ -9,6 +9,21 @@ from accounts.models import Patient
 from common.encryption import EncryptedJSONField
 from common.models import append_only
 
+# When a questionnaire is asked: along the course, and afterwards.
+TIMEPOINTS = (
+    "baseline",
+    "checkin",
+    "after_session_1",
+    "after_session_2",
+    "after_session_3",
+    "after_session_4",
+    "follow_up_6w",
+    "follow_up_12w",
+    "follow_up_6m",
+    "follow_up_12m",
+    "other",
+)
+
 
 class Instrument(models.TextChoices):
     PHQ9 = "phq9", "PHQ-9"

@@ -1,0 +1,151 @@
+"""The one door for answers: scored, kept, and acted upon in one transaction (HZ-08, HZ-27)."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import Patient
+from common import audit, hooks, protocol
+from common.audit import actor_name
+from common.errors import Conflict, Invalid
+from measures.models import Instrument, InstrumentResponse
+from measures.rules import (
+    INSTRUMENTS,
+    AnswersError,
+    Response,
+    RiskScreen,
+    flags_in,
+    instrument,
+    response_to_item9,
+    risk_screen,
+    risk_screen_from_data,
+    score,
+    suicide_risk,
+)
+from safety import actions as safety
+from safety.models import Alert
+
+PHQ9_ITEM_9 = "phq9_9"
+
+
+@dataclass(frozen=True)
+class RecordedResponse:
+    """What was kept, and whether the page that answers must show help now (PR-06)."""
+
+    response: InstrumentResponse
+    crisis: bool
+    alert: Alert | None
+
+
+def screen_in_force(at: datetime) -> RiskScreen:
+    """The suicide-risk questions of the protocol in force; as shipped while none is approved, because help never waits."""
+    try:
+        data = protocol.current(at=at).data.get("suicide_risk")
+    except Conflict:
+        data = None
+    return risk_screen_from_data(data) if data else risk_screen()
+
+
+def record_response(
+    patient: Patient,
+    instrument: str,
+    answers: Mapping[str, Any],
+    timepoint: str,
+    *,
+    by: Any,
+    at: datetime,
+    session_id: uuid.UUID | None = None,
+    complete: bool = True,
+) -> RecordedResponse:
+    """Score and keep one questionnaire; a positive safety answer alerts and holds in the same transaction.
+
+    `complete=False` keeps a half-filled form whose safety answer must not be lost: no total, same alarm.
+    Raises Invalid with a sentence per item that is missing or not among the choices.
+    """
+    if instrument not in Instrument.values:
+        raise Invalid("We do not know this questionnaire.", fields={"instrument": "Choose one of the list."})
+    row = InstrumentResponse(
+        patient=patient,
+        instrument=instrument,
+        timepoint=timepoint,
+        items={code: value for code, value in answers.items() if value not in (None, "")},
+        completed_at=at,
+        recorded_by=actor_name(by),
+        session_id=session_id,
+    )
+    screen = screen_in_force(at)
+    try:
+        due = _risk(row, screen, complete) if instrument == "suicide_risk" else _scored(row, screen, complete)
+    except AnswersError as error:
+        raise _invalid(error) from None
+    with transaction.atomic():
+        row.save(force_insert=True)
+        audit.record(
+            "answers.recorded",
+            by=by,
+            at=at,
+            about=row,
+            patient_id=patient.pk,
+            detail={"instrument": instrument, "timepoint": timepoint, "complete": complete},
+        )
+        alert = _sound(row, due, by=by, at=at) if due is not None else None
+        if complete:
+            hooks.run("instrument.completed", response=row, by=by, at=at)
+    return RecordedResponse(row, crisis=due is not None and due.show_help, alert=alert)
+
+
+def is_alarming(instrument: str, answers: Mapping[str, Any], *, at: datetime) -> bool:
+    """Whether these answers, finished or not, hold a safety answer that somebody must see."""
+    if instrument == "suicide_risk":
+        return any(value == "yes" for value in answers.values())
+    return instrument in INSTRUMENTS and bool(flags_in(_definition(instrument), answers))
+
+
+def _definition(code: str) -> Any:
+    return instrument(code)
+
+
+def _scored(row: InstrumentResponse, screen: RiskScreen, complete: bool) -> Response | None:
+    of = _definition(row.instrument)
+    row.instrument_version = of.version
+    if complete:
+        scored = score(of, row.items)
+        row.total, row.band = scored.total, scored.band
+    if row.instrument != "phq9":
+        return None
+    row.item9 = row.items.get(PHQ9_ITEM_9)
+    return response_to_item9(row.item9, screen) if row.item9 is not None else None
+
+
+def _risk(row: InstrumentResponse, screen: RiskScreen, complete: bool) -> Response | None:
+    result = suicide_risk(row.items, screen)
+    if complete and not row.items:
+        raise AnswersError(missing=tuple(q.code for q in screen.questions if q.ask_when_yes is None))
+    row.instrument_version, row.risk_level = result.version, result.level.value
+    return result.response if result.response.trigger else None
+
+
+def _sound(row: InstrumentResponse, due: Response, *, by: Any, at: datetime) -> Alert | None:
+    """Alert the people, hold the doses. Both outlive any later, better answer."""
+    alert = safety.raise_alert(
+        patient=row.patient,
+        trigger=due.trigger,
+        source=row,
+        at=at,
+        by=by,
+        detail_codes=(f"{row.instrument}:{row.risk_level or row.item9}",),
+        severity=due.severity,
+    )
+    if due.dosing_hold:
+        safety.place_hold(row.patient, "suicide_risk", at=at, by=by, alert=alert)
+    return alert
+
+
+def _invalid(error: AnswersError) -> Invalid:
+    fields = dict.fromkeys(error.missing, "Please answer this one.")
+    fields.update({code[:80]: "This answer is not among the choices." for code in error.invalid})
+    return Invalid("Some answers need another look.", fields=fields)

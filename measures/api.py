@@ -1,0 +1,145 @@
+"""Questionnaires over the API: the same door as the pages."""
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.access import patient_of
+from common import clock
+from common.api import IdempotentWrites, NewestFirst, StrictSerializer
+from measures import access, actions
+from measures.models import TIMEPOINTS, Instrument, InstrumentResponse
+from measures.wording import HELP_HEADING, HELP_LINES
+
+JSON_INTEGER_MAX = 1000
+
+
+class ErrorAnswer(serializers.Serializer):
+    """Every refusal has this shape."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField(allow_blank=True)
+    fields = serializers.DictField(child=serializers.CharField())  # type: ignore[assignment]
+
+
+def refusals(*codes: int) -> dict[int, Any]:
+    """The documented refusals of a view."""
+    return dict.fromkeys(codes, ErrorAnswer)
+
+
+class AnswerField(serializers.Field):
+    """An item's answer: a small whole number, or yes, no, unsure."""
+
+    def to_internal_value(self, data: Any) -> int | str:
+        if isinstance(data, int) and not isinstance(data, bool) and 0 <= data <= JSON_INTEGER_MAX:
+            return data
+        if data in ("yes", "no", "unsure"):
+            return str(data)
+        raise serializers.ValidationError("Send a whole number, or yes, no, unsure.")
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class ResponseIn(StrictSerializer):
+    instrument = serializers.ChoiceField(choices=Instrument.choices)
+    timepoint = serializers.ChoiceField(choices=[(code, code) for code in TIMEPOINTS])
+    answers = serializers.DictField(child=AnswerField(), help_text="Answer of each item by its code.")
+    session = serializers.UUIDField(required=False, allow_null=True)
+
+
+class ResponseOut(serializers.ModelSerializer):
+    session = serializers.UUIDField(source="session_id", allow_null=True)
+
+    class Meta:
+        model = InstrumentResponse
+        fields = (
+            "id",
+            "instrument",
+            "instrument_version",
+            "timepoint",
+            "total",
+            "band",
+            "risk_level",
+            "completed_at",
+            "session",
+        )
+
+
+class HelpOut(serializers.Serializer):
+    heading = serializers.CharField()
+    lines = serializers.ListField(child=serializers.CharField())
+    call = serializers.ListField(child=serializers.CharField())
+
+
+class RecordedOut(ResponseOut):
+    help = HelpOut(allow_null=True)
+
+    class Meta(ResponseOut.Meta):
+        fields = (*ResponseOut.Meta.fields, "help")
+
+
+class QuestionnaireResponses(IdempotentWrites, GenericAPIView):
+    """Send a finished questionnaire; read earlier ones."""
+
+    allowed_roles = {"GET": ("patient", "psychiatrist", "coach"), "POST": ("patient",)}
+    token_scopes = {"GET": "responses:read", "POST": "responses:write"}
+    serializer_class = ResponseOut
+    pagination_class = NewestFirst
+    ordering = ("-completed_at", "-id")
+
+    @extend_schema(
+        operation_id="questionnaire_responses_list",
+        parameters=[OpenApiParameter("patient", uuid.UUID, description="For staff: whose answers.")],
+        responses={200: ResponseOut(many=True), **refusals(400, 401, 403, 404)},
+    )
+    def get(self, request: Request) -> Response:
+        rows = access.responses_visible_to(request.user, _uuid_or_none(request.query_params.get("patient")))
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(ResponseOut(page, many=True).data)
+
+    @extend_schema(
+        operation_id="questionnaire_responses_create",
+        request=ResponseIn,
+        responses={201: RecordedOut, **refusals(400, 401, 403, 404, 409, 422)},
+    )
+    def post(self, request: Request) -> Response:
+        sent = ResponseIn(data=request.data)
+        sent.is_valid(raise_exception=True)
+        data = sent.validated_data
+        recorded = actions.record_response(
+            patient_of(request.user),
+            data["instrument"],
+            data["answers"],
+            data["timepoint"],
+            by=request.user,
+            at=clock.now(),
+            session_id=data.get("session"),
+        )
+        body = dict(ResponseOut(recorded.response).data)
+        body["help"] = help_body() if recorded.crisis else None
+        return Response(body, status=201)
+
+
+def help_body() -> dict[str, Any]:
+    """Help for the caller to show at once, in the same answer (PR-06)."""
+    return {
+        "heading": HELP_HEADING,
+        "lines": list(HELP_LINES),
+        "call": ["988", "911", settings.PRACTICE["phone"]],
+    }
+
+
+def _uuid_or_none(text: str | None) -> uuid.UUID | None:
+    if not text:
+        return None
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise serializers.ValidationError({"patient": ["This is not a patient's id."]}) from None
