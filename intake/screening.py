@@ -281,7 +281,7 @@ class Screener:
         for (code, values), cell in zip(self._phq9_items, cells, strict=True):
             if text := cell.strip():
                 value = _ANSWERS.get(text)
-                if value not in values:
+                if value is None or value not in values:
                     raise RowError
                 answers[code] = value
         complete = len(answers) == len(self._phq9_items)

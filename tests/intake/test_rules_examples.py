@@ -8,44 +8,9 @@ from pathlib import Path
 import pytest
 
 from intake.rules import FACTS_BY_NAME, evaluate
+from tests.intake.answers import CLEAR, STATES
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "clinical" / "eligibility_examples.csv"
-
-# A person to whom every rule answers "no": the starting point of the examples.
-CLEAR: dict[str, str] = {
-    **{name: "no" for name, spec in FACTS_BY_NAME.items() if spec.choices == ("yes", "no")},
-    "age_years": "38",
-    "state": "CA",
-    "has_internet_video": "yes",
-    "monitor_available": "yes",
-    "home_safe": "yes",
-    "phq9_total": "16",
-    "phq9_item9": "0",
-    "gad7_total": "12",
-    "contraception": "yes",
-    "cardiac_event_days": "none",
-    "bp_systolic_mmhg": "118",
-    "bp_diastolic_mmhg": "76",
-    "glaucoma": "none",
-    "seizures": "none",
-    "hyperthyroid": "none",
-    "liver": "none",
-    "egfr": "95",
-    "cystitis": "none",
-    "luts_score": "0",
-    "resp": "none",
-    "bmi": "27",
-    "sex": "female",
-    "audit_c": "1",
-    "dast10": "0",
-    "rx_classes": "none",
-    "clinician_dx": "both",
-    "pdmp": "clear",
-    "consent_signed": "yes",
-    "id_verified": "yes",
-    "agreement_signed": "yes",
-}
-STATES = ("CA", "NY", "TX")
 
 
 @pytest.mark.parametrize(
