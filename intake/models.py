@@ -104,9 +104,10 @@ class Intake(models.Model):
             # One descent per licensed state, whatever the length of the queue.
             models.Index(
                 F("care_state"),
-                F("urgency").desc(),
-                F("submitted_at").asc(),
-                F("id").asc(),
+                # Negated, so that “most urgent, then oldest” is one ascending row comparison from page to page.
+                F("urgency") * -1,
+                F("submitted_at"),
+                F("id"),
                 name="intakes_waiting",
                 condition=Q(state__in=list(states.IN_QUEUE)),
             ),

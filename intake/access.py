@@ -1,0 +1,312 @@
+"""Who may see which intake, the queue in one query, and the facts of a person as the rules read them."""
+
+import base64
+import binascii
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import DateTimeField, Func, Q, QuerySet
+
+from accounts.access import licensed_states, patients_visible_to
+from accounts.models import Patient, Role, User
+from common.clock import local_date
+from common.errors import Invalid, NotVisible
+from common.models import ProtocolVersion
+from intake import states
+from intake.models import Consent, Decision, EligibilityEvaluation, Intake, Medicine
+from intake.rules.answers import facts_from, rx_classes_fact, worst_answer
+from intake.rules.documents import DOCUMENTS, document
+from measures.models import InstrumentResponse
+from measures.rules import risk_facts
+from vitals.access import average_of
+from vitals.models import Reading
+from vitals.rules import limits_from_data
+
+PAGE_SIZE = 25
+COUNT_UP_TO = 99
+
+
+class SqlNow(Func):
+    """The database's clock, which the test clock moves too."""
+
+    function = "hearthside_now"
+    output_field = DateTimeField()
+
+
+# --- one person's intake --------------------------------------------------------------------------------
+
+
+def current_intake(patient: Patient | uuid.UUID) -> Intake | None:
+    """The intake that is open, or else the newest."""
+    return (
+        Intake.objects.filter(patient=patient).order_by("-created_at").select_related("patient__user").first()
+    )
+
+
+def active_medicines(patient: Patient) -> list[Medicine]:
+    """What this person takes now, in the order it was listed."""
+    return list(Medicine.objects.filter(patient=patient, ended_at__isnull=True).order_by("started_at", "id"))
+
+
+def own_medicine(patient: Patient, medicine_id: uuid.UUID) -> Medicine:
+    """One medicine on this person's list, or NotVisible."""
+    found = Medicine.objects.filter(pk=medicine_id, patient=patient, ended_at__isnull=True).first()
+    if found is None:
+        raise NotVisible("There is no such page.")
+    return found
+
+
+def signatures_of(patient: Patient) -> list[Consent]:
+    """Every signature, newest first, with the text signed."""
+    return list(Consent.objects.filter(patient=patient).select_related("text").order_by("-signed_at"))
+
+
+def signed_now(patient: Patient) -> frozenset[str]:
+    """The documents signed in the wording in force, for the state this person is in."""
+    wanted = {name: document(name).sha256 for name in DOCUMENTS}
+    signed = set(
+        Consent.objects.filter(
+            patient=patient, care_state=patient.state, sha256__in=wanted.values()
+        ).values_list("document", "sha256")
+    )
+    return frozenset(name for name, digest in wanted.items() if (name, digest) in signed)
+
+
+def consent_current(patient: Patient, at: datetime) -> bool:
+    """Whether every document is signed in the wording in force (gate G2). A new wording asks again."""
+    return signed_now(patient) == frozenset(DOCUMENTS)
+
+
+def latest_evaluation(patient: Patient) -> EligibilityEvaluation | None:
+    """The newest evaluation of this person, whichever intake it belongs to."""
+    return EligibilityEvaluation.objects.filter(patient=patient).order_by("-at", "-id").first()
+
+
+def eligibility_stands(patient: Patient) -> bool:
+    """Accepted by a psychiatrist, and nothing has re-opened the question since (gate G5)."""
+    accepted = Intake.objects.filter(patient=patient, state=states.ACCEPTED).exists()
+    if not accepted:
+        return False
+    newest = (
+        EligibilityEvaluation.objects.filter(patient=patient)
+        .exclude(cause="change")
+        .order_by("-at", "-id")
+        .first()
+    )
+    return newest is not None and newest.cause != "reopened"
+
+
+def decisions_of(intake: Intake) -> list[Decision]:
+    """Signed decisions, newest first."""
+    return list(Decision.objects.filter(intake=intake).select_related("by").order_by("-at"))
+
+
+def intake_readings(patient: Patient) -> list[Reading]:
+    """Readings taken for the intake, oldest first."""
+    return list(Reading.objects.filter(patient=patient, phase="intake").order_by("received_at", "id"))
+
+
+# --- facts ----------------------------------------------------------------------------------------------
+
+
+def facts_of(intake: Intake, *, at: datetime, version: ProtocolVersion) -> dict[str, str]:
+    """Everything the rules may look at, as text by fact name; unknown facts are absent."""
+    patient = intake.patient
+    saved = {step: entry["data"] for step, entry in intake.answers.items()}
+    facts = facts_from(saved, on=local_date(at, patient.user.time_zone))
+    if intake.care_state:
+        facts["state"] = intake.care_state
+    facts.update(_scores(intake))
+    limits = limits_from_data(version.data["bp"])
+    average = average_of([r for r in intake_readings(patient) if r.received_at >= intake.created_at], limits)
+    if average.systolic_mmhg is not None:
+        facts["bp_systolic_mmhg"], facts["bp_diastolic_mmhg"] = (
+            f"{average.systolic_mmhg:g}",
+            f"{average.diastolic_mmhg:g}",
+        )
+    if intake.answers.get("medicines", {}).get("complete"):
+        facts["rx_classes"] = rx_classes_fact(c for m in active_medicines(patient) for c in m.rx_classes)
+    return facts
+
+
+def decision_facts(patient: Patient) -> dict[str, str]:
+    """What the decision stage adds and the record knows: signatures and identity."""
+    signed = signed_now(patient)
+    return {
+        "consent_signed": _yes_no("treatment-consent" in signed),
+        "agreement_signed": _yes_no("safety-agreement" in signed),
+        "id_verified": _yes_no(patient.identity_verified_at is not None),
+    }
+
+
+def _yes_no(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _scores(intake: Intake) -> dict[str, str]:
+    """Totals are the newest; safety answers are the worst ever given in this intake (HZ-27)."""
+    rows = list(
+        InstrumentResponse.objects.filter(
+            patient=intake.patient, timepoint="baseline", completed_at__gte=intake.created_at
+        ).order_by("completed_at", "id")
+    )
+    facts: dict[str, str] = {}
+    for row in rows:
+        if row.total is not None:
+            facts["audit_c" if row.instrument == "audit_c" else f"{row.instrument}_total"] = str(row.total)
+    ninth = [row.item9 for row in rows if row.item9 is not None]
+    if ninth:
+        facts["phq9_item9"] = str(max(ninth))
+    asked = [risk_facts(row.items) for row in rows if row.instrument == "suicide_risk"]
+    for name in asked[0] if asked else ():
+        facts[name] = worst_answer(answers[name] for answers in asked)
+    return facts
+
+
+# --- the queue ------------------------------------------------------------------------------------------
+
+
+def states_today(psychiatrist: User, at: datetime) -> frozenset[str]:
+    """Where this psychiatrist may prescribe on the day it is for them."""
+    return licensed_states(psychiatrist, local_date(at, psychiatrist.time_zone))
+
+
+def queue_for(psychiatrist: User, at: datetime) -> QuerySet[Intake]:
+    """Everything that waits and that this psychiatrist may take, most urgent first, then oldest."""
+    return _waiting(states_today(psychiatrist, at), at).order_by("-urgency", "submitted_at", "id")
+
+
+def _waiting(codes: Iterable[str], at: datetime) -> QuerySet[Intake]:
+    return Intake.objects.filter(
+        Q(state=states.SUBMITTED) | Q(state=states.CLAIMED, claim_expires_at__lte=at),
+        care_state__in=list(codes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the queue: the page after it begins with the next row."""
+
+    urgency: int
+    submitted_at: datetime
+    id: uuid.UUID
+
+    def token(self) -> str:
+        """The place as a short word for an address."""
+        text = f"{self.urgency}|{self.submitted_at.isoformat()}|{self.id.hex}"
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def place_from(token: str) -> Place:
+    """Read a place again; Invalid when it is not one of ours."""
+    try:
+        text = base64.urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4)).decode("ascii")
+        urgency, when, id = text.split("|")
+        place = Place(int(urgency), datetime.fromisoformat(when), uuid.UUID(hex=id))
+        if not 0 <= place.urgency <= 3 or place.submitted_at.tzinfo is None:
+            raise ValueError
+        return place
+    except (ValueError, binascii.Error, UnicodeError, OverflowError):
+        raise Invalid(
+            "This page of the queue does not exist. Start from its first page.",
+            fields={"after": "Not a place."},
+        ) from None
+
+
+# One index descent per state, each of at most a page; what is sorted is never more than 51 pages.
+_QUEUE_SQL = """
+SELECT q.id, q.patient_id, q.care_state, q.urgency, q.outcome, q.reasons::text, q.submitted_at, u.full_name, p.date_of_birth
+FROM (
+    SELECT w.*
+    FROM unnest(%(states)s::text[]) AS s(code)
+    CROSS JOIN LATERAL (
+        SELECT i.id, i.patient_id, i.care_state, i.urgency, i.outcome, i.reasons, i.submitted_at
+        FROM intake_intake i
+        WHERE i.care_state = s.code
+          AND i.state IN ('submitted', 'claimed')
+          AND (i.state = 'submitted' OR i.claim_expires_at <= %(at)s)
+          {after}
+        ORDER BY (i.urgency * -1), i.submitted_at, i.id
+        LIMIT %(limit)s
+    ) w
+    ORDER BY w.urgency DESC, w.submitted_at, w.id
+    LIMIT %(limit)s
+) q
+JOIN accounts_patient p ON p.user_id = q.patient_id
+JOIN accounts_user u ON u.id = q.patient_id
+ORDER BY q.urgency DESC, q.submitted_at, q.id
+"""
+# The negated urgency is what the index `intakes_waiting` holds, so page 1,000 costs what page 1 costs.
+_AFTER = "AND ((i.urgency * -1), i.submitted_at, i.id) > (%(urgency)s * -1, %(submitted_at)s, %(id)s)"
+_COLUMNS = (
+    "id",
+    "patient_id",
+    "care_state",
+    "urgency",
+    "outcome",
+    "reasons",
+    "submitted_at",
+    "full_name",
+    "date_of_birth",
+)
+
+
+def queue_page(
+    codes: Iterable[str], *, at: datetime, after: Place | None = None, size: int = PAGE_SIZE
+) -> tuple[list[dict[str, Any]], Place | None]:
+    """One page of the queue as plain rows, in one query, and the place from which the next page goes on."""
+    values: dict[str, Any] = {"states": sorted(codes), "at": at, "limit": size + 1}
+    if after is not None:
+        values |= {"urgency": after.urgency, "submitted_at": after.submitted_at, "id": after.id}
+    with connection.cursor() as cursor:
+        cursor.execute(_QUEUE_SQL.format(after=_AFTER if after else ""), values)
+        rows = [dict(zip(_COLUMNS, row, strict=True)) for row in cursor.fetchall()]
+    for row in rows:
+        row["reasons"] = json.loads(row["reasons"])
+    if len(rows) <= size:
+        return rows, None
+    rows = rows[:size]
+    last = rows[-1]
+    return rows, Place(last["urgency"], last["submitted_at"], last["id"])
+
+
+def queue_count(codes: Iterable[str], *, at: datetime) -> str:
+    """How many wait, counted no further than 99: “100+” and “a million” ask for the same thing."""
+    found = len(_waiting(codes, at).values_list("id")[: COUNT_UP_TO + 1])
+    return f"{COUNT_UP_TO}+" if found > COUNT_UP_TO else str(found)
+
+
+def held_by(psychiatrist: User) -> list[Intake]:
+    """Intakes this psychiatrist is working on."""
+    return list(
+        Intake.objects.filter(claimed_by=psychiatrist, state=states.CLAIMED)
+        .select_related("patient__user")
+        .order_by("claim_expires_at")[:COUNT_UP_TO]
+    )
+
+
+def intake_visible_to(user: User, intake_id: uuid.UUID, at: datetime) -> Intake:
+    """An intake this person may work on: their own, one of a state they are licensed in today, or one they hold."""
+    found = Intake.objects.filter(pk=intake_id).select_related("patient__user").first()
+    if found is not None:
+        if user.role == Role.PATIENT and found.patient_id == user.pk:
+            return found
+        if user.role == Role.PSYCHIATRIST and found.state not in (states.DRAFT, states.WITHDRAWN):
+            if found.care_state in states_today(user, at) and found.state in states.IN_QUEUE:
+                return found
+            if patients_visible_to(user).filter(pk=found.patient_id).exists():
+                return found
+    raise NotVisible("There is no such page.")
+
+
+def patients_held_by(user: Any) -> Q | None:
+    """Widens what a psychiatrist sees by the patients whose intake they hold now (hook `patient.visible`)."""
+    if getattr(user, "role", "") != Role.PSYCHIATRIST:
+        return None
+    held = Intake.objects.filter(claimed_by=user, state=states.CLAIMED, claim_expires_at__gt=SqlNow())
+    return Q(pk__in=held.values("patient"))

@@ -1,0 +1,74 @@
+"""The pages of the intake that are not plain questions: medicines, blood pressure, signatures."""
+
+from typing import Any
+
+from django import forms
+
+from intake.rules.documents import Document
+
+
+class AddMedicineForm(forms.Form):
+    """One medicine as people write it."""
+
+    name = forms.CharField(
+        label="Medicine or supplement",
+        max_length=200,
+        help_text="Brand or plain name. If it is not in the list, type it anyway.",
+        widget=forms.TextInput(attrs={"list": "formulary", "autocomplete": "off"}),
+        error_messages={"required": "Type the name of the medicine."},
+    )
+    dose_text = forms.CharField(
+        label="How much, and how often",
+        max_length=500,
+        required=False,
+        widget=forms.TextInput(attrs={"placeholder": ""}),
+    )
+
+
+class ReadingForm(forms.Form):
+    """One reading as the cuff shows it. Odd values are kept by the practice as rejected, so the limits here are wide."""
+
+    systolic_mmhg = forms.IntegerField(
+        label="Upper number (systolic)",
+        min_value=0,
+        max_value=999,
+        widget=forms.NumberInput(attrs={"data-unit": "mmHg"}),
+    )
+    diastolic_mmhg = forms.IntegerField(
+        label="Lower number (diastolic)",
+        min_value=0,
+        max_value=999,
+        widget=forms.NumberInput(attrs={"data-unit": "mmHg"}),
+    )
+    pulse_bpm = forms.IntegerField(
+        label="Pulse",
+        min_value=0,
+        max_value=999,
+        widget=forms.NumberInput(attrs={"data-unit": "beats a minute"}),
+    )
+
+
+class SignForm(forms.Form):
+    """Every point ticked one by one, and the full name typed."""
+
+    def __init__(self, *args: Any, document: Document, full_name: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.full_name = full_name
+        self.points = list(document.acknowledge)
+        for code, text in document.acknowledge.items():
+            self.fields[code] = forms.BooleanField(
+                label=text, error_messages={"required": f"To sign, please read and tick: “{text}”"}
+            )
+        self.fields["signed_name"] = forms.CharField(
+            label="Type your full name to sign",
+            max_length=120,
+            help_text=f"As we have it: {full_name}" if full_name else "",
+            widget=forms.TextInput(attrs={"autocomplete": "off"}),
+            error_messages={"required": "Type your full name to sign."},
+        )
+
+    def clean_signed_name(self) -> str:
+        typed = " ".join(self.cleaned_data["signed_name"].split())
+        if self.full_name and typed.casefold() != " ".join(self.full_name.split()).casefold():
+            raise forms.ValidationError(f"Type your name as we have it: {self.full_name}")
+        return typed
