@@ -1,0 +1,171 @@
+"""Free times. A fixed number of queries, whatever the number of clinicians and days."""
+
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.models import Q
+
+from accounts.models import CareTeam, DeaRegistration, Licence, Patient, Role, User
+from common import protocol
+from common.clock import local_date
+from common.errors import Invalid
+from consults.models import Appointment, Availability, AvailabilityException, VisitType
+from consults.rules.slots import Hours, Span, slots_in, windows
+
+NEVER = date.max
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A free time with one clinician; both instants in UTC."""
+
+    clinician_id: uuid.UUID
+    clinician_name: str
+    visit_type: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+def visit_settings(at: datetime) -> dict[str, Any]:
+    """How long visits are and how they are held: the protocol's "dosing.visits" in force."""
+    return protocol.current(at=at).data["dosing"]["visits"]
+
+
+def bookable_types(patient: Patient) -> list[str]:
+    """What this patient could book; a call with a coach needs a coach."""
+    team = CareTeam.objects.filter(pk=patient.pk).first()
+    types = [VisitType.CONSULT, VisitType.INTRO, VisitType.FOLLOW_UP]
+    if team is not None and team.coach_id is not None:
+        types += [VisitType.PREP, VisitType.INTEGRATION]
+    return [str(one) for one in types]
+
+
+def offered_clinicians(visit_type: str, patient: Patient, *, role: str, on: date) -> dict[User, date]:
+    """Who may be offered, with the last day on which their licence and DEA registration in the patient's state both hold.
+
+    Her own psychiatrist or coach where she has one who may; else, for psychiatrists, anybody who may prescribe in her state.
+    """
+    team = CareTeam.objects.select_related("psychiatrist", "coach").filter(pk=patient.pk).first()
+    if role == Role.COACH:
+        coach = team.coach if team else None
+        return {coach: NEVER} if coach is not None and coach.is_active else {}
+    until: dict[uuid.UUID, date] = {}
+    people: dict[uuid.UUID, User] = {}
+    licences = Licence.objects.filter(
+        state=patient.state,
+        expires_on__gte=on,
+        psychiatrist__is_active=True,
+        psychiatrist__role=Role.PSYCHIATRIST,
+    ).exclude(issued_on__gt=on)
+    for licence in licences.select_related("psychiatrist"):
+        people[licence.psychiatrist_id] = licence.psychiatrist
+        until[licence.psychiatrist_id] = licence.expires_on
+    able: dict[User, date] = {}
+    for registration in DeaRegistration.objects.filter(
+        state=patient.state, expires_on__gte=on, psychiatrist__in=list(people)
+    ):
+        key = registration.psychiatrist_id
+        able[people[key]] = min(until[key], registration.expires_on)
+    own = team.psychiatrist if team else None
+    if own is not None and own in able and visit_type != VisitType.INTRO:
+        return {own: able[own]}
+    return able
+
+
+def open_slots(
+    visit_type: str,
+    patient: Patient,
+    from_at: datetime,
+    to_at: datetime,
+    *,
+    at: datetime,
+    clinician_id: uuid.UUID | None = None,
+    moving: Appointment | None = None,
+) -> list[Slot]:
+    """Free times for this patient, earliest first: seven queries, whatever the number of clinicians and days.
+
+    `moving` is a visit about to be rescheduled: its own time counts as free. Raises Invalid for a kind that is not offered or a
+    patient whose state is not known.
+    """
+    rules = visit_settings(at)
+    kind = rules["types"].get(visit_type)
+    if kind is None:
+        raise Invalid(
+            "Choose one of the kinds of visit.", fields={"visit_type": "This kind of visit is not known."}
+        )
+    if not patient.state:
+        raise Invalid(
+            "Tell us first which state you are in.",
+            code="state_unknown",
+            fields={"state": "Your state is not known."},
+        )
+    from_at = max(from_at, at + timedelta(minutes=rules["minimum_notice_minutes"]))
+    to_at = min(to_at, at + timedelta(days=rules["horizon_days"]))
+    if from_at >= to_at:
+        return []
+    zone = patient.user.time_zone
+    able = offered_clinicians(visit_type, patient, role=kind["role"], on=local_date(at, zone))
+    if clinician_id is not None:
+        able = {person: until for person, until in able.items() if person.pk == clinician_id}
+    if not able:
+        return []
+    hours, extra, taken = _calendar(list(able), patient, visit_type, from_at, to_at, at=at, moving=moving)
+    found: list[Slot] = []
+    for person, until in able.items():
+        offered = windows(hours[person.pk], person.time_zone, from_at, to_at) + extra[person.pk]
+        busy = taken[person.pk] + taken[patient.pk]
+        for span in slots_in(
+            offered,
+            busy,
+            minutes=kind["minutes"],
+            step_minutes=kind["step_minutes"],
+            from_at=from_at,
+            to_at=to_at,
+        ):
+            if until is NEVER or local_date(span.starts_at, zone) <= until:
+                found.append(Slot(person.pk, str(person), visit_type, span.starts_at, span.ends_at))
+    return sorted(found, key=lambda slot: (slot.starts_at, slot.clinician_name, str(slot.clinician_id)))
+
+
+def _calendar(
+    people: list[User],
+    patient: Patient,
+    visit_type: str,
+    from_at: datetime,
+    to_at: datetime,
+    *,
+    at: datetime,
+    moving: Appointment | None,
+) -> tuple[dict[uuid.UUID, list[Hours]], dict[uuid.UUID, list[Span]], dict[uuid.UUID, list[Span]]]:
+    """Weekly hours, extra hours, and time already taken, by person: three queries."""
+    around = DateTimeTZRange(from_at - timedelta(days=1), to_at + timedelta(days=1))
+    hours: dict[uuid.UUID, list[Hours]] = defaultdict(list)
+    extra: dict[uuid.UUID, list[Span]] = defaultdict(list)
+    taken: dict[uuid.UUID, list[Span]] = defaultdict(list)
+    for row in Availability.objects.filter(clinician__in=people, visit_types__contains=[visit_type]):
+        hours[row.clinician_id].append(
+            Hours(row.weekday, row.starts, row.ends, row.effective_from, row.effective_until)
+        )
+    for exception in AvailabilityException.objects.filter(clinician__in=people, during__overlap=around):
+        span = Span(exception.during.lower, exception.during.upper)
+        if exception.kind == "leave":
+            taken[exception.clinician_id].append(span)
+        elif visit_type in exception.visit_types:
+            extra[exception.clinician_id].append(span)
+    booked = (
+        Appointment.objects.filter(Q(clinician__in=people) | Q(patient=patient), during__overlap=around)
+        .filter(Q(state="booked") | Q(state="held", hold_expires_at__gt=at))
+        .values_list("pk", "clinician_id", "patient_id", "during")
+    )
+    for pk, clinician_id, patient_id, during in booked:
+        if moving is not None and pk == moving.pk:
+            continue
+        span = Span(during.lower, during.upper)
+        taken[clinician_id].append(span)
+        if patient_id == patient.pk:
+            taken[patient.pk].append(span)
+    return hours, extra, taken

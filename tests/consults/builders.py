@@ -1,0 +1,200 @@
+"""What tests of this app and of those above it need: hours, visits, notes, orders, parcels."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+
+from accounts.models import Patient, User
+from common import protocol
+from common.models import ProtocolVersion
+from consults.models import Appointment, Availability, Fulfilment, Order, PdmpCheck, VisitNote
+
+ALL_TYPES = ["consult", "intro", "follow_up", "prep", "integration"]
+NOTE_BODY = {
+    "history": "Low mood for two years, three antidepressants tried.",
+    "mental_status": "Alert, oriented, mood low, thought linear, no psychosis.",
+    "risk": "No thoughts of suicide. Safety plan read together.",
+    "plan": "Four sessions, low starting dose.",
+    "short_visit_reason": "",
+}
+
+
+def any_protocol(at: dt.datetime, by: User) -> ProtocolVersion:
+    """The approved protocol in force, made from the shipped files when a test has not asked for one."""
+    from common.errors import Conflict
+
+    try:
+        return protocol.current(at=at)
+    except Conflict:
+        from accounts.models import Role
+
+        approver = User.objects.create_user(
+            "approver@example.test", None, full_name="Ada Proctor", role=Role.ADMINISTRATOR
+        )
+        then = at - dt.timedelta(days=300)
+        draft = protocol.propose(version="builders-1", data=protocol.from_files(), by=by, at=then)
+        return protocol.approve(draft, by=approver, at=then)
+
+
+def weekly_hours(
+    clinician: User,
+    *,
+    weekdays: range | tuple[int, ...] = range(7),
+    starts: dt.time = dt.time(8),
+    ends: dt.time = dt.time(18),
+) -> list[Availability]:
+    """Hours on these days of each week, for every kind of visit."""
+    return [
+        Availability.objects.create(
+            clinician=clinician, weekday=day, starts=starts, ends=ends, visit_types=ALL_TYPES
+        )
+        for day in weekdays
+    ]
+
+
+def an_appointment(
+    patient: User,
+    clinician: User,
+    starts_at: dt.datetime,
+    *,
+    visit_type: str = "consult",
+    minutes: int = 60,
+    **fields: Any,
+) -> Appointment:
+    """A booked visit, written straight into the table."""
+    fields.setdefault("state", "booked")
+    fields.setdefault("booked_at", starts_at - dt.timedelta(days=2))
+    return Appointment.objects.create(
+        patient_id=patient.pk,
+        clinician=clinician,
+        visit_type=visit_type,
+        during=DateTimeTZRange(starts_at, starts_at + dt.timedelta(minutes=minutes)),
+        state_of_care=fields.pop("state_of_care", Patient.objects.get(pk=patient.pk).state),
+        created_at=starts_at - dt.timedelta(days=3),
+        **fields,
+    )
+
+
+def a_booked_consult(patient: User, clinician: User, at: dt.datetime) -> Appointment:
+    """A consult that begins at `at`."""
+    return an_appointment(patient, clinician, at)
+
+
+def a_verified_identity(patient: User, by: User, at: dt.datetime) -> Patient:
+    """Identity verified and weight known, as after a consult."""
+    Patient.objects.filter(pk=patient.pk).update(
+        identity_verified_at=at,
+        identity_verified_by=by,
+        weight_kg=Decimal("70.0"),
+        height_cm=Decimal("170.0"),
+    )
+    return Patient.objects.select_related("user").get(pk=patient.pk)
+
+
+def a_signed_note(patient: User, psychiatrist: User, at: dt.datetime, **fields: Any) -> VisitNote:
+    """A completed consult that began an hour before `at`, with its note signed at `at`."""
+    visit = an_appointment(patient, psychiatrist, at - dt.timedelta(hours=1), state="completed")
+    return VisitNote.objects.create(
+        appointment=visit,
+        patient_id=patient.pk,
+        author=psychiatrist,
+        protocol=any_protocol(at, psychiatrist),
+        **{
+            "body": NOTE_BODY,
+            "diagnosis": "depression",
+            "suitable": True,
+            "identity_confirmed": True,
+            "date_of_birth_seen": dt.date(1988, 4, 2),
+            "location_confirmed": True,
+            "location_state": visit.state_of_care,
+            "duration_minutes": 50,
+            "saved_at": at,
+            "signed_at": at,
+            "signed_by": psychiatrist,
+            **fields,
+        },
+    )
+
+
+def a_pdmp_check(patient: User, psychiatrist: User, at: dt.datetime, **fields: Any) -> PdmpCheck:
+    """The monitoring programme looked at and nothing found."""
+    fields.setdefault("finding", "clear")
+    fields.setdefault("states", [Patient.objects.get(pk=patient.pk).state])
+    return PdmpCheck.objects.create(patient_id=patient.pk, checked_at=at, checked_by=psychiatrist, **fields)
+
+
+def weekly_dates(at: dt.datetime, first_in_days: int = 7) -> list[dt.date]:
+    """Four dates a week apart."""
+    first = at.date() + dt.timedelta(days=first_in_days)
+    return [first + dt.timedelta(days=7 * week) for week in range(4)]
+
+
+def a_signed_order(
+    patient: User,
+    psychiatrist: User,
+    at: dt.datetime,
+    *,
+    first_in_days: int = 7,
+    sessions_covered: tuple[int, ...] = (1, 2, 3, 4),
+    **fields: Any,
+) -> Order:
+    """An order in force, written straight into the tables: 2 tablets of 100 mg, four weekly dates from `first_in_days` on.
+
+    Identity is verified and the patient weighs 70 kg. The `order.signed` hook does not run: what rests on it (a course) is
+    the next builder's to make.
+    """
+    a_verified_identity(patient, psychiatrist, at)
+    note = fields.pop("note", None) or a_signed_note(patient, psychiatrist, at)
+    check = fields.pop("pdmp_check", None) or a_pdmp_check(patient, psychiatrist, at)
+    dates = fields.pop("session_dates", None) or weekly_dates(at, first_in_days)
+    version = note.protocol
+    limits = version.data["bp"]["limits"]
+    return Order.objects.create(
+        patient_id=patient.pk,
+        prescriber=psychiatrist,
+        protocol=version,
+        note=note,
+        pdmp_check=check,
+        **{
+            "created_at": at,
+            "form": "sublingual_tablet",
+            "strength_ug": 100_000,
+            "units_per_dose": 2,
+            "dose_ug": 200_000,
+            "weight_kg": Decimal("70.0"),
+            "session_dates": dates,
+            "sessions_covered": list(sessions_covered),
+            "doses_total": len(sessions_covered),
+            "systolic_max_mmhg": limits["systolic_caution_from_mmhg"],
+            "diastolic_max_mmhg": limits["diastolic_caution_from_mmhg"],
+            "directions": "Hold under the tongue for ten minutes, then spit out.",
+            "state_of_care": note.location_state,
+            "authority_basis": "telemedicine_flexibility",
+            "authority_expires_on": dt.date(2026, 12, 31),
+            "signed_facts": {"prescriber": psychiatrist.full_name},
+            "signed_at": at,
+            "expires_on": dates[max(sessions_covered) - 1] + dt.timedelta(days=10),
+            **fields,
+        },
+    )
+
+
+def a_delivered_parcel(order: Order, by: User, at: dt.datetime, **fields: Any) -> Fulfilment:
+    """The medicine of this order, delivered and counted by the patient."""
+    fields.setdefault("count", order.units_total)
+    return Fulfilment.objects.create(
+        order=order,
+        patient_id=order.patient_id,
+        **{
+            "lot": "LOT-7A",
+            "shipped_at": at - dt.timedelta(days=2),
+            "shipped_by": by,
+            "delivered_at": at - dt.timedelta(hours=1),
+            "count_confirmed": fields["count"],
+            "confirmed_at": at,
+            "confirmed_by": order.patient.user,
+            **fields,
+        },
+    )
