@@ -1,0 +1,21 @@
+"""The verbs of the outbox. Anything that leaves the house is first promised here, in the transaction of its cause."""
+
+from notify.actions.dispatch import Dispatched, dispatch_crisis, dispatch_due, resolve_expired
+from notify.actions.promises import beat, cancel_for, mark_reply_handled, nudge, promise, try_again
+from notify.actions.rendering import Rendered, render_message, template_exists
+
+__all__ = [
+    "Dispatched",
+    "Rendered",
+    "beat",
+    "cancel_for",
+    "dispatch_crisis",
+    "dispatch_due",
+    "mark_reply_handled",
+    "nudge",
+    "promise",
+    "render_message",
+    "resolve_expired",
+    "template_exists",
+    "try_again",
+]

@@ -1,0 +1,82 @@
+"""What vendors tell us: how far a message has come, and what somebody texted back."""
+
+import logging
+from datetime import datetime
+
+import phonenumbers
+from django.db import IntegrityError, transaction
+
+from accounts.models import User
+from common import audit
+from common.encryption import lookup_digest
+from notify.actions.dispatch import fall_over
+from notify.models import InboundText, OptOut, OutboxMessage, ProviderEvent
+from notify.rules import NOT_DELIVERED, moves_forward, reply_means
+
+log = logging.getLogger("notify")
+
+
+def normal_number(text: str) -> str:
+    """E.164, so that one number is one row however it was written; what is no number stays as it is."""
+    try:
+        return phonenumbers.format_number(phonenumbers.parse(text, "US"), phonenumbers.PhoneNumberFormat.E164)
+    except phonenumbers.NumberParseException:
+        return text.strip()
+
+
+def record_report(*, provider: str, sid: str, status: str, at: datetime) -> bool:
+    """Keep a vendor's report and act on it; False for one that was already here. Late reports change nothing."""
+    try:
+        with transaction.atomic():
+            ProviderEvent.objects.create(provider=provider, sid=sid, status=status, received_at=at)
+            apply_report(sid, status, at=at)
+    except IntegrityError:
+        return False
+    return True
+
+
+def apply_report(sid: str, status: str, *, at: datetime | None) -> None:
+    """Move the message forward, never back. A page that did not arrive goes over its next channel at once."""
+    with transaction.atomic():
+        message = (
+            OutboxMessage.objects.select_for_update().filter(provider_id=sid).exclude(provider_id="").order_by("created_at").first()
+        )
+        if message is None or not moves_forward(message.provider_status, status):
+            return
+        message.provider_status = status
+        changed = ["provider_status"]
+        if status in NOT_DELIVERED:
+            message.state, message.last_error = "failed", f"the carrier says: {status}"
+            changed += ["state", "last_error"]
+            if at is not None:
+                fall_over(message, at=at)
+        message.save(update_fields=changed)
+
+
+def receive_text(*, sid: str, from_number: str, body: str, vendor_opt_out: str, at: datetime) -> str:
+    """Keep an inbound text and do the three things it may do by itself: stop, start, help. Answers what it meant.
+
+    `vendor_opt_out` is the carrier's own word (STOP, START, HELP) when it has already acted; ours must then agree with it.
+    """
+    number = normal_number(from_number)
+    digest = lookup_digest(number)
+    meaning = vendor_opt_out.lower() if vendor_opt_out.lower() in ("stop", "start", "help") else reply_means(body)
+    try:
+        with transaction.atomic():
+            text = InboundText.objects.create(
+                sid=sid,
+                from_number=number,
+                sender=User.objects.filter(phone=number, is_active=True).order_by("created_at").first(),
+                body=body[:1600],
+                meaning=meaning,
+                received_at=at,
+                handled_at=None if meaning == "triage" else at,
+            )
+            if meaning == "stop":
+                OptOut.objects.update_or_create(number_digest=digest, defaults={"number": number, "since_at": at})
+            elif meaning == "start":
+                OptOut.objects.filter(number_digest=digest).delete()
+            audit.record(f"text.{meaning}", by="system:twilio", at=at, about=text)
+    except IntegrityError:
+        log.info("this text is already here", extra={"event": "replayed_text"})
+    return meaning

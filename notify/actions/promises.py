@@ -1,0 +1,141 @@
+"""Promising a message and taking it back."""
+
+import logging
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, models, transaction
+
+from accounts.models import Patient, User
+from common import audit
+from common.errors import Conflict
+from notify.actions.rendering import template_exists
+from notify.models import Heartbeat, InboundText, OutboxMessage, State
+from notify.rules import next_allowed
+
+log = logging.getLogger("notify")
+
+# The pager listens here; a lost notification costs a second, not the page.
+CRISIS_CHANNEL = "hearthside_crisis"
+
+
+def promise(
+    kind: str,
+    *,
+    to: User | str,
+    channel: str,
+    template: str = "",
+    context: dict[str, Any] | None = None,
+    due_at: datetime,
+    at: datetime,
+    lane: str = "ordinary",
+    dedupe_key: str | None = None,
+    about: models.Model | None = None,
+    patient: Patient | None = None,
+    expires_at: datetime | None = None,
+    respect_quiet_hours: bool = True,
+    fallbacks: Sequence[str] = (),
+) -> OutboxMessage:
+    """Write the promise of a message in the caller's transaction; it goes when it is due, whatever dies meanwhile.
+
+    `to` is a person, or an address for somebody without an account. `template` defaults to `kind`; the text files are
+    templates/messages/<template>.<channel>.txt, and a missing one fails here rather than at night. With a `dedupe_key` the
+    second promise answers the first one's row. Quiet hours of the person's own zone move `due_at`, they never drop it.
+    """
+    name = template or kind
+    if not template_exists(name, channel):
+        raise LookupError(f"templates/messages/{name}.{channel}.txt does not exist")
+    recipient = to if isinstance(to, User) else None
+    quiet = respect_quiet_hours and lane == "ordinary"
+    row = OutboxMessage(
+        lane=lane,
+        kind=kind,
+        recipient=recipient,
+        to_address="" if recipient is not None else str(to),
+        channel=channel,
+        fallbacks=list(fallbacks),
+        template=name,
+        context=context or {},
+        wanted_at=due_at,
+        due_at=next_allowed(due_at, recipient.time_zone) if quiet and recipient is not None else due_at,
+        expires_at=expires_at,
+        respect_quiet_hours=quiet,
+        dedupe_key=dedupe_key,
+        about_type=about._meta.label_lower if about is not None else "",
+        about_id=about.pk if about is not None else None,
+        patient=patient,
+        created_at=at,
+    )
+    if dedupe_key is None:
+        row.save(force_insert=True)
+    else:
+        OutboxMessage.objects.bulk_create([row], ignore_conflicts=True)
+        row = OutboxMessage.objects.get(dedupe_key=dedupe_key)
+    if lane == "crisis":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, '')", [CRISIS_CHANNEL])
+    return row
+
+
+def cancel_for(about: models.Model, *, kinds: Iterable[str] | None = None, at: datetime, why: str = "moot") -> int:
+    """Take back what is still waiting about this thing (a visit that moved, an alert somebody took). Answers how many."""
+    rows = OutboxMessage.objects.filter(about_type=about._meta.label_lower, about_id=about.pk, state=State.SCHEDULED)
+    if kinds is not None:
+        rows = rows.filter(kind__in=list(kinds))
+    count = rows.update(state=State.CANCELLED, last_error=why[:200])
+    if count:
+        audit.record("messages.cancelled", by="system:notify", at=at, about=about, detail={"count": count, "why": why[:60]})
+    return count
+
+
+def nudge() -> None:
+    """Ask the worker to look soon, after this transaction. Only a nudge: beat finds the row anyway, so trouble is logged."""
+
+    def send() -> None:
+        from notify.tasks import dispatch_due
+
+        try:
+            dispatch_due.apply_async(retry=False, ignore_result=True)
+        except Exception:
+            log.warning("the worker could not be nudged; the next tick sends it", extra={"event": "nudge_failed"})
+
+    transaction.on_commit(send, robust=True)
+
+
+def try_again(message: OutboxMessage, *, by: User, at: datetime) -> None:
+    """A person sends a failed message once more. Raises Conflict when it is no longer failed."""
+    with transaction.atomic():
+        changed = OutboxMessage.objects.filter(pk=message.pk, state=State.FAILED).update(
+            state=State.SCHEDULED, due_at=at, attempts=0, lease_until=None, last_error=""
+        )
+        if not changed:
+            raise Conflict("This message is not waiting for a person any more. Reload the page.")
+        audit.record("message.tried_again", by=by, at=at, about=message, patient_id=message.patient_id)
+
+
+def mark_reply_handled(reply_id: uuid.UUID, *, by: User, at: datetime) -> None:
+    """A person has read a text and done what it needs. Raises Conflict when somebody else did already."""
+    with transaction.atomic():
+        changed = InboundText.objects.filter(pk=reply_id, handled_at__isnull=True).update(handled_at=at, handled_by=by)
+        if not changed:
+            raise Conflict("Somebody has already dealt with this reply.")
+        audit.record("reply.handled", by=by, at=at, about=InboundText(pk=reply_id))
+
+
+def beat(name: str, *, lane: str, at: datetime) -> None:
+    """This process is well."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO notify_heartbeat (name, lane, at) VALUES (%s, %s, %s) "
+            "ON CONFLICT (name) DO UPDATE SET at = EXCLUDED.at",
+            [name[:80], lane, at],
+        )
+        # Processes that are long gone would only make the table grow.
+        cursor.execute("DELETE FROM notify_heartbeat WHERE lane = %s AND at < %s - interval '1 day'", [lane, at])
+
+
+def last_beat_at(lane: str) -> datetime | None:
+    """When any process of this lane was last well."""
+    return Heartbeat.objects.filter(lane=lane).order_by("-at").values_list("at", flat=True).first()

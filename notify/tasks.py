@@ -1,0 +1,24 @@
+"""The ordinary lane's edge: thin, because every decision is in the action and every due time is a row."""
+
+import os
+import socket
+
+from celery import shared_task
+
+from common import clock
+from notify import actions
+
+BATCH = 500
+# One tick never works longer than this, so that the next tick finds the worker free (beat ticks every ten seconds).
+TICK_BUDGET_S = 60.0
+
+
+@shared_task(name="notify.tasks.dispatch_due")
+def dispatch_due() -> None:
+    """Everything that is due now, in batches; also what a dead sender left behind."""
+    started = clock.monotonic_s()
+    actions.beat(f"ordinary:{socket.gethostname()}:{os.getpid()}", lane="ordinary", at=clock.now())
+    actions.resolve_expired(at=clock.now())
+    while clock.monotonic_s() - started < TICK_BUDGET_S:
+        if actions.dispatch_due(at=clock.now(), limit=BATCH).claimed < BATCH:
+            return

@@ -1,0 +1,200 @@
+"""Who may see which alert, what holds a patient's dosing, who is on call, and whether the crisis lane is alive."""
+
+import functools
+import json
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import DateTimeField, Exists, Func, OuterRef, Q, QuerySet
+
+from accounts.access import patients_visible_to
+from accounts.models import Patient, Role, User
+from common.errors import NotVisible
+from common.models import ProtocolVersion
+from notify.models import OutboxMessage
+from safety import wording
+from safety.models import LIVE_STATES, Alert, OnCallShift, SafetyHold
+from safety.rules import gaps
+
+class SqlNow(Func):
+    """This instant by the database's clock, which the test clock moves too."""
+
+    function = "hearthside_now"
+    template = "%(function)s()"
+    output_field = DateTimeField()
+
+
+CLINICAL_ROLES = (Role.PSYCHIATRIST, Role.COACH)
+CRISIS_SEVERITY = 3
+
+
+@functools.lru_cache(maxsize=1)
+def _shipped() -> dict[str, Any]:
+    return json.loads((settings.BASE_DIR / "safety" / "data" / "escalations.json").read_text())
+
+
+def escalations(*, at: datetime) -> dict[str, Any]:
+    """The escalation table in force; the one shipped with the code when no protocol is approved yet.
+
+    The crisis path fails open: a missing approval must never keep a page from going.
+    """
+    data = (
+        ProtocolVersion.objects.filter(state="approved", effective_from__lte=at)
+        .order_by("-effective_from", "-approved_at")
+        .values_list("data__escalations", flat=True)
+        .first()
+    )
+    return data or _shipped()
+
+
+def trigger_of(trigger: str, *, at: datetime) -> dict[str, Any]:
+    """The row of a trigger: the protocol's, else the shipped one, else an urgent one made up for an unknown name."""
+    for table in (escalations(at=at), _shipped()):
+        for row in table["triggers"]:
+            if row["id"] == trigger:
+                return row
+    return {
+        "id": trigger, "trigger": "Something that needs a person", "severity": 3, "worst_severity": 4, "human": "on call",
+        "acknowledge_minutes": 5, "ladder": "urgent", "episode": trigger, "hold": None, "also_page": [],
+        "automatic_action": "", "sources": [], "wired": True,
+    }  # fmt: skip
+
+
+def alerts_visible_to(user: Any) -> QuerySet[Alert]:
+    """Clinicians see alerts of their patients; whoever was paged for one sees that one; the person on call sees all."""
+    if not user.is_authenticated or not user.is_member_of_staff or not user.is_active:
+        return Alert.objects.none()
+    paged = OutboxMessage.objects.filter(
+        about_type="safety.alert", about_id=OuterRef("pk"), recipient_id=user.pk, kind__in=("crisis_page", "alert_notice")
+    )
+    rule = Q(Exists(paged))
+    if user.role in CLINICAL_ROLES:
+        rule = Q(patient__in=patients_visible_to(user)) | rule
+    elif user.role == Role.ADMINISTRATOR:
+        rule = Q(patient__isnull=True) | rule
+    on_call = OnCallShift.objects.filter(
+        person_id=user.pk, removed_at__isnull=True, starts_at__lte=SqlNow(), ends_at__gt=SqlNow()
+    )
+    return Alert.objects.filter(rule | Q(Exists(on_call)))
+
+
+def open_alerts_for(user: Any) -> QuerySet[Alert]:
+    """The alerts this person should be looking at, gravest and oldest first."""
+    return (
+        alerts_visible_to(user)
+        .filter(state__in=LIVE_STATES)
+        .select_related("patient__user", "acknowledged_by")
+        .order_by("-state", "-severity", "opened_at", "id")
+    )
+
+
+def visible_alert(user: Any, alert_id: uuid.UUID | str) -> Alert:
+    """That alert, or NotVisible."""
+    alert = (
+        alerts_visible_to(user)
+        .filter(pk=alert_id)
+        .select_related("patient__user", "patient__care_team__psychiatrist", "patient__care_team__coach", "acknowledged_by", "closed_by")
+        .first()
+    )
+    if alert is None:
+        raise NotVisible("There is no such alert.")
+    return alert
+
+
+def pages_of(alert: Alert) -> QuerySet[OutboxMessage]:
+    """Everything sent or promised about an alert, in order."""
+    return (
+        OutboxMessage.objects.filter(about_type="safety.alert", about_id=alert.pk).select_related("recipient").order_by("created_at", "id")
+    )
+
+
+def may_close(user: User, alert: Alert, *, at: datetime) -> bool:
+    """Psychiatrists and whoever is on call close any alert they see; coaches the milder ones; administrators the practice's own."""
+    if user.role == Role.PSYCHIATRIST or is_on_call(user, at=at):
+        return True
+    if user.role == Role.COACH:
+        return alert.severity < CRISIS_SEVERITY
+    return alert.patient_id is None or alert.is_synthetic
+
+
+def holds_of(patient: Patient) -> QuerySet[SafetyHold]:
+    """Holds that still stand. While there is one, no dose is released."""
+    return SafetyHold.objects.filter(patient=patient, cleared_at__isnull=True).select_related("alert").order_by("placed_at")
+
+
+def has_unresolved_crisis(patient: Patient) -> bool:
+    """Is an alert of severity 3 or 4, or of suicide risk, still not closed?"""
+    return Alert.objects.filter(
+        Q(severity__gte=CRISIS_SEVERITY) | Q(episode_key="suicide_risk"), patient=patient, state__in=LIVE_STATES
+    ).exists()
+
+
+def shifts_between(starts_at: datetime, ends_at: datetime) -> QuerySet[OnCallShift]:
+    """Shifts that touch the window, in order."""
+    return (
+        OnCallShift.objects.filter(removed_at__isnull=True, starts_at__lt=ends_at, ends_at__gt=starts_at)
+        .select_related("person")
+        .order_by("starts_at", "level")
+    )
+
+
+def on_call_now(*, at: datetime, level: int = 1) -> User | None:
+    """The active person who holds this level now, or nobody."""
+    shift = (
+        OnCallShift.objects.filter(
+            removed_at__isnull=True, level=level, starts_at__lte=at, ends_at__gt=at, person__is_active=True
+        )
+        .select_related("person")
+        .first()
+    )
+    return shift.person if shift else None
+
+
+def is_on_call(user: User, *, at: datetime) -> bool:
+    """Does this person hold any level now?"""
+    return OnCallShift.objects.filter(person=user, removed_at__isnull=True, starts_at__lte=at, ends_at__gt=at).exists()
+
+
+def gaps_between(starts_at: datetime, ends_at: datetime, *, level: int = 1) -> list[tuple[datetime, datetime]]:
+    """Stretches of the window in which nobody active holds this level."""
+    shifts = shifts_between(starts_at, ends_at).filter(level=level, person__is_active=True)
+    return gaps(shifts.values_list("starts_at", "ends_at"), starts_at=starts_at, ends_at=ends_at)
+
+
+def staffed_throughout(starts_at: datetime, ends_at: datetime) -> bool:
+    """Is somebody first on call for the whole window? A dosing session may only be booked when this holds."""
+    return not gaps_between(starts_at, ends_at)
+
+
+def upcoming_gaps(*, at: datetime) -> dict[int, list[tuple[datetime, datetime]]]:
+    """By level, the holes of the next hours that the protocol looks ahead (72)."""
+    until = at + timedelta(hours=escalations(at=at).get("coverage_hours_ahead", 72))
+    return {level: gaps_between(at, until, level=level) for level, _ in OnCallShift.LEVELS}
+
+
+def lane_trouble(*, at: datetime) -> str:
+    """The sentence of the red banner when the crisis lane is older than it may be; empty when it is well. One query."""
+    stale = timedelta(seconds=_shipped()["lane_stale_seconds"])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT max(at) FROM notify_heartbeat WHERE lane = 'crisis'), "
+            "(SELECT count(*) FROM notify_outboxmessage WHERE lane = 'crisis' AND state = 'scheduled' AND due_at < %s)",
+            [at - stale],
+        )
+        last_at, late_pages = cursor.fetchone()
+    silent = at - last_at if last_at is not None else None
+    return wording.lane_trouble(
+        None if silent is None else (silent.total_seconds() if silent > stale else 0), late_pages
+    )
+
+
+def alert_title(alert: Alert) -> str:
+    """What happened, for staff."""
+    return next((row["trigger"] for row in _shipped()["triggers"] if row["id"] == alert.trigger), alert.trigger)
+
+
+def role_label(user: User) -> str:
+    return Role(user.role).label

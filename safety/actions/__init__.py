@@ -1,0 +1,20 @@
+"""The verbs of safety. An alert is raised in the transaction of its cause, and only a person takes it or closes it."""
+
+from safety.actions.alerts import acknowledge, close, raise_alert
+from safety.actions.escalation import escalate_due
+from safety.actions.events import report_adverse_event
+from safety.actions.holds import clear_hold, place_hold
+from safety.actions.roster import add_shift, check_coverage, remove_shift
+
+__all__ = [
+    "acknowledge",
+    "add_shift",
+    "check_coverage",
+    "clear_hold",
+    "close",
+    "escalate_due",
+    "place_hold",
+    "raise_alert",
+    "remove_shift",
+    "report_adverse_event",
+]

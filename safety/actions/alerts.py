@@ -1,0 +1,207 @@
+"""Opening, taking and closing an alert."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, models, transaction
+
+from accounts.models import Patient, User
+from common import audit, states
+from common.errors import Conflict, Invalid, NotPermitted
+from notify.actions import cancel_for, promise
+from safety.access import alerts_visible_to, escalations, may_close, trigger_of
+from safety.actions import escalation
+from safety.models import LIVE_STATES, Alert
+from safety.rules import is_worse
+from safety.states import DISPOSITIONS, MOVES
+
+
+def raise_alert(
+    *,
+    patient: Patient | None,
+    trigger: str,
+    source: models.Model | str | None,
+    at: datetime,
+    by: Any,
+    detail_codes: Iterable[str] = (),
+    in_session: bool = False,
+    severity: int | None = None,
+    magnitude: float = 0,
+    episode: str = "",
+) -> Alert:
+    """Open an alert, page the person on call and write the trail, all in the caller's transaction.
+
+    Signs of one episode share one live alert (one per patient and `episode`, by default the trigger's own). A worse sign
+    (graver severity, larger `magnitude`, a code not seen before) raises it and pages afresh, even when somebody has already
+    taken it; an equal sign is counted, and told to whoever has taken it.
+    """
+    row = trigger_of(trigger, at=at)
+    grave = severity or row["severity"]
+    codes = sorted(set(detail_codes))
+    key = episode or row["episode"]
+    with transaction.atomic():
+        for _ in range(3):
+            alert = (
+                Alert.objects.select_for_update(of=("self",)).filter(patient=patient, episode_key=key, state__in=LIVE_STATES).first()
+            )
+            if alert is not None:
+                return _another_sign(
+                    alert, trigger=trigger, severity=grave, magnitude=magnitude, codes=codes, source=source,
+                    in_session=in_session, by=by, at=at,
+                )  # fmt: skip
+            try:
+                with transaction.atomic():
+                    alert = Alert.objects.create(
+                        patient=patient,
+                        trigger=trigger,
+                        severity=grave,
+                        episode_key=key,
+                        detail_codes=codes,
+                        magnitude=magnitude,
+                        in_session=in_session,
+                        is_synthetic=trigger == "P02" or bool(patient is not None and patient.is_synthetic),
+                        opened_at=at,
+                        escalating_since_at=at,
+                        acknowledge_by_at=at + timedelta(minutes=row["acknowledge_minutes"]),
+                        **_source_of(source),
+                    )
+            except IntegrityError:
+                # Another process opened the same episode in this instant: this sign belongs to that alert.
+                continue
+            states.opened(alert, "open", by=by, at=at, reasons=codes)
+            audit.record(
+                "alert.raised", by=by, at=at, about=alert, patient_id=alert.patient_id,
+                detail={"trigger": trigger, "severity": grave, "codes": codes},
+            )  # fmt: skip
+            escalation.begin(alert, at=at)
+            return alert
+        raise Conflict("Several alerts of one episode arrived at once. Send it again.")
+
+
+def _source_of(source: models.Model | str | None) -> dict[str, str]:
+    if isinstance(source, models.Model):
+        return {"source_type": source._meta.label_lower, "source_id": str(source.pk)}
+    return {"source_type": source or "", "source_id": ""}
+
+
+def _another_sign(
+    alert: Alert, *, trigger: str, severity: int, magnitude: float, codes: list[str], source: Any, in_session: bool, by: Any, at: datetime
+) -> Alert:
+    """Add a sign to a live alert; see `raise_alert`."""
+    worse = is_worse(
+        severity=severity,
+        magnitude=magnitude,
+        codes=[*codes, trigger],
+        known_severity=alert.severity,
+        known_magnitude=alert.magnitude,
+        known_codes=[*alert.detail_codes, alert.trigger],
+    )
+    # A milder trigger of the same episode is no news: X03 after X02 does not page everybody again.
+    worse = worse and (severity >= alert.severity or magnitude > alert.magnitude)
+    if severity > alert.severity:
+        alert.trigger = trigger
+    alert.severity = max(alert.severity, severity)
+    alert.magnitude = max(alert.magnitude, magnitude)
+    alert.detail_codes = sorted({*alert.detail_codes, *codes})
+    alert.signs += 1
+    alert.in_session = alert.in_session or in_session
+    for name, value in _source_of(source).items():
+        setattr(alert, name, value)
+    alert.save(
+        update_fields=["trigger", "severity", "magnitude", "detail_codes", "signs", "in_session", "source_type", "source_id"]
+    )
+    audit.record(
+        "alert.worse" if worse else "alert.sign_added", by=by, at=at, about=alert, patient_id=alert.patient_id,
+        detail={"trigger": trigger, "severity": severity, "codes": codes},
+    )  # fmt: skip
+    if worse:
+        if alert.state == "acknowledged":
+            states.move(alert, "open", moves=MOVES, by=by, at=at, reasons=["worse_sign"], escalating_since_at=at)
+        else:
+            alert.escalating_since_at = at
+        minutes = trigger_of(alert.trigger, at=at)["acknowledge_minutes"]
+        alert.acknowledge_by_at = at + timedelta(minutes=minutes)
+        alert.save(update_fields=["escalating_since_at", "acknowledge_by_at"])
+        escalation.begin(alert, at=at)
+    elif alert.state == "acknowledged" and alert.acknowledged_by is not None:
+        escalation.page([alert.acknowledged_by], alert, at=at)
+    return alert
+
+
+def acknowledge(alert: Alert, *, by: User, at: datetime) -> Alert:
+    """A named person takes it: pages that wait are taken back and the ladder stops. Compare-and-set, one winner.
+
+    Raises NotPermitted for somebody who may not see it, Conflict (naming the person) when it is taken already.
+    """
+    if not isinstance(by, User) or not alerts_visible_to(by).filter(pk=alert.pk).exists():
+        raise NotPermitted("Only somebody who was paged, or who cares for this person, can take this.")
+    minutes = escalations(at=at).get("unclosed_after_acknowledgement_minutes", 60)
+    with transaction.atomic():
+        current = Alert.objects.select_for_update(of=("self",)).select_related("acknowledged_by").get(pk=alert.pk)
+        if current.state != "open":
+            if current.state == "acknowledged" and current.acknowledged_by_id == by.pk:
+                return current
+            raise Conflict(
+                f"{current.acknowledged_by} has already taken this." if current.state == "acknowledged" else "This is already closed.",
+                code="already_taken" if current.state == "acknowledged" else "already_closed",
+            )
+        states.move(
+            current,
+            "acknowledged",
+            moves=MOVES,
+            by=by,
+            at=at,
+            acknowledged_by=by,
+            acknowledged_at=at,
+            next_escalation_at=None,
+            # Taken is not done: whoever took it hears again until it is closed.
+            next_page_at=at + timedelta(minutes=minutes),
+        )
+        audit.record("alert.acknowledged", by=by, at=at, about=current, patient_id=current.patient_id)
+        cancel_for(current, at=at, why="taken by somebody")
+    return current
+
+
+def close(alert: Alert, *, by: User, at: datetime, disposition: str, note: str) -> Alert:
+    """End an alert, with what came of it and a note. Never done by a program.
+
+    Raises Invalid without a known disposition or a note, NotPermitted for the wrong role, MoveNotAllowed before somebody
+    has taken it.
+    """
+    fields = {}
+    if disposition not in DISPOSITIONS:
+        fields["disposition"] = "Choose what came of it."
+    if len(note.strip()) < 3:
+        fields["note"] = "Write what was done, in a sentence."
+    if fields:
+        raise Invalid("An alert is closed with what came of it and a note.", fields=fields)
+    if not isinstance(by, User) or not alerts_visible_to(by).filter(pk=alert.pk).exists() or not may_close(by, alert, at=at):
+        raise NotPermitted("A psychiatrist or the person on call closes this alert.")
+    with transaction.atomic():
+        current = Alert.objects.select_for_update(of=("self",)).get(pk=alert.pk)
+        states.move(
+            current, "closed", moves=MOVES, by=by, at=at, reasons=[disposition], closed_by=by, closed_at=at,
+            disposition=disposition, note=note.strip(), next_page_at=None, next_escalation_at=None,
+        )  # fmt: skip
+        audit.record(
+            "alert.closed", by=by, at=at, about=current, patient_id=current.patient_id, detail={"disposition": disposition}
+        )
+        cancel_for(current, at=at, why="closed")
+    return current
+
+
+def notice_care_team(alert: Alert, people: Iterable[User], *, by_words: str, link: str, at: datetime) -> None:
+    """The quiet notice about an alert that can wait for its clock: mail to the care team, in their day."""
+    for person in people:
+        promise(
+            "alert_notice",
+            to=person,
+            channel="email",
+            context={"link": link, "reference": alert.reference, "by_words": by_words},
+            due_at=at,
+            at=at,
+            about=alert,
+            patient=alert.patient,
+            dedupe_key=f"notice:{alert.pk}:{alert.signs}:{person.pk}",
+        )

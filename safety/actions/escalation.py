@@ -1,0 +1,155 @@
+"""Climbing the ladder: who is paged now, who next, and everybody in the end. Called by raise_alert and by the pager."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import Role, User
+from common import audit
+from notify.actions import cancel_for, promise
+from safety.access import CLINICAL_ROLES, escalations, on_call_now, trigger_of
+from safety.models import LIVE_STATES, Alert
+from safety.rules import CARE_TEAM, EVERYONE, FIRST, SECOND, Ladder, ladder_of, step_at
+
+ORDER = ("sms", "voice", "email", "screen")
+
+
+def ladder_for(alert: Alert, *, at: datetime) -> Ladder:
+    """The ladder of an alert by the table in force."""
+    row = trigger_of(alert.trigger, at=at)
+    ladders = escalations(at=at)["ladders"]
+    name = row["ladder"]
+    # Whatever its trigger's usual pace, a sign graded an emergency is urgent.
+    if alert.severity >= 4 and name != "drill":
+        name = "urgent"
+    return ladder_of(ladders[name], acknowledge_minutes=row["acknowledge_minutes"], in_session=alert.in_session)
+
+
+def care_team_of(alert: Alert, roles: Iterable[str]) -> list[User]:
+    """The assigned people of these roles who can be reached."""
+    team = getattr(alert.patient, "care_team", None) if alert.patient_id else None
+    people = [getattr(team, role) for role in roles if team is not None and role in ("psychiatrist", "coach")]
+    return [person for person in people if person is not None and person.is_active]
+
+
+def everyone() -> list[User]:
+    """All active staff, those with a phone first."""
+    staff = User.objects.filter(is_active=True, role__in=[*CLINICAL_ROLES, Role.ADMINISTRATOR]).order_by("created_at")
+    return sorted(staff, key=lambda person: not person.phone)
+
+
+def people_to_page(alert: Alert, *, level: int, at: datetime) -> list[User]:
+    """Whom this rung calls. It never answers nobody while the practice has any active staff (HZ-25: fail open)."""
+    if level >= EVERYONE:
+        return everyone()
+    if alert.patient_id is None and alert.trigger != "P02":
+        people = list(User.objects.filter(is_active=True, role=Role.ADMINISTRATOR))
+    else:
+        people = [p for p in (on_call_now(at=at, level=n) for n in range(FIRST, max(level, FIRST) + 1)) if p is not None]
+        if not people:
+            # Nobody holds this rung: the other one, else every clinician at once.
+            people = [p for p in [on_call_now(at=at, level=SECOND)] if p is not None]
+        if not people:
+            people = [p for p in everyone() if p.role in CLINICAL_ROLES]
+        people += care_team_of(alert, trigger_of(alert.trigger, at=at)["also_page"])
+    return list(dict.fromkeys(people)) or everyone()
+
+
+def link_to(alert: Alert) -> str:
+    return f"{settings.SITE_URL}/alerts/{alert.pk}/"
+
+
+def page(people: Iterable[User], alert: Alert, *, at: datetime) -> None:
+    """One round of pages: a text first, a call from the second round on, each falling over to the next channel."""
+    alert.pages += 1
+    Alert.objects.filter(pk=alert.pk).update(pages=alert.pages)
+    for person in people:
+        # A phone that slept through a text is rung.
+        order = ORDER if alert.pages == 1 else ("voice", "sms", "email", "screen")
+        channels = [c for c in order if c in ("email", "screen") or person.phone]
+        promise(
+            "crisis_page",
+            to=person,
+            channel=channels[0],
+            fallbacks=channels[1:],
+            context={
+                "link": link_to(alert),
+                "answer_url": f"{settings.SITE_URL}/webhooks/twilio/answer/{alert.pk}/{person.pk}/",
+                "reference": alert.reference,
+                "notice_number": alert.pages,
+                "drill": alert.is_synthetic,
+            },
+            due_at=at,
+            at=at,
+            lane="crisis",
+            dedupe_key=f"page:{alert.pk}:{alert.pages}:{person.pk}",
+            about=alert,
+            patient=alert.patient,
+            respect_quiet_hours=False,
+        )
+
+
+def begin(alert: Alert, *, at: datetime) -> None:
+    """First round of an alert that was just opened or just got worse, in the same transaction."""
+    from safety.actions.alerts import notice_care_team
+
+    step = step_at(ladder_for(alert, at=at), since=alert.escalating_since_at, at=at)
+    # Getting worse never takes anybody off the list of those who are called.
+    alert.level = max(step.level, alert.level if alert.pages else step.level)
+    alert.next_page_at, alert.next_escalation_at = step.next_page_at, step.next_escalation_at
+    alert.save(update_fields=["level", "next_page_at", "next_escalation_at"])
+    if step.level == CARE_TEAM:
+        roles = trigger_of(alert.trigger, at=at)["also_page"] or ["psychiatrist", "coach"]
+        people = care_team_of(alert, roles) if alert.patient_id else people_to_page(alert, level=FIRST, at=at)
+        hours = round((alert.acknowledge_by_at - at).total_seconds() / 3600)
+        notice_care_team(alert, people, by_words=f"{hours} hours from now", link=link_to(alert), at=at)
+    else:
+        page(people_to_page(alert, level=alert.level, at=at), alert, at=at)
+
+
+def escalate_due(*, at: datetime, limit: int = 20) -> int:
+    """Every alert whose time for another page or the next rung has come. Answers how many. Safe with several pagers."""
+    done = 0
+    while done < limit:
+        with transaction.atomic():
+            alert = (
+                Alert.objects.select_for_update(of=("self",), skip_locked=True)
+                .filter(state__in=LIVE_STATES, next_page_at__lte=at)
+                .order_by("next_page_at")
+                .first()
+            ) or (
+                Alert.objects.select_for_update(of=("self",), skip_locked=True)
+                .filter(state="open", next_escalation_at__lte=at)
+                .order_by("next_escalation_at")
+                .first()
+            )
+            if alert is None:
+                return done
+            _climb(alert, at=at)
+        done += 1
+    return done
+
+
+def _climb(alert: Alert, *, at: datetime) -> None:
+    """One alert, inside the transaction that holds its row."""
+    if alert.state == "acknowledged":
+        minutes = escalations(at=at).get("unclosed_after_acknowledgement_minutes", 60)
+        alert.next_page_at = at + timedelta(minutes=minutes)
+        alert.save(update_fields=["next_page_at"])
+        taker = alert.acknowledged_by
+        page([taker] if taker is not None and taker.is_active else everyone(), alert, at=at)
+        return
+    step = step_at(ladder_for(alert, at=at), since=alert.escalating_since_at, at=at)
+    level = max(step.level, alert.level)
+    if level > alert.level:
+        audit.record(
+            "alert.escalated", by="system:pager", at=at, about=alert, patient_id=alert.patient_id,
+            detail={"from": alert.level, "to": level},
+        )  # fmt: skip
+    alert.level, alert.next_page_at, alert.next_escalation_at = level, step.next_page_at, step.next_escalation_at
+    alert.save(update_fields=["level", "next_page_at", "next_escalation_at"])
+    # Pages of an earlier round that still wait are overtaken by this one.
+    cancel_for(alert, kinds=["crisis_page"], at=at, why="overtaken by the next round")
+    page(people_to_page(alert, level=level, at=at), alert, at=at)

@@ -1,0 +1,208 @@
+"""Alerts, holds, adverse events and who is on call."""
+
+import uuid
+
+import pghistory
+from django.conf import settings
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.db import models
+from django.db.models import F, Func, Q
+
+from accounts.models import Patient
+from common.encryption import EncryptedTextField
+from safety.states import DISPOSITIONS
+
+LIVE_STATES = ("open", "acknowledged")
+
+
+class Alert(models.Model):
+    """Somebody must look now. Opened in the transaction of its cause; closed only by a person."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        ACKNOWLEDGED = "acknowledged"
+        CLOSED = "closed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(
+        Patient, models.PROTECT, null=True, blank=True, related_name="alerts", help_text="Empty for the practice's own (P01)"
+    )
+    trigger = models.CharField(max_length=8)
+    severity = models.SmallIntegerField()
+    episode_key = models.CharField(max_length=80)
+    detail_codes = models.JSONField(default=list, blank=True)
+    # The worst measured sign so far in this episode, for instance the systolic pressure; worse means a fresh page.
+    magnitude = models.FloatField(default=0)
+    signs = models.SmallIntegerField(default=1, help_text="How many signs this episode has gathered")
+    source_type = models.CharField(max_length=60, blank=True)
+    source_id = models.CharField(max_length=40, blank=True)
+    in_session = models.BooleanField(default=False)
+    is_synthetic = models.BooleanField(default=False)
+    state = models.CharField(max_length=14, choices=State.choices, default=State.OPEN)
+    level = models.SmallIntegerField(default=1, help_text="1 first on call, 2 second on call, 3 everyone")
+    pages = models.SmallIntegerField(default=0, help_text="Rounds of pages sent")
+    opened_at = models.DateTimeField()
+    # When the present round of escalation began: the opening, or the moment it got worse.
+    escalating_since_at = models.DateTimeField()
+    acknowledge_by_at = models.DateTimeField()
+    next_page_at = models.DateTimeField(null=True, blank=True)
+    next_escalation_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    disposition = models.CharField(max_length=30, blank=True, choices=[(d, d.replace("_", " ")) for d in DISPOSITIONS])
+    note = EncryptedTextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient", "episode_key"],
+                condition=Q(state__in=LIVE_STATES),
+                name="one_live_alert_per_patient_and_episode",
+            ),
+            models.UniqueConstraint(
+                fields=["episode_key"],
+                condition=Q(state__in=LIVE_STATES, patient__isnull=True),
+                name="one_live_alert_of_the_practice_per_episode",
+            ),
+            models.CheckConstraint(condition=Q(severity__gte=1, severity__lte=4), name="alert_severity_is_1_to_4"),
+            models.CheckConstraint(
+                condition=Q(patient__isnull=False) | Q(trigger__startswith="P"), name="only_the_practices_own_alerts_lack_a_patient"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="acknowledged") | Q(acknowledged_by__isnull=False, acknowledged_at__isnull=False),
+                name="an_acknowledged_alert_names_the_person",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="closed") | (Q(closed_by__isnull=False, closed_at__isnull=False) & ~Q(disposition="") & ~Q(note="")),
+                name="a_closed_alert_has_person_disposition_and_note",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["next_page_at"], condition=Q(state__in=LIVE_STATES), name="alerts_to_page"),
+            models.Index(fields=["next_escalation_at"], condition=Q(state="open"), name="alerts_to_escalate"),
+            models.Index(fields=["-opened_at", "-id"], name="alerts_newest_first"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trigger} {self.state}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE_STATES
+
+    @property
+    def reference(self) -> str:
+        """The short name a page carries, the same in every notice about this alert."""
+        return self.id.hex[:6].upper()
+
+
+@pghistory.track()
+class SafetyHold(models.Model):
+    """While one of these is uncleared, no dose is released. Only a psychiatrist clears it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="safety_holds")
+    reason_code = models.CharField(max_length=40)
+    alert = models.ForeignKey(Alert, models.PROTECT, null=True, blank=True, related_name="holds")
+    placed_at = models.DateTimeField()
+    placed_by = models.CharField(max_length=80)
+    cleared_at = models.DateTimeField(null=True, blank=True)
+    cleared_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    note = EncryptedTextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient", "reason_code"], condition=Q(cleared_at__isnull=True), name="one_uncleared_hold_per_reason"
+            ),
+            models.CheckConstraint(
+                condition=Q(cleared_at__isnull=True, cleared_by__isnull=True)
+                | (Q(cleared_at__isnull=False, cleared_by__isnull=False) & ~Q(note="")),
+                name="a_cleared_hold_has_person_time_and_note",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"hold: {self.reason_code}"
+
+
+@pghistory.track()
+class AdverseEvent(models.Model):
+    """Something untoward, whether or not the medicine caused it, recorded so that rates can be shown honestly."""
+
+    SERIOUSNESS = ("death", "life_threatening", "hospital", "disability", "other_important")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="adverse_events")
+    session_id = models.UUIDField(null=True, blank=True)
+    alert = models.ForeignKey(Alert, models.PROTECT, null=True, blank=True, related_name="adverse_events")
+    kind = models.CharField(max_length=60)
+    onset_at = models.DateTimeField()
+    severity = models.SmallIntegerField()
+    seriousness = models.JSONField(default=list, blank=True)
+    causality = models.CharField(
+        max_length=12, default="unassessed", choices=[(c, c) for c in ("unassessed", "unrelated", "possible", "probable", "definite")]
+    )
+    action_on_drug = models.CharField(
+        max_length=12, default="none", choices=[(c, c) for c in ("none", "delayed", "reduced", "stopped")]
+    )
+    outcome = models.CharField(
+        max_length=12, default="ongoing", choices=[(c, c) for c in ("ongoing", "recovered", "sequelae", "died", "unknown")]
+    )
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    description = EncryptedTextField(blank=True)
+    reported_at = models.DateTimeField()
+    reported_by = models.CharField(max_length=80)
+    pharmacy_told_at = models.DateTimeField(null=True, blank=True)
+    medwatch_told_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(severity__gte=1, severity__lte=5), name="adverse_event_severity_is_1_to_5")
+        ]
+        indexes = [models.Index(fields=["patient", "-onset_at"], name="adverse_events_of_patient")]
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+class TsTzRange(Func):
+    function = "TSTZRANGE"
+    output_field = DateTimeRangeField()
+
+
+@pghistory.track()
+class OnCallShift(models.Model):
+    """Who answers a page at this level, from when to when. Two people cannot hold one level at one time."""
+
+    LEVELS = [(1, "first on call"), (2, "second on call")]
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="on_call_shifts")
+    level = models.SmallIntegerField(choices=LEVELS)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="a_shift_ends_after_it_starts"),
+            models.CheckConstraint(condition=Q(level__in=[1, 2]), name="a_shift_is_level_1_or_2"),
+            ExclusionConstraint(
+                name="one_person_per_on_call_level_at_a_time",
+                expressions=[
+                    ("level", RangeOperators.EQUAL),
+                    (TsTzRange("starts_at", "ends_at"), RangeOperators.OVERLAPS),
+                ],
+                condition=Q(removed_at__isnull=True),
+            ),
+        ]
+        indexes = [models.Index(fields=["level", "starts_at"], condition=Q(removed_at__isnull=True), name="shifts_by_start")]
+
+    def __str__(self) -> str:
+        return f"level {self.level}: {self.person}"

@@ -1,0 +1,84 @@
+"""When whom to page, what counts as worse, where the roster has holes. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+CARE_TEAM, FIRST, SECOND, EVERYONE = 0, 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Seconds from the opening of an alert (or from its getting worse) to each rung."""
+
+    first_page_s: float
+    repage_s: float
+    next_level_s: float
+    everyone_s: float
+    repage_everyone_s: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where an alert stands on its ladder, and when to look again."""
+
+    level: int
+    next_page_at: datetime
+    next_escalation_at: datetime | None
+
+
+def ladder_of(data: Mapping[str, Any], *, acknowledge_minutes: float, in_session: bool) -> Ladder:
+    """The ladder in seconds: fixed ones for urgent alerts, shares of the trigger's own clock for the others."""
+    clock_s = acknowledge_minutes * 60
+    next_level_s = data.get("next_level_in_session_seconds" if in_session else "next_level_seconds")
+    return Ladder(
+        first_page_s=0 if data["first_page"] == "at_once" else clock_s,
+        repage_s=data.get("repage_seconds") or max(60, data["repage_share_of_clock"] * clock_s),
+        next_level_s=next_level_s or data["next_level_share_of_clock"] * clock_s,
+        everyone_s=data.get("everyone_seconds") or data["everyone_share_of_clock"] * clock_s,
+        repage_everyone_s=data["repage_everyone_seconds"],
+    )
+
+
+def step_at(ladder: Ladder, *, since: datetime, at: datetime) -> Step:
+    """The rung for this instant; an alert that nobody takes only ever climbs, and never falls silent."""
+    elapsed_s = (at - since).total_seconds()
+    rungs = ((ladder.everyone_s, EVERYONE), (ladder.next_level_s, SECOND), (ladder.first_page_s, FIRST))
+    level = next((level for from_s, level in rungs if elapsed_s >= from_s), CARE_TEAM)
+    if level == CARE_TEAM:
+        begins = since + timedelta(seconds=ladder.first_page_s)
+        return Step(CARE_TEAM, begins, begins)
+    wait = ladder.repage_everyone_s if level == EVERYONE else ladder.repage_s
+    climbs = {FIRST: ladder.next_level_s, SECOND: ladder.everyone_s}.get(level)
+    return Step(level, at + timedelta(seconds=wait), since + timedelta(seconds=climbs) if climbs is not None else None)
+
+
+def is_worse(
+    *,
+    severity: int,
+    magnitude: float,
+    codes: Iterable[str],
+    known_severity: int,
+    known_magnitude: float,
+    known_codes: Iterable[str],
+) -> bool:
+    """Is a new sign of an episode worse than what is already known: graver, larger, or of a kind not seen before?"""
+    return severity > known_severity or magnitude > known_magnitude or bool(set(codes) - set(known_codes))
+
+
+def gaps(
+    shifts: Iterable[tuple[datetime, datetime]], *, starts_at: datetime, ends_at: datetime
+) -> list[tuple[datetime, datetime]]:
+    """The stretches of the window that no shift covers, in order."""
+    holes = []
+    covered_to = starts_at
+    for begins, ends in sorted(shifts):
+        if begins >= ends_at:
+            break
+        if begins > covered_to:
+            holes.append((covered_to, begins))
+        covered_to = max(covered_to, ends)
+    if covered_to < ends_at:
+        holes.append((covered_to, ends_at))
+    return holes

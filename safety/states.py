@@ -1,0 +1,22 @@
+"""An alert's states. It never closes by itself: a named person acknowledges it, and a named person closes it with a reason."""
+
+MOVES: dict[tuple[str, str], str] = {
+    ("", "open"): "the cause, in its own transaction",
+    ("open", "acknowledged"): "a named person who may see it",
+    # A worse sign in an episode that somebody already holds puts it back to everybody.
+    ("acknowledged", "open"): "a worse sign of the same episode",
+    ("acknowledged", "closed"): "a named person, with a disposition and a note",
+}
+
+DISPOSITIONS = (
+    "contacted_safe",
+    "contacted_plan_made",
+    "emergency_services",
+    "sent_to_urgent_care",
+    "unreachable_welfare_check",
+    "clinical_review_done",
+    "not_an_emergency",
+    "entered_by_mistake",
+    "drill",
+    "roster_filled",
+)

@@ -1,0 +1,62 @@
+"""The sentences people read about safety: for patients kind and plain, for staff short."""
+
+DISPOSITION_WORDS = {
+    "contacted_safe": "Spoke with the person: safe now",
+    "contacted_plan_made": "Spoke with the person: safety plan made or renewed",
+    "emergency_services": "Emergency services called",
+    "sent_to_urgent_care": "Sent to urgent care or emergency department",
+    "unreachable_welfare_check": "Could not be reached: welfare check asked for",
+    "clinical_review_done": "Reviewed by a clinician, plan in the chart",
+    "not_an_emergency": "Looked into: no emergency",
+    "entered_by_mistake": "Entered by mistake, checked with the person",
+    "drill": "A drill",
+    "roster_filled": "Roster filled",
+}
+
+HOLD_WORDS_FOR_PATIENT = {
+    "suicide_risk": "We are pausing here until a clinician has talked with you.",
+    "blood_pressure": "We are pausing because of a blood pressure reading. A clinician will look at it with you.",
+}
+HOLD_WORDS_DEFAULT = "We are pausing here. A clinician will look at it with you."
+
+HOLD_WORDS_FOR_STAFF = {
+    "suicide_risk": "Suicide risk",
+    "blood_pressure": "Blood pressure",
+    "emergency_symptom": "Emergency symptom",
+    "prolonged_effect": "Prolonged effect",
+    "psychosis_mania": "Psychosis or mania",
+    "urinary_blood": "Blood in urine",
+    "urinary_symptom": "Urinary symptom",
+    "dose_error": "Dose error",
+    "diversion": "Exposure, loss or theft",
+    "pregnancy": "Pregnancy reported",
+    "deterioration": "Scores got worse",
+    "eligibility_reopened": "Facts changed: eligibility open again",
+    "possible_misuse": "Possible misuse",
+}
+
+SEVERITY_WORDS = {1: "mild", 2: "moderate", 3: "severe", 4: "emergency"}
+LEVEL_WORDS = {0: "care team", 1: "first on call", 2: "second on call", 3: "everyone"}
+
+
+def hold_for_patient(reason_code: str) -> str:
+    """Why there is a pause, in words for the person it concerns."""
+    return HOLD_WORDS_FOR_PATIENT.get(reason_code, HOLD_WORDS_DEFAULT)
+
+
+def hold_for_staff(reason_code: str) -> str:
+    """The same in a clinician's words."""
+    return HOLD_WORDS_FOR_STAFF.get(reason_code, reason_code.replace("_", " ").capitalize())
+
+
+def lane_trouble(seconds: float | None, late_pages: int) -> str:
+    """The red banner: nobody is sending pages, or pages are waiting. Empty when all is well."""
+    if seconds is None:
+        return "Pages are not being sent: no pager is running. Watch the alert list and call the person on call yourself."
+    if seconds > 0:
+        words = f"{int(seconds)} seconds" if seconds < 120 else f"{int(seconds // 60)} minutes"
+        return f"Pages have not been sent for {words}. Watch the alert list and call the person on call yourself."
+    if late_pages:
+        what = "One page is" if late_pages == 1 else f"{late_pages} pages are"
+        return f"{what} waiting to be sent. Watch the alert list and call the person on call yourself."
+    return ""
