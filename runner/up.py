@@ -161,40 +161,26 @@ def commands(host: str, port: int, ws_port: int, *, workers: int) -> dict[str, l
     """What runs beside the servers, by name: the same programs as in docker-compose.yml."""
     python = str(PYTHON)
     granian = [python, "-m", "granian", "--host", host, "--no-access-log", "--respawn-failed-workers"]
+    granian += ["--workers-kill-timeout", "2"]
+    web = [*granian, "--interface", "wsgi", "--port", str(port), "--workers", str(workers)]
+    # Each thread keeps a database connection; granian's own default of 256 a worker would exhaust PostgreSQL.
+    web += ["--blocking-threads", "8", "config.wsgi:application"]
+    ws = [
+        *granian,
+        "--interface",
+        "asgi",
+        "--port",
+        str(ws_port),
+        "--workers",
+        "1",
+        "config.asgi:application",
+    ]
+    celery = [python, "-m", "celery", "-A", "config"]
     return {
-        "web": [
-            *granian,
-            "--interface",
-            "wsgi",
-            "--port",
-            str(port),
-            "--workers",
-            str(workers),
-            "config.wsgi:application",
-        ],
-        "ws": [
-            *granian,
-            "--interface",
-            "asgi",
-            "--port",
-            str(ws_port),
-            "--workers",
-            "1",
-            "config.asgi:application",
-        ],
-        "worker": [
-            python,
-            "-m",
-            "celery",
-            "-A",
-            "config",
-            "worker",
-            "--concurrency",
-            "1",
-            "--loglevel",
-            "INFO",
-        ],
-        "beat": [python, "-m", "celery", "-A", "config", "beat", "--pidfile=", "--loglevel", "INFO"],
+        "web": web,
+        "ws": ws,
+        "worker": [*celery, "worker", "--concurrency", "1", "--loglevel", "INFO"],
+        "beat": [*celery, "beat", "--pidfile=", "--loglevel", "INFO"],
         "pager": [python, "manage.py", "pager"],
     }
 
