@@ -24,7 +24,9 @@ class SampleForm(forms.Form):
     )
     born_on = forms.DateField(label="Date of birth")
     wake_at = forms.TimeField(label="When do you get up?", required=False)
-    state = forms.ChoiceField(label="State you are in", choices=[("", "Choose"), ("CA", "California"), ("NY", "New York")])
+    state = forms.ChoiceField(
+        label="State you are in", choices=[("", "Choose"), ("CA", "California"), ("NY", "New York")]
+    )
     interest = forms.ChoiceField(
         label="Little interest or pleasure in doing things?",
         help_text="Over the last two weeks.",
@@ -38,7 +40,9 @@ class SampleForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         choices=[("bp", "A blood pressure medicine"), ("benzo", "A benzodiazepine")],
     )
-    story = forms.CharField(label="Anything you want us to know", required=False, widget=forms.Textarea(attrs={"rows": 4}))
+    story = forms.CharField(
+        label="Anything you want us to know", required=False, widget=forms.Textarea(attrs={"rows": 4})
+    )
     agree = forms.BooleanField(label="I have read this and I agree")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -57,7 +61,11 @@ GATE = [
     ("G5", "Eligibility not reopened", ""),
     ("G6", "Six days since the last dose", ""),
     ("G7", "No other session is open", ""),
-    ("G8", "Two fresh readings in range", "The second reading is 146/92 mmHg. Wait 15 minutes, then measure again."),
+    (
+        "G8",
+        "Two fresh readings in range",
+        "The second reading is 146/92 mmHg. Wait 15 minutes, then measure again.",
+    ),
     ("G9", "Sitter confirmed", "Sam has not opened the link yet."),
     ("G10", "Today's questions answered", ""),
     ("G11", "Place and emergency contact confirmed", ""),
@@ -77,7 +85,9 @@ PRESSURES = [
 
 def sample() -> dict[str, Any]:
     """The context of the gallery page."""
-    bound = SampleForm({"full_name": "Alice Moreno", "systolic_mmhg": "500", "email": "alice at home", "pace": "slow"})
+    bound = SampleForm(
+        {"full_name": "Alice Moreno", "systolic_mmhg": "500", "email": "alice at home", "pace": "slow"}
+    )
     bound.is_valid()
     gate = [{"code": code, "name": name, "ok": not why, "why": why} for code, name, why in GATE]
     return {
@@ -90,7 +100,14 @@ def sample() -> dict[str, Any]:
         "gate_waiting": gate,
         "limits": {"systolic": [90, 140, 160, 180], "diastolic": [50, 90, 100, 120]},
         "pressures": [
-            {"systolic_mmhg": s, "diastolic_mmhg": d, "pulse_bpm": p, "label": day, "when": f"{day}, 2026", "band": band}
+            {
+                "systolic_mmhg": s,
+                "diastolic_mmhg": d,
+                "pulse_bpm": p,
+                "label": day,
+                "when": f"{day}, 2026",
+                "band": band,
+            }
             for s, d, p, day, band in PRESSURES
         ],
         "scores": [
@@ -100,15 +117,41 @@ def sample() -> dict[str, Any]:
         ],
         "doses": [{"day": day, "number": number} for number, day in enumerate((0, 7, 14, 21), start=1)],
         "course": [
-            {"title": "Session 1", "when": "Mon Nov 2, 10:00 am PST", "state": "done", "text": "Closed 12:25 pm PST."},
-            {"title": "Session 2", "when": "Mon Nov 9, 10:00 am PST", "state": "held", "text": "Blood pressure was above the limit. A pause, nothing lost."},
-            {"title": "Session 3", "when": "Mon Nov 16, 10:00 am PST", "state": "now", "text": "Your sitter is Sam."},
+            {
+                "title": "Session 1",
+                "when": "Mon Nov 2, 10:00 am PST",
+                "state": "done",
+                "text": "Closed 12:25 pm PST.",
+            },
+            {
+                "title": "Session 2",
+                "when": "Mon Nov 9, 10:00 am PST",
+                "state": "held",
+                "text": "Blood pressure was above the limit. A pause, nothing lost.",
+            },
+            {
+                "title": "Session 3",
+                "when": "Mon Nov 16, 10:00 am PST",
+                "state": "now",
+                "text": "Your sitter is Sam.",
+            },
             {"title": "Session 4", "when": "Mon Nov 23, 10:00 am PST", "state": "later"},
         ],
         "tasks": [
             {"title": "Your history", "href": "#tasks", "status": "Done", "kind": "ok"},
-            {"title": "Blood pressure, twice", "href": "#tasks", "hint": "About 10 minutes, sitting down", "status": "Next", "kind": "info"},
-            {"title": "Read and sign the consent", "hint": "Opens after your blood pressure", "status": "Later", "kind": "neutral"},
+            {
+                "title": "Blood pressure, twice",
+                "href": "#tasks",
+                "hint": "About 10 minutes, sitting down",
+                "status": "Next",
+                "kind": "info",
+            },
+            {
+                "title": "Read and sign the consent",
+                "hint": "Opens after your blood pressure",
+                "status": "Later",
+                "kind": "neutral",
+            },
             {"title": "Emergency contact", "href": "#tasks", "status": "Please look again", "kind": "pause"},
         ],
         "at": datetime(2026, 11, 24, 3, 5, tzinfo=UTC),

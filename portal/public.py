@@ -1,73 +1,67 @@
 """The pages that anyone may read, and the pages that say that something went wrong."""
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.csrf import requires_csrf_token
 
-
-def _open(view):  # type: ignore[no-untyped-def]
-    """Anyone may read this page (`urlmap` shows it so)."""
-    view = login_not_required(view)
-    view.allowed_roles = ("anyone",)
-    return view
+from accounts.guards import public
+from portal.gallery import sample
+from portal.prices import programme_price
 
 
-@_open
+@public
 def home(request: HttpRequest) -> HttpResponse:
     """The front page."""
     return render(request, "public/home.html")
 
 
-@_open
+@public
 def how_it_works(request: HttpRequest) -> HttpResponse:
     """The course from the first question to the twelve-month follow-up."""
     return render(request, "public/how_it_works.html")
 
 
-@_open
+@public
 def evidence(request: HttpRequest) -> HttpResponse:
     """What studies found, for how many people, by which design, and what went wrong for some."""
     return render(request, "public/evidence.html")
 
 
-@_open
+@public
 def pricing(request: HttpRequest) -> HttpResponse:
     """The price in total first."""
-    return render(request, "public/pricing.html")
+    return render(request, "public/pricing.html", {"price": programme_price()})
 
 
-@_open
+@public
 def help_now(request: HttpRequest) -> HttpResponse:
     """988, 911, the practice, and what to do until somebody answers."""
     return render(request, "public/help.html")
 
 
-@_open
+@public
 def privacy(request: HttpRequest) -> HttpResponse:
     """What is kept, who reads it, what never leaves."""
     return render(request, "public/privacy.html")
 
 
-@_open
+@public
 def components(request: HttpRequest) -> HttpResponse:
     """Every component in every state, on one page."""
-    from portal.gallery import sample
-
     return render(request, "components/gallery.html", sample())
 
 
 @requires_csrf_token
-@_open
+@public
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """403, with a way on."""
     return render(request, "public/403.html", status=403)
 
 
 @requires_csrf_token
-@_open
+@public
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """404: also the answer for what exists but is not this person's to see."""
     return render(request, "public/404.html", status=404)
