@@ -4,11 +4,15 @@ import uuid
 from datetime import date
 from typing import Any
 
+from django.core import signing
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import DeaRegistration, Licence, Patient, Role, User
 from common import hooks
+from common.encryption import lookup_digest
 from common.errors import NotVisible
+
+INVITATION_SECONDS = 72 * 3600
 
 
 def patients_visible_to(user: Any) -> QuerySet[Patient]:
@@ -77,3 +81,20 @@ def patient_of(user: Any) -> Patient:
     if patient is None or user.role != Role.PATIENT:
         raise NotVisible("There is no such page.")
     return patient
+
+
+def invitation_token(user: User) -> str:
+    """What an invitation's link carries: who, and a digest of the password they have now, so that it works once."""
+    return signing.dumps([str(user.pk), lookup_digest(user.password)[:20]], salt="accounts.invitation")
+
+
+def invited(token: str) -> User:
+    """The person a live invitation is for. NotVisible when it is old, used or made up."""
+    try:
+        pk, stamp = signing.loads(token, salt="accounts.invitation", max_age=INVITATION_SECONDS)
+    except (signing.BadSignature, ValueError) as error:
+        raise NotVisible("There is no such page.") from error
+    user = User.objects.filter(pk=pk, is_active=True).first()
+    if user is None or lookup_digest(user.password)[:20] != stamp:
+        raise NotVisible("There is no such page.")
+    return user

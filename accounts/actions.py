@@ -4,10 +4,16 @@ import secrets
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.core.mail import send_mail
 from django.db import transaction
+from django.template.loader import render_to_string
+from django.urls import reverse
 
+from accounts.access import invitation_token
 from accounts.authentication import digest_of
-from accounts.models import CareTeam, DeviceToken, Patient, Role, User
+from accounts.models import STAFF_ROLES, CareTeam, DeviceToken, Patient, Role, RoleGrant, User
 from common import audit, hooks
 from common.clock import age_years
 from common.errors import Conflict, Invalid, NotPermitted
@@ -124,3 +130,124 @@ def revoke_device_token(token: DeviceToken, *, by: Any, at: datetime) -> None:
     with transaction.atomic():
         DeviceToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=at)
         audit.record("device_token.revoked", by=by, at=at, about=token)
+
+
+def update_person(user: User, *, full_name: str, time_zone: str, phone: str, by: Any, at: datetime) -> User:
+    """Change what a person may change about themself: name, zone, phone. The zone decides when messages are for daytime."""
+    changes = {"full_name": full_name, "time_zone": time_zone, "phone": phone}
+    with transaction.atomic():
+        row = User.objects.select_for_update().get(pk=user.pk)
+        changed = [name for name, value in changes.items() if getattr(row, name) != value]
+        for name in changed:
+            setattr(row, name, changes[name])
+        if changed:
+            row.save(update_fields=changed)
+            patient_id = row.pk if row.role == Role.PATIENT else None
+            audit.record("person.changed", by=by, at=at, about=row, patient_id=patient_id, detail={"fields": sorted(changed)})
+    return row
+
+
+# --- staff: one administrator asks, another decides (TM-16) ---
+
+
+def _administrator(by: User) -> None:
+    if by.role != Role.ADMINISTRATOR:
+        raise NotPermitted("Only an administrator does this.")
+
+
+def propose_role(user: User, *, role: str, reason: str, by: User, at: datetime) -> RoleGrant:
+    """Ask that somebody hold a staff role. Nothing changes until another administrator approves.
+
+    Raises NotPermitted for oneself, Conflict when a request is open or the person is a patient with a chart.
+    """
+    _administrator(by)
+    if role not in STAFF_ROLES:
+        raise Invalid("Choose a staff role.", fields={"role": "Choose psychiatrist, coach or administrator."})
+    if user.pk == by.pk:
+        raise NotPermitted("Nobody gives a role to themself. Ask another administrator.", code="second_person_needed")
+    with transaction.atomic():
+        row = User.objects.select_for_update().get(pk=user.pk)
+        if Patient.objects.filter(pk=row.pk).exists():
+            raise Conflict("This person is a patient here. Staff work under an account of their own.")
+        if row.role_grants.filter(decided_at__isnull=True).exists():
+            raise Conflict("A request for this person is already waiting for a second administrator.")
+        grant = RoleGrant.objects.create(user=row, role=role, reason=reason, requested_by=by, requested_at=at)
+        audit.record("role.requested", by=by, at=at, about=grant, reason=reason, detail={"user": str(row.pk), "role": role})
+    return grant
+
+
+def invite_staff(
+    *, email: str, full_name: str, role: str, time_zone: str, phone: str, reason: str, by: User, at: datetime
+) -> RoleGrant:
+    """Open an account for a member of staff. It is asleep until a second administrator approves; the invitation goes then."""
+    _administrator(by)
+    address = email.strip().lower()
+    with transaction.atomic():
+        if User.objects.filter(email=address).exists():
+            raise Conflict("Somebody has an account with this address. Ask for a role for that account instead.")
+        user = User.objects.create_user(address, None, full_name=full_name, time_zone=time_zone, phone=phone, is_active=False)
+        EmailAddress.objects.create(user=user, email=address, verified=False, primary=True)
+        audit.record("staff.account_opened", by=by, at=at, about=user)
+        return propose_role(user, role=role, reason=reason, by=by, at=at)
+
+
+def decide_role(grant: RoleGrant, *, approve: bool, by: User, at: datetime) -> RoleGrant:
+    """Approve or refuse a role, as somebody other than who asked and whom it is for. Somebody new is then invited by mail."""
+    _administrator(by)
+    if by.pk in (grant.requested_by_id, grant.user_id):
+        raise NotPermitted("Another administrator must decide this.", code="second_person_needed")
+    with transaction.atomic():
+        changed = RoleGrant.objects.filter(pk=grant.pk, decided_at__isnull=True).update(
+            approved=approve, decided_by=by, decided_at=at
+        )
+        if not changed:
+            raise Conflict("This was decided a moment ago.")
+        grant.refresh_from_db()
+        audit.record(
+            "role.approved" if approve else "role.refused",
+            by=by, at=at, about=grant, detail={"user": str(grant.user_id), "role": grant.role},
+        )  # fmt: skip
+        if approve:
+            user = User.objects.select_for_update().get(pk=grant.user_id)
+            user.role, user.is_active = grant.role, True
+            user.is_staff = user.is_superuser = grant.role == Role.ADMINISTRATOR
+            user.save(update_fields=["role", "is_active", "is_staff", "is_superuser"])
+            if not user.has_usable_password():
+                send_invitation(user, by=by, at=at)
+    return grant
+
+
+def send_invitation(user: User, *, by: Any, at: datetime) -> None:
+    """Mail a new member of staff the way in: 72 hours, once. The mail goes into the outbox with this transaction."""
+    link = settings.SITE_URL + reverse("accounts:invitation", args=[invitation_token(user)])
+    words = {"name": user.full_name, "link": link, "practice": settings.PRACTICE["name"]}
+    with transaction.atomic():
+        send_mail(
+            subject=f"Your {settings.PRACTICE['name']} account",
+            message=render_to_string("messages/staff_invitation.email.txt", words),
+            from_email=None,
+            recipient_list=[user.email],
+        )
+        audit.record("staff.invited", by=by, at=at, about=user)
+
+
+def accept_invitation(user: User, *, at: datetime) -> None:
+    """The link came back from the address it was sent to, so the address is theirs."""
+    with transaction.atomic():
+        EmailAddress.objects.filter(user=user, email=user.email).update(verified=True)
+        audit.record("staff.invitation_opened", by=user, at=at, about=user)
+
+
+def set_active(user: User, *, active: bool, by: User, at: datetime, reason: str = "") -> User:
+    """Close or reopen an account. Effective with the person's next request (PR-10)."""
+    _administrator(by)
+    if user.pk == by.pk:
+        raise NotPermitted("Nobody closes or opens their own account.", code="second_person_needed")
+    with transaction.atomic():
+        row = User.objects.select_for_update().get(pk=user.pk)
+        if active and row.role_grants.filter(decided_at__isnull=True).exists() and not row.has_usable_password():
+            raise Conflict("This account opens when a second administrator has approved the role.")
+        row.is_active = active
+        row.save(update_fields=["is_active"])
+        audit.record("account.opened" if active else "account.closed", by=by, at=at, about=row, reason=reason)
+    return row

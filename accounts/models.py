@@ -4,10 +4,11 @@ import uuid
 from typing import Any
 
 import pghistory
+import pgtrigger
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 
 from common.encryption import EncryptedTextField
@@ -184,3 +185,43 @@ class DeviceToken(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+
+class RoleGrant(models.Model):
+    """A staff role for somebody: one administrator asks, another one decides, and nobody decides about themself (TM-16)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="role_grants")
+    role = models.CharField(max_length=16, choices=[choice for choice in Role.choices if choice[0] in STAFF_ROLES])
+    reason = models.CharField(max_length=200)
+    requested_at = models.DateTimeField()
+    requested_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    approved = models.BooleanField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(requested_by=F("user")), name="nobody_asks_for_a_role_for_themself"),
+            models.CheckConstraint(
+                condition=Q(decided_by__isnull=True, decided_at__isnull=True, approved__isnull=True)
+                | Q(decided_by__isnull=False, decided_at__isnull=False, approved__isnull=False),
+                name="a_decided_role_has_person_time_and_answer",
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("user")), name="nobody_decides_about_their_own_role"
+            ),
+            models.CheckConstraint(
+                condition=~Q(approved=True) | ~Q(decided_by=F("requested_by")), name="a_second_person_approves_a_role"
+            ),
+            models.UniqueConstraint(fields=["user"], condition=Q(decided_at__isnull=True), name="one_open_role_request_per_person"),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="decided_roles_stay", operation=pgtrigger.Update, condition=pgtrigger.Q(old__decided_at__isnull=False)
+            ),
+            pgtrigger.Protect(name="role_requests_are_never_deleted", operation=pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_role_display()} for {self.user}"

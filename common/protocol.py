@@ -22,6 +22,8 @@ SOURCES = {
     "escalations": "safety/data/escalations.json",
     "outcomes": "measures/data/outcomes.json",
     "suicide_risk": "measures/data/suicide_risk.json",
+    "check_ins": "coaching/data/check_ins.json",
+    "timepoints": "outcomes/data/timepoints.json",
 }
 
 

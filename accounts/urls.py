@@ -1,0 +1,12 @@
+"""Pages about oneself that the log-in library does not have."""
+
+from django.urls import path
+
+from accounts import views
+
+app_name = "accounts"
+urlpatterns = [
+    path("profile/", views.profile, name="profile"),
+    path("profile/security/", views.security, name="security"),
+    path("accounts/invitation/<str:token>/", views.invitation, name="invitation"),
+]

@@ -1,0 +1,14 @@
+from django.apps import AppConfig
+
+from common import hooks
+
+
+class CoachingConfig(AppConfig):
+    name = "coaching"
+
+    def ready(self) -> None:
+        from coaching import actions
+
+        # A signed order opens the course (sessions registers first); its check-ins are planned in the same transaction.
+        hooks.register("order.signed", actions.on_order_signed)
+        hooks.register("session.closed", actions.on_session_closed)

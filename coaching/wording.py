@@ -1,0 +1,49 @@
+"""The words for kinds of check-in, side effects and what follows."""
+
+KIND_FOR_STAFF = {
+    "prep": "Preparation call",
+    "pre_session": "Set-up call before the session",
+    "post_session": "Closing call after the session",
+    "integration": "Integration call",
+    "daily": "Daily check-in",
+    "extra": "Extra check-in",
+}
+KIND_FOR_PATIENT = {
+    "prep": "Preparation call with your coach",
+    "pre_session": "Your coach helps you set up",
+    "post_session": "Your coach closes the session with you",
+    "integration": "Talk it through with your coach",
+    "daily": "Daily check-in",
+    "extra": "Extra check-in",
+}
+MINUTES = {"prep": 30, "pre_session": 30, "post_session": 30, "integration": 30, "daily": 1, "extra": 1}
+
+SIDE_EFFECTS = {
+    "nausea": "Feeling sick",
+    "vomiting": "Being sick once or twice",
+    "vomiting_cannot_keep_water": "Being sick more than three times, or cannot keep water down",
+    "headache": "Headache",
+    "dizziness": "Dizziness, a fall or a knock",
+    "fainting": "Fainting",
+    "drowsiness": "Very sleepy",
+    "confusion": "Still confused, or things still feel unreal",
+    "seeing_or_hearing_things": "Seeing or hearing things, very restless, or no need of sleep",
+    "low_mood": "Lower mood than before",
+    "poor_sleep": "Slept badly",
+    "throat_or_swallowing": "Sore throat, cough, or hard to swallow",
+    "burning_urine": "Burning when passing water, or going much more often",
+    "blood_in_urine": "Blood in your urine",
+}
+
+# What a patient reads when an answer set something off: no blame, what happens, by when.
+AFTER_TRIGGER = {
+    "X05": "Please sip water and stay with somebody. If you cannot be woken easily or get worse, call 911. Someone from the practice will call you.",
+    "X06": "Please stay with somebody you trust. Someone from the practice will call you. If you or others may be in danger, call 911.",
+    "X08": "Blood in urine needs a doctor’s look today. We have told your clinician, and your next session waits until then.",
+    "X09": "Thank you for telling us. We have told your clinician. Your next dose waits until they have looked into it.",
+    "X10": "If you have swelling or it is hard to breathe, call 911 now. If not, your clinician will contact you within four hours.",
+    "X11": "Sit or lie down and do not drive. Your coach will call you. If you hit your head, call 911 or go to an emergency room.",
+    "X12": "Lie down with your feet up and do not stay alone. If it happens again, call 911. The clinician on call will contact you.",
+}
+
+URGENCY = {"overdue": ("Overdue", "pause"), "today": ("Due today", "info"), "later": ("Planned", "neutral"), "none": ("Nothing due", "ok")}

@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+
+from common import hooks
+
+
+class OutcomesConfig(AppConfig):
+    name = "outcomes"
+
+    def ready(self) -> None:
+        from outcomes import actions
+
+        hooks.register("instrument.completed", actions.on_instrument_completed)
+        hooks.register("session.closed", actions.on_session_closed)
