@@ -4,3 +4,11 @@ from django.apps import AppConfig
 class IntakeConfig(AppConfig):
     name = "intake"
     verbose_name = "Intake"
+
+    def ready(self) -> None:
+        from common import hooks
+        from intake.access import patients_held_by
+        from intake.actions import facts_changed
+
+        hooks.register("patient.visible", patients_held_by)
+        hooks.register("patient.facts_changed", facts_changed)

@@ -141,7 +141,7 @@ def _sound(row: InstrumentResponse, due: Response, *, by: Any, at: datetime) -> 
         severity=due.severity,
     )
     if due.dosing_hold:
-        safety.place_hold(row.patient, "suicide_risk", at=at, by=by, alert=alert)
+        safety.place_hold(row.patient, reason_code="suicide_risk", at=at, by=by, alert=alert)
     return alert
 
 

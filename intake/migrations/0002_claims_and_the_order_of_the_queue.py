@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0002_rolegrant_rolegrant_decided_roles_stay_and_more"),
+        ("accounts", "0002_role_grants"),
         ("common", "0002_clock_and_audit_chain"),
         ("intake", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

@@ -1,0 +1,204 @@
+"""The patient's side: answers kept step by step, each step with its own version."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from accounts.actions import update_patient, update_person
+from accounts.models import Patient
+from common import audit
+from common.clock import local_date
+from common.errors import Conflict, StaleVersion
+from common.states import opened
+from intake import states
+from intake.access import current_intake
+from intake.actions.eligibility import reevaluate
+from intake.models import Intake, Medicine, Screening
+from intake.rules.answers import prefill_from
+from intake.rules.steps import known_medicine
+from intake.rules.steps import step as step_of
+from measures.actions import RecordedResponse, record_response
+from vitals.actions import RecordedReading, record_reading
+
+CHART_FACTS = ("sex", "state", "address", "emergency_contact_name", "emergency_contact_phone")
+
+
+def count_screening(*, outcome: str, reasons: tuple[str, ...], rule_version: str, at: datetime) -> Screening:
+    """Add one finished assessment to the tally: outcome, rule numbers and the day. Nothing about who, or what was answered."""
+    return Screening.objects.create(
+        on=local_date(at, "UTC"), outcome=outcome, reasons=list(reasons), rule_version=rule_version
+    )
+
+
+def start_intake(patient: Patient, *, by: Any, at: datetime) -> Intake:
+    """The intake that is open, or a new one; safe to call twice at once."""
+    current = current_intake(patient)
+    if current is not None and current.state not in (states.DECLINED, states.WITHDRAWN):
+        return current
+    try:
+        with transaction.atomic():
+            intake = Intake.objects.create(patient=patient, created_at=at, care_state=patient.state)
+            opened(intake, states.DRAFT, by=by, at=at)
+            audit.record("intake.started", by=by, at=at, about=intake, patient_id=patient.pk)
+            return intake
+    except IntegrityError:
+        again = current_intake(patient)
+        if again is None:
+            raise
+        return again
+
+
+def prefill(intake: Intake, facts: Mapping[str, str], *, by: Any, at: datetime) -> Intake:
+    """Carry the two-minute assessment into steps that are still untouched."""
+    with transaction.atomic():
+        row = _locked(intake)
+        added = False
+        for step, data in prefill_from(facts).items():
+            if step not in row.answers:
+                row.answers[step] = {"version": 0, "data": data, "complete": False, "at": at.isoformat()}
+                added = True
+        if added:
+            row.save(update_fields=["answers"])
+            audit.record("intake.prefilled", by=by, at=at, about=row, patient_id=row.patient_id)
+    return row
+
+
+def save_step(
+    intake: Intake,
+    step: str,
+    answers: Mapping[str, Any],
+    *,
+    version: int,
+    by: Any,
+    at: datetime,
+    complete: bool = True,
+) -> Intake:
+    """Keep one page of answers. `version` is the one the person's page was made from.
+
+    Raises StaleVersion when the page was saved elsewhere since (another tab, another device), Conflict when the intake is
+    with the psychiatrist and cannot be changed.
+    """
+    with transaction.atomic():
+        row = _writable(intake)
+        _put(row, step, dict(answers), version=version, complete=complete, at=at)
+        if step == "about":
+            _keep_person(row, answers, by=by, at=at)
+        row.save(update_fields=["answers", "care_state"])
+        audit.record(
+            "intake.step_saved",
+            by=by,
+            at=at,
+            about=row,
+            patient_id=row.patient_id,
+            detail={"step": step, "complete": complete},
+        )
+    return row
+
+
+def record_instrument(
+    intake: Intake, step: str, answers: Mapping[str, Any], *, by: Any, at: datetime, complete: bool = True
+) -> RecordedResponse:
+    """Keep a questionnaire of the intake. It never conflicts: a safety answer counts from whichever tab it comes (HZ-27)."""
+    with transaction.atomic():
+        row = _locked(intake)
+        recorded = record_response(
+            row.patient, step_of(step).instrument, answers, "baseline", by=by, at=at, complete=complete
+        )
+        if complete:
+            entry = row.answers.get(step, {})
+            _put(row, step, {"done": "yes"}, version=entry.get("version", 0), complete=True, at=at)
+            row.save(update_fields=["answers"])
+    if row.state not in states.PATIENT_WRITES:
+        reevaluate(row.patient, by=by, at=at)
+    return recorded
+
+
+def record_intake_reading(intake: Intake, *, by: Any, at: datetime, **reading: int) -> RecordedReading:
+    """Keep one blood-pressure reading taken for the intake."""
+    with transaction.atomic():
+        row = _writable(intake)
+        return record_reading(
+            patient=row.patient, taken_at=at, source="patient", phase="intake", by=by, at=at,
+            systolic_mmhg=reading["systolic_mmhg"], diastolic_mmhg=reading["diastolic_mmhg"], pulse_bpm=reading["pulse_bpm"],
+        )  # fmt: skip
+
+
+def add_medicine(patient: Patient, *, name: str, dose_text: str, by: Any, at: datetime) -> Medicine:
+    """Put a medicine on the list, with its classes where we know it; after the decision this re-runs the rules."""
+    known = known_medicine(name)
+    classes = list(known.classes) if known else ["other"]
+    with transaction.atomic():
+        medicine = Medicine.objects.create(
+            patient=patient,
+            name=name,
+            rx_class=classes[0],
+            rx_classes=classes,
+            rxnorm=known.rxnorm if known else "",
+            dose_text=dose_text,
+            started_at=at,
+        )
+        audit.record(
+            "medicine.added", by=by, at=at, about=medicine, patient_id=patient.pk, detail={"classes": classes}
+        )
+        reevaluate(patient, by=by, at=at)
+    return medicine
+
+
+def end_medicine(medicine: Medicine, *, by: Any, at: datetime) -> None:
+    """Take a medicine off the list. The row stays, with the time it ended."""
+    with transaction.atomic():
+        changed = Medicine.objects.filter(pk=medicine.pk, ended_at__isnull=True).update(ended_at=at)
+        if changed:
+            audit.record("medicine.ended", by=by, at=at, about=medicine, patient_id=medicine.patient_id)
+            reevaluate(medicine.patient, by=by, at=at)
+
+
+def confirm_medicines(intake: Intake, *, by: Any, at: datetime) -> Intake:
+    """The person says that the list is complete, empty or not."""
+    entry = intake.answers.get("medicines", {})
+    return save_step(intake, "medicines", {"confirmed": "yes"}, version=entry.get("version", 0), by=by, at=at)
+
+
+def _locked(intake: Intake) -> Intake:
+    return Intake.objects.select_for_update(of=("self",)).select_related("patient__user").get(pk=intake.pk)
+
+
+def _writable(intake: Intake) -> Intake:
+    row = _locked(intake)
+    if row.state not in states.PATIENT_WRITES:
+        raise Conflict(
+            "Your intake is with the psychiatrist, so it cannot be changed here. Call us if something is wrong."
+        )
+    return row
+
+
+def _put(row: Intake, step: str, data: dict[str, Any], *, version: int, complete: bool, at: datetime) -> None:
+    kept = row.answers.get(step, {}).get("version", 0)
+    if kept != version:
+        raise StaleVersion(
+            "This page was saved somewhere else in the meantime. Compare, then save the one you want."
+        )
+    row.answers[step] = {"version": kept + 1, "data": data, "complete": complete, "at": at.isoformat()}
+
+
+def _keep_person(row: Intake, answers: Mapping[str, Any], *, by: Any, at: datetime) -> None:
+    """The chart's own facts live with the person; the page is where they are typed."""
+    user, patient = row.patient.user, row.patient
+    changes: dict[str, Any] = {name: answers[name] for name in CHART_FACTS if answers.get(name)}
+    if born := answers.get("date_of_birth"):
+        changes["date_of_birth"] = date.fromisoformat(born)
+    for name, source in (("weight_kg", "weight_kg"), ("height_cm", "height_cm_total")):
+        if answers.get(source):
+            changes[name] = Decimal(answers[source])
+    row.patient = update_patient(patient, by=by, at=at, **changes)
+    row.care_state = row.patient.state
+    wanted = {
+        "full_name": answers.get("full_name") or user.full_name,
+        "time_zone": answers.get("time_zone") or user.time_zone,
+        "phone": answers.get("phone") or user.phone,
+    }
+    if any(getattr(user, name) != value for name, value in wanted.items()):
+        update_person(user, by=by, at=at, **wanted)

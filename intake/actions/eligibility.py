@@ -1,0 +1,209 @@
+"""Running the rules on a person's facts, keeping what they said, and asking again when the facts change."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.access import patients_visible_to, states_with_prescriber
+from accounts.models import Patient, Role, User
+from common import audit, protocol
+from common.clock import local_date
+from common.errors import Conflict, Invalid, NotPermitted
+from common.models import ProtocolVersion
+from intake import states
+from intake.access import current_intake, decision_facts, facts_of, latest_evaluation
+from intake.models import EligibilityEvaluation, Intake
+from intake.rules import (
+    EligibilityResult,
+    Outcome,
+    Stage,
+    Thresholds,
+    evaluate,
+    read_facts,
+    thresholds_from_data,
+)
+from intake.rules.urgency import urgency_of
+from safety.actions import place_hold, raise_alert
+
+# After these states an answer that changes is news to somebody.
+WATCHED = (states.SUBMITTED, states.CLAIMED, states.ACCEPTED)
+
+
+@lru_cache(maxsize=8)
+def _thresholds_of(version_id: UUID) -> Thresholds:
+    return thresholds_from_data(
+        ProtocolVersion.objects.values_list("data", flat=True).get(pk=version_id)["eligibility"]
+    )
+
+
+def thresholds_in(version: ProtocolVersion) -> Thresholds:
+    """The thresholds of an approved version, which never change and so are kept; a draft's are read anew."""
+    if version.state == "draft":
+        return thresholds_from_data(version.data["eligibility"])
+    return _thresholds_of(version.pk)
+
+
+def result_for(
+    facts: Mapping[str, str], *, stage: str, version: ProtocolVersion, at: datetime
+) -> EligibilityResult:
+    """What the rules of this version say. A value that cannot be read counts as unknown, and unknown means review."""
+    typed, _ = read_facts(facts, stage=stage)
+    return evaluate(
+        typed,
+        stage=stage,
+        states=states_with_prescriber(local_date(at, "UTC")),
+        thresholds=thresholds_in(version),
+        ptsd_pathway=settings.PTSD_PATHWAY,
+    )
+
+
+def evaluate_now(
+    intake: Intake,
+    *,
+    by: Any,
+    at: datetime,
+    cause: str,
+    extra: Mapping[str, str] | None = None,
+    stage: str = "intake",
+) -> EligibilityEvaluation:
+    """Run the rules under the protocol in force and keep result, reasons, version and the facts they saw."""
+    version = protocol.current(at=at)
+    facts = facts_of(intake, at=at, version=version)
+    if stage == Stage.DECISION:
+        facts.update(decision_facts(intake.patient))
+    facts.update({name: value for name, value in (extra or {}).items() if value})
+    result = result_for(facts, stage=stage, version=version, at=at)
+    with transaction.atomic():
+        kept = EligibilityEvaluation.objects.create(
+            intake=intake,
+            patient=intake.patient,
+            at=at,
+            stage=stage,
+            cause=cause,
+            outcome=str(result.outcome),
+            reasons=list(result.reasons),
+            missing=list(result.missing),
+            rule_version=result.rule_version,
+            protocol=version,
+            facts=facts,
+        )
+        audit.record(
+            "eligibility.evaluated",
+            by=by,
+            at=at,
+            about=kept,
+            patient_id=intake.patient_id,
+            detail={
+                "outcome": kept.outcome,
+                "reasons": kept.reasons,
+                "rule_version": kept.rule_version,
+                "cause": cause,
+            },
+        )
+    return kept
+
+
+def reevaluate(patient: Patient, *, by: Any, at: datetime) -> EligibilityEvaluation | None:
+    """Ask the rules again after medicines, history, pregnancy or place changed; None while nobody has decided to look yet.
+
+    A new reason that excludes or needs review, on somebody already accepted, alerts (X21) and holds every dose until a
+    psychiatrist has settled it (HZ-12).
+    """
+    current = current_intake(patient)
+    if current is None or current.state not in WATCHED:
+        return None
+    with transaction.atomic():
+        intake = (
+            Intake.objects.select_for_update(of=("self",)).select_related("patient__user").get(pk=current.pk)
+        )
+        before = latest_evaluation(patient)
+        version = protocol.current(at=at)
+        stage = before.stage if before is not None else "intake"
+        facts = facts_of(intake, at=at, version=version)
+        if stage == Stage.DECISION:
+            facts = {**_carried(before), **facts, **decision_facts(patient)}
+        result = result_for(facts, stage=stage, version=version, at=at)
+        old = set(before.reasons) if before is not None else set()
+        if before is not None and old == set(result.reasons) and before.missing == list(result.missing):
+            return before
+        outcomes = thresholds_in(version).outcomes
+        added = sorted(reason for reason in set(result.reasons) - old if outcomes[reason] is not Outcome.OK)
+        reopens = bool(added) and intake.state == states.ACCEPTED
+        cause = "reopened" if reopens or (before is not None and before.cause == "reopened") else "change"
+        found = EligibilityEvaluation.objects.create(
+            intake=intake, patient=patient, at=at, stage=stage, cause=cause, outcome=str(result.outcome),
+            reasons=list(result.reasons), missing=list(result.missing), rule_version=result.rule_version,
+            protocol=version, facts=facts,
+        )  # fmt: skip
+        if intake.state in states.IN_QUEUE:
+            intake.outcome, intake.reasons = found.outcome, found.reasons
+            intake.urgency = max(intake.urgency, urgency_of(found.reasons))
+            intake.save(update_fields=["outcome", "reasons", "urgency"])
+        audit.record(
+            "eligibility.changed",
+            by=by,
+            at=at,
+            about=found,
+            patient_id=patient.pk,
+            detail={"before": sorted(old), "after": found.reasons, "added": added},
+        )
+        if reopens:
+            alert = raise_alert(
+                patient=patient, trigger="X21", source=found, at=at, by=by, detail_codes=tuple(added)
+            )
+            place_hold(patient, reason_code="eligibility_reopened", at=at, by=by, alert=alert)
+    return found
+
+
+def facts_changed(patient: Patient, by: Any, at: datetime) -> None:
+    """Hook `patient.facts_changed`: state, sex or date of birth is different now."""
+    intake = current_intake(patient)
+    if (
+        intake is not None
+        and intake.state == states.ACCEPTED
+        and intake.care_state != patient.state
+        and patient.state
+    ):
+        Intake.objects.filter(pk=intake.pk).update(care_state=patient.state)
+    reevaluate(patient, by=by, at=at)
+
+
+def settle(patient: Patient, *, note: str, by: User, at: datetime) -> EligibilityEvaluation:
+    """A psychiatrist of this patient has looked at what changed and finds that care may go on.
+
+    Raises NotPermitted for anybody else, Invalid without a note, Conflict when nothing is open.
+    """
+    if by.role != Role.PSYCHIATRIST or not patients_visible_to(by).filter(pk=patient.pk).exists():
+        raise NotPermitted("Only a psychiatrist who cares for this person settles this.")
+    if len(note.strip()) < 3:
+        raise Invalid("Say why care may go on.", fields={"note": "Write a sentence."})
+    with transaction.atomic():
+        before = latest_evaluation(patient)
+        if before is None or before.cause != "reopened":
+            raise Conflict("Nothing is open here any more. Reload the page.")
+        settled = EligibilityEvaluation.objects.create(
+            intake=before.intake, patient=patient, at=at, stage=before.stage, cause="settled", outcome=before.outcome,
+            reasons=before.reasons, missing=before.missing, rule_version=before.rule_version, protocol=before.protocol,
+            facts={**before.facts, "settled_note": note.strip()},
+        )  # fmt: skip
+        audit.record(
+            "eligibility.settled",
+            by=by,
+            at=at,
+            about=settled,
+            patient_id=patient.pk,
+            detail={"reasons": before.reasons},
+        )
+    return settled
+
+
+def _carried(before: EligibilityEvaluation | None) -> dict[str, str]:
+    """What a clinician found earlier stays known when an answer of the patient changes."""
+    if before is None:
+        return {}
+    return {name: before.facts[name] for name in ("clinician_dx", "pdmp") if before.facts.get(name)}
