@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from accounts.models import Role, User
+from accounts.models import CareTeam, Role, User
 from common import audit
 from notify.actions import cancel_for, promise
 from safety.access import CLINICAL_ROLES, escalations, on_call_now, trigger_of
@@ -28,8 +28,8 @@ def ladder_for(alert: Alert, *, at: datetime) -> Ladder:
 
 
 def care_team_of(alert: Alert, roles: Iterable[str]) -> list[User]:
-    """The assigned people of these roles who can be reached."""
-    team = getattr(alert.patient, "care_team", None) if alert.patient_id else None
+    """The assigned people of these roles who can be reached; read afresh, because a team may just have changed."""
+    team = CareTeam.objects.filter(pk=alert.patient_id).select_related("psychiatrist", "coach").first()
     people = [getattr(team, role) for role in roles if team is not None and role in ("psychiatrist", "coach")]
     return [person for person in people if person is not None and person.is_active]
 
@@ -102,7 +102,7 @@ def begin(alert: Alert, *, at: datetime) -> None:
     alert.save(update_fields=["level", "next_page_at", "next_escalation_at"])
     if step.level == CARE_TEAM:
         roles = trigger_of(alert.trigger, at=at)["also_page"] or ["psychiatrist", "coach"]
-        people = care_team_of(alert, roles) if alert.patient_id else people_to_page(alert, level=FIRST, at=at)
+        people = care_team_of(alert, roles) or people_to_page(alert, level=FIRST, at=at)
         hours = round((alert.acknowledge_by_at - at).total_seconds() / 3600)
         notice_care_team(alert, people, by_words=f"{hours} hours from now", link=link_to(alert), at=at)
     else:

@@ -1,0 +1,87 @@
+"""PR-07: page again at 60 s, next level at 3 or 5 minutes, everyone at 10, and never silence."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from accounts.models import User
+from notify.actions import dispatch_crisis
+from notify.models import OutboxMessage, SandboxDelivery
+from safety.actions import escalate_due
+from safety.models import Alert
+from tests.safety.builders import a_shift, an_alert
+
+
+@pytest.fixture
+def roster(dana: User, other_psychiatrist: User, admin_ann: User, cole: User, at: datetime) -> None:
+    a_shift(dana, at)
+    a_shift(other_psychiatrist, at, level=2)
+
+
+def run(at: datetime, *, seconds: int, every: int = 1) -> None:
+    """The pager's loop for so long, without the waiting."""
+    for n in range(0, seconds + 1, every):
+        escalate_due(at=at + timedelta(seconds=n))
+        dispatch_crisis(at=at + timedelta(seconds=n), limit=50)
+
+
+def sent_to(alert: Alert) -> dict[str, list[int]]:
+    """Who was reached, and how many seconds after the opening."""
+    found: dict[str, list[int]] = {}
+    for row in OutboxMessage.objects.filter(about_id=alert.pk, state="sent").order_by("sent_at"):
+        found.setdefault(row.recipient.full_name.split()[0], []).append(int((row.sent_at - alert.opened_at).total_seconds()))
+    return found
+
+
+def test_the_ladder_of_a_page_that_nobody_takes(roster: None, alice: User, at: datetime) -> None:
+    """PR-07"""
+    alert = an_alert(alice, at, trigger="X04")
+    run(at, seconds=600)
+    reached = sent_to(alert)
+    assert reached["Dana"][:4] == [0, 60, 120, 180]
+    assert reached["Priya"][0] == 300
+    assert reached["Cole"] == [600]
+    assert reached["Ann"] == [600]
+    alert.refresh_from_db()
+    assert (alert.state, alert.level) == ("open", 3)
+
+
+def test_in_session_the_second_is_paged_after_three_minutes(roster: None, alice: User, at: datetime) -> None:
+    """PR-07"""
+    alert = an_alert(alice, at, trigger="X04", in_session=True)
+    run(at, seconds=180)
+    assert sent_to(alert)["Priya"] == [180]
+
+
+def test_a_text_first_then_a_call(roster: None, alice: User, at: datetime) -> None:
+    an_alert(alice, at, trigger="X04")
+    run(at, seconds=60)
+    assert [d.channel for d in SandboxDelivery.objects.order_by("id")] == ["sms", "voice"]
+    assert "notice 2" in SandboxDelivery.objects.order_by("id").last().body.lower()
+
+
+def test_a_day_later_it_is_still_open_and_still_paging(roster: None, alice: User, at: datetime) -> None:
+    """PR-07: never auto-closes."""
+    alert = an_alert(alice, at, trigger="X04")
+    run(at, seconds=86_400, every=3600)
+    alert.refresh_from_db()
+    assert alert.state == "open"
+    assert max(max(times) for times in sent_to(alert).values()) == 86_400
+
+
+def test_a_pager_that_was_away_goes_to_the_rung_of_the_hour_at_once(roster: None, alice: User, at: datetime) -> None:
+    alert = an_alert(alice, at, trigger="X04")
+    late = at + timedelta(minutes=11)
+    assert escalate_due(at=late) == 1
+    alert.refresh_from_db()
+    assert alert.level == 3
+    assert escalate_due(at=late) == 0
+
+
+def test_a_person_on_call_whose_account_was_closed_is_stepped_over(
+    roster: None, dana: User, alice: User, at: datetime
+) -> None:
+    """HZ-25"""
+    User.objects.filter(pk=dana.pk).update(is_active=False)
+    an_alert(alice, at, trigger="X04")
+    assert [m.recipient.full_name for m in OutboxMessage.objects.all()] == ["Priya Raman"]
