@@ -91,6 +91,7 @@ class OrderGap(StrEnum):
     NOTE_NOT_SUITABLE = "note_not_suitable"
     NOTE_TOO_OLD = "note_too_old"
     CONSENT_NOT_CURRENT = "consent_not_current"
+    ELIGIBILITY_REOPENED = "eligibility_reopened"
     ELIGIBILITY_EXCLUDES = "eligibility_excludes"
     IDENTITY_NOT_VERIFIED = "identity_not_verified"
     PDMP_NOT_CHECKED = "pdmp_not_checked"
@@ -108,10 +109,11 @@ class OrderGap(StrEnum):
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
     intake_accepted: bool
+    eligibility_stands: bool
     note_signed_at: datetime | None
     note_suitable: bool | None
     consent_current: bool
-    eligibility_outcome: str
+    excluded_by: frozenset[str]
     identity_verified: bool
     pdmp_checked_at: datetime | None
     pdmp_finding: str
@@ -146,7 +148,9 @@ def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
             found.add(OrderGap.NOTE_TOO_OLD)
     if not f.consent_current:
         found.add(OrderGap.CONSENT_NOT_CURRENT)
-    if f.eligibility_outcome not in ("ok", "review"):
+    if f.intake_accepted and not f.eligibility_stands:
+        found.add(OrderGap.ELIGIBILITY_REOPENED)
+    if f.excluded_by:
         found.add(OrderGap.ELIGIBILITY_EXCLUDES)
     if not f.identity_verified:
         found.add(OrderGap.IDENTITY_NOT_VERIFIED)

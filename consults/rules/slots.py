@@ -159,3 +159,10 @@ def zone_words(at: datetime, zone_name: str) -> str:
         if name and not name.startswith(("+", "-"))
         else f"{place} time ({written})"
     )
+
+
+def when_words(at: datetime, zone_name: str) -> str:
+    """An instant as a person reads it in a zone, the zone named: "Tuesday, December 1, 2026, 9:00 am PST"."""
+    local = at.astimezone(ZoneInfo(zone_name))
+    clock = local.strftime("%I:%M %p").lstrip("0").lower()
+    return f"{local:%A}, {local:%B} {local.day}, {local.year}, {clock} {local.tzname()}"

@@ -1,0 +1,397 @@
+"""Find, hold, confirm; move, cancel, come, close. Overlap is impossible: PostgreSQL refuses it (exclusion constraints)."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.models import Q
+from django.urls import reverse
+
+from accounts.access import licensed_states, patients_visible_to
+from accounts.actions import assign_care_team
+from accounts.models import Patient, Role, User
+from common import audit, states
+from common.clock import local_date
+from common.errors import Conflict, Invalid, NotPermitted, NotVisible, SlotTaken
+from consults import wording
+from consults.access.slots import Slot, open_slots, visit_settings
+from consults.access.visits import blockers, can_join
+from consults.models import Appointment, VisitType
+from consults.rules.slots import when_words
+from consults.states import APPOINTMENT_MOVES
+from intake.models import Intake
+from notify.actions import cancel_for, promise
+
+REMINDERS = ("visit_tomorrow", "visit_soon")
+# PostgreSQL's codes for "somebody else holds the lock too long" and "we were waiting for each other".
+LOCK_TROUBLE = ("55P03", "40P01")
+
+
+def _lock_times_of(*people: uuid.UUID) -> None:
+    """One booking at a time per person, so that two exclusion constraints never wait for each other."""
+    keys = sorted({int.from_bytes(person.bytes[:8], "big", signed=True) for person in people})
+    with connection.cursor() as cursor:
+        for key in keys:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+
+
+def _may_book(patient: Patient, by: User) -> None:
+    if by.pk == patient.pk or by.role == Role.PATIENT:
+        if by.pk != patient.pk:
+            raise NotVisible("There is no such page.")
+        return
+    if not patients_visible_to(by).filter(pk=patient.pk).exists():
+        raise NotVisible("There is no such page.")
+
+
+def _may_change(appointment: Appointment, by: User) -> None:
+    if by.pk not in (appointment.patient_id, appointment.clinician_id):
+        if by.role == Role.PATIENT or not patients_visible_to(by).filter(pk=appointment.patient_id).exists():
+            raise NotVisible("There is no such page.")
+
+
+def release_expired_holds(*, at: datetime, people: Sequence[uuid.UUID] | None = None) -> int:
+    """Let go of slots whose ten minutes are over; of these people only, or of everybody (the sweeper)."""
+    rows = Appointment.objects.filter(state="held", hold_expires_at__lte=at)
+    if people is not None:
+        rows = rows.filter(Q(clinician__in=people) | Q(patient__in=people))
+    released = 0
+    with transaction.atomic():
+        for row in rows.select_for_update(skip_locked=people is None):
+            states.move(
+                row,
+                "cancelled",
+                moves=APPOINTMENT_MOVES,
+                by="system:holds",
+                at=at,
+                reasons=["hold_over"],
+                cancelled_at=at,
+                cancel_reason="hold_over",
+            )
+            released += 1
+    return released
+
+
+def _slot(
+    patient: Patient,
+    visit_type: str,
+    clinician_id: uuid.UUID,
+    starts_at: datetime,
+    *,
+    at: datetime,
+    moving: Appointment | None = None,
+) -> Slot:
+    """The free slot that begins exactly then, or SlotTaken."""
+    if starts_at.tzinfo is None:
+        raise Invalid(
+            "A time needs its zone.", fields={"starts_at": "Give the offset, such as 2026-12-01T17:00:00Z."}
+        )
+    found = open_slots(
+        visit_type,
+        patient,
+        starts_at,
+        starts_at + timedelta(microseconds=1),
+        at=at,
+        clinician_id=clinician_id,
+        moving=moving,
+    )
+    if not found:
+        raise SlotTaken(wording.SLOT_GONE)
+    return found[0]
+
+
+def hold_slot(
+    patient: Patient, *, visit_type: str, clinician_id: uuid.UUID, starts_at: datetime, by: User, at: datetime
+) -> Appointment:
+    """Keep a free time for ten minutes. A patient holds one slot at a time: an earlier hold is let go.
+
+    Raises SlotTaken when the time is not free (any more).
+    """
+    _may_book(patient, by)
+    slot = _slot(patient, visit_type, clinician_id, starts_at, at=at)
+    hold_minutes = visit_settings(at)["hold_minutes"]
+    try:
+        with transaction.atomic():
+            _lock_times_of(clinician_id, patient.pk)
+            release_expired_holds(at=at, people=[clinician_id, patient.pk])
+            for earlier in Appointment.objects.filter(patient=patient, state="held"):
+                states.move(
+                    earlier,
+                    "cancelled",
+                    moves=APPOINTMENT_MOVES,
+                    by=by,
+                    at=at,
+                    reasons=["another_time_chosen"],
+                    cancelled_at=at,
+                    cancel_reason="another_time",
+                )
+            with transaction.atomic():
+                row = Appointment.objects.create(
+                    patient=patient,
+                    clinician_id=clinician_id,
+                    visit_type=visit_type,
+                    during=DateTimeTZRange(slot.starts_at, slot.ends_at),
+                    state="held",
+                    hold_expires_at=at + timedelta(minutes=hold_minutes),
+                    state_of_care=patient.state,
+                    created_at=at,
+                )
+            states.opened(row, "held", by=by, at=at)
+            audit.record("visit.held", by=by, at=at, about=row, patient_id=patient.pk)
+    except IntegrityError as error:
+        if "in_one_visit_at_a_time" not in str(error):
+            raise
+        raise SlotTaken(wording.SLOT_TAKEN) from None
+    except OperationalError as error:
+        if getattr(error.__cause__, "pgcode", "") not in LOCK_TROUBLE:
+            raise
+        raise SlotTaken(wording.SLOT_TAKEN) from None
+    return row
+
+
+def _check_blockers(patient: Patient, visit_type: str, at: datetime) -> None:
+    if (
+        visit_type == VisitType.CONSULT
+        and not Intake.objects.filter(patient=patient, state="accepted").exists()
+    ):
+        raise Conflict(
+            "A consult can be booked when a psychiatrist has looked at your intake and accepted it.",
+            code="intake_not_accepted",
+        )
+    found = blockers(patient, visit_type, at)
+    if found:
+        raise Conflict(found[0]["sentence"], code=found[0]["code"])
+
+
+def _check_licence(appointment: Appointment, state: str, on_at: datetime) -> None:
+    """A psychiatrist sees somebody only where both licence and DEA registration hold on that day."""
+    if appointment.clinician.role != Role.PSYCHIATRIST:
+        return
+    day = local_date(on_at, appointment.patient.user.time_zone)
+    if state not in licensed_states(appointment.clinician, day):
+        raise Conflict(
+            "This psychiatrist may not see you in the state you are in on that day. Choose another time, or call us.",
+            code="not_licensed_there",
+        )
+
+
+def confirm_booking(appointment: Appointment, *, by: User, at: datetime) -> Appointment:
+    """Turn a hold into a booking: licence, payment and intake checked once more, invitation and reminders promised.
+
+    Raises SlotTaken when the ten minutes are over, Conflict for what blocks the booking.
+    """
+    _may_change(appointment, by)
+    with transaction.atomic():
+        row = (
+            Appointment.objects.select_for_update(of=("self",))
+            .select_related("patient__user", "clinician")
+            .get(pk=appointment.pk)
+        )
+        if row.state == "booked":
+            return row
+        if row.state != "held" or row.hold_expires_at is None or row.hold_expires_at <= at:
+            raise SlotTaken(wording.HOLD_OVER)
+        _check_licence(row, row.patient.state, row.starts_at)
+        _check_blockers(row.patient, row.visit_type, at)
+        states.move(row, "booked", moves=APPOINTMENT_MOVES, by=by, at=at, booked_at=at, hold_expires_at=None)
+        if row.clinician.role == Role.PSYCHIATRIST and row.visit_type == VisitType.CONSULT:
+            assign_care_team(row.patient, psychiatrist=row.clinician, by=by, at=at)
+        audit.record("visit.booked", by=by, at=at, about=row, patient_id=row.patient_id)
+        _tell(row, "visit_booked", at=at)
+        _promise_reminders(row, at=at)
+    return row
+
+
+def reschedule(
+    appointment: Appointment, *, starts_at: datetime, clinician_id: uuid.UUID | None, by: User, at: datetime
+) -> Appointment:
+    """Give a booked visit another time; a calendar updates the entry it has. Raises SlotTaken, or Conflict for a past visit."""
+    _may_change(appointment, by)
+    patient = appointment.patient
+    clinician_id = clinician_id or appointment.clinician_id
+    slot = _slot(patient, appointment.visit_type, clinician_id, starts_at, at=at, moving=appointment)
+    try:
+        with transaction.atomic():
+            _lock_times_of(clinician_id, appointment.clinician_id, patient.pk)
+            release_expired_holds(at=at, people=[clinician_id, patient.pk])
+            row = Appointment.objects.select_for_update(of=("self",)).get(pk=appointment.pk)
+            if row.state != "booked" or row.starts_at <= at:
+                raise Conflict("This appointment can no longer be moved.", code="cannot_be_moved")
+            row.during = DateTimeTZRange(slot.starts_at, slot.ends_at)
+            row.clinician_id = clinician_id
+            row.state_of_care = patient.state
+            row.sequence += 1
+            with transaction.atomic():
+                row.save(update_fields=["during", "clinician_id", "state_of_care", "sequence"])
+            row = Appointment.objects.select_related("patient__user", "clinician").get(pk=row.pk)
+            audit.record("visit.moved", by=by, at=at, about=row, patient_id=row.patient_id)
+            cancel_for(row, at=at, why="the visit moved")
+            _tell(row, "visit_moved", at=at)
+            _promise_reminders(row, at=at)
+    except IntegrityError as error:
+        if "in_one_visit_at_a_time" not in str(error):
+            raise
+        raise SlotTaken(wording.SLOT_TAKEN) from None
+    return row
+
+
+def cancel(appointment: Appointment, *, by: User, at: datetime, reason: str = "") -> Appointment:
+    """Give a held or booked time back; reminders are taken back, both people hear of a booked one."""
+    _may_change(appointment, by)
+    with transaction.atomic():
+        row = (
+            Appointment.objects.select_for_update(of=("self",))
+            .select_related("patient__user", "clinician")
+            .get(pk=appointment.pk)
+        )
+        if row.state == "cancelled":
+            return row
+        was_booked = row.state == "booked"
+        states.move(
+            row,
+            "cancelled",
+            moves=APPOINTMENT_MOVES,
+            by=by,
+            at=at,
+            cancelled_at=at,
+            cancel_reason="patient" if by.pk == row.patient_id else "practice",
+            sequence=row.sequence + 1,
+        )
+        audit.record("visit.cancelled", by=by, at=at, about=row, patient_id=row.patient_id, reason=reason)
+        if was_booked:
+            cancel_for(row, at=at, why="the visit was cancelled")
+            _tell(row, "visit_cancelled", at=at)
+    return row
+
+
+def set_meeting_url(appointment: Appointment, *, url: str, by: User, at: datetime) -> Appointment:
+    """The clinician's own video room for this visit; https only."""
+    if by.pk != appointment.clinician_id:
+        raise NotPermitted("The clinician of this visit sets the room.")
+    parts = urlsplit(url)
+    if url and (parts.scheme != "https" or not parts.netloc):
+        raise Invalid(
+            "Give the whole address, beginning with https://.",
+            fields={"meeting_url": "Not an https address."},
+        )
+    with transaction.atomic():
+        Appointment.objects.filter(pk=appointment.pk).update(meeting_url=url)
+        audit.record("visit.room_set", by=by, at=at, about=appointment, patient_id=appointment.patient_id)
+    appointment.meeting_url = url
+    return appointment
+
+
+def arrive(appointment: Appointment, *, state_now: str, by: User, at: datetime) -> Appointment:
+    """The patient has come and says which state she is in; the clinician hears of it at once.
+
+    Raises Conflict when the door is closed, or the psychiatrist may not see anybody in that state.
+    """
+    if by.pk != appointment.patient_id:
+        raise NotVisible("There is no such page.")
+    if not can_join(appointment, at, visit_settings(at)["join_opens_minutes_before"]):
+        raise Conflict("The door opens a quarter of an hour before your appointment.", code="not_open_yet")
+    _check_licence(appointment, state_now, at)
+    with transaction.atomic():
+        row = (
+            Appointment.objects.select_for_update(of=("self",))
+            .select_related("patient__user", "clinician")
+            .get(pk=appointment.pk)
+        )
+        first = row.patient_arrived_at is None
+        row.state_of_care = state_now
+        row.patient_arrived_at = row.patient_arrived_at or at
+        row.save(update_fields=["state_of_care", "patient_arrived_at"])
+        audit.record(
+            "visit.patient_arrived",
+            by=by,
+            at=at,
+            about=row,
+            patient_id=row.patient_id,
+            detail={"state": state_now},
+        )
+        if first:
+            promise(
+                "visit_waiting",
+                to=row.clinician,
+                channel="email",
+                context=_words_for(row, row.clinician),
+                due_at=at,
+                at=at,
+                about=row,
+                patient=row.patient,
+                dedupe_key=f"visit_waiting:{row.pk}",
+                respect_quiet_hours=False,
+                expires_at=row.ends_at,
+            )
+    return row
+
+
+def close_visit(appointment: Appointment, *, happened: bool, by: User, at: datetime) -> Appointment:
+    """The clinician's word on whether the visit took place. A consult is completed by signing its note."""
+    if by.pk != appointment.clinician_id:
+        raise NotPermitted("The clinician of this visit closes it.")
+    if at < appointment.starts_at:
+        raise Conflict("This visit has not begun.", code="not_begun")
+    with transaction.atomic():
+        states.move(
+            appointment, "completed" if happened else "no_show", moves=APPOINTMENT_MOVES, by=by, at=at
+        )
+        audit.record(
+            "visit.completed" if happened else "visit.missed",
+            by=by,
+            at=at,
+            about=appointment,
+            patient_id=appointment.patient_id,
+        )
+        cancel_for(appointment, at=at, why="the visit is over", kinds=REMINDERS)
+    return appointment
+
+
+def _words_for(row: Appointment, person: User) -> dict[str, Any]:
+    path = reverse("consults:appointment", args=[row.pk])
+    return {"when_words": when_words(row.starts_at, person.time_zone), "link": f"{settings.SITE_URL}{path}"}
+
+
+def _tell(row: Appointment, kind: str, *, at: datetime) -> None:
+    """Both people hear of it, each in their own zone; no word about what the visit is for."""
+    for person in (row.patient.user, row.clinician):
+        promise(
+            kind,
+            to=person,
+            channel="email",
+            context=_words_for(row, person),
+            due_at=at,
+            at=at,
+            about=row,
+            patient=row.patient,
+            dedupe_key=f"{kind}:{row.pk}:{row.sequence}:{person.pk}",
+            respect_quiet_hours=False,
+        )
+
+
+def _promise_reminders(row: Appointment, *, at: datetime) -> None:
+    """The day before and an hour before; a moved or cancelled visit takes them back."""
+    user = row.patient.user
+    planned = [("visit_tomorrow", "email", timedelta(days=1))]
+    if user.phone:
+        planned += [("visit_tomorrow", "sms", timedelta(days=1)), ("visit_soon", "sms", timedelta(hours=1))]
+    for kind, channel, before in planned:
+        due_at = row.starts_at - before
+        if due_at > at:
+            promise(
+                kind,
+                to=user,
+                channel=channel,
+                context=_words_for(row, user),
+                due_at=due_at,
+                at=at,
+                about=row,
+                patient=row.patient,
+                dedupe_key=f"{kind}:{row.pk}:{row.sequence}:{channel}",
+                expires_at=row.starts_at,
+            )

@@ -1,0 +1,277 @@
+"""Orders: drafted, signed, superseded, revoked, handed over. Hearthside itself sends no controlled prescription."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.access import patients_visible_to
+from accounts.models import DeaRegistration, Licence, Patient, Role, User
+from common import audit, hooks, protocol
+from common.errors import Conflict, Invalid, NotPermitted, NotVisible
+from consults import wording
+from consults.access.orders import (
+    flexibility_ends_on,
+    latest_pdmp_check,
+    order_facts,
+    proposal_of,
+    visible_order,
+    what_the_consult_found,
+)
+from consults.access.visits import latest_signed_note
+from consults.models import AuthorityBasis, Order, PharmacyStatus
+from consults.rules.dosing import Strength, dose_ug, expires_on, hard_stops, soft_warnings
+from consults.rules.signing import order_gaps
+from intake.access import current_intake
+from intake.actions.eligibility import evaluate_now
+
+DRAFT_FIELDS = (
+    "form",
+    "strength_ug",
+    "concentration_ug_per_ml",
+    "spray_volume_ul",
+    "units_per_dose",
+    "weight_kg",
+    "session_dates",
+    "sessions_covered",
+    "systolic_max_mmhg",
+    "diastolic_max_mmhg",
+    "holds",
+    "directions",
+    "authority_basis",
+    "authority_reference",
+    "authority_expires_on",
+    "warning_reason",
+)
+
+
+def _prescribes(patient: Patient, by: User) -> None:
+    if by.role != Role.PSYCHIATRIST or not patients_visible_to(by).filter(pk=patient.pk).exists():
+        raise NotVisible("There is no such page.")
+
+
+def save_draft(
+    patient: Patient,
+    *,
+    fields: Mapping[str, Any],
+    by: User,
+    at: datetime,
+    draft: Order | None = None,
+    supersedes: Order | None = None,
+) -> Order:
+    """Keep an order in the making. It must name its whole strength, so that a dose can be worked out; nothing else is judged yet.
+
+    Raises Invalid for a strength that is not complete or no whole number of micrograms, and for a synthetic patient (HZ-30).
+    """
+    _prescribes(patient, by)
+    if patient.is_synthetic:
+        raise Invalid(
+            "This is a made-up patient of a drill and can never hold an order.", code="synthetic_patient"
+        )
+    unknown = set(fields) - set(DRAFT_FIELDS)
+    if unknown:
+        raise Invalid(f"Not a part of an order: {', '.join(sorted(unknown))}.")
+    values = dict(fields)
+    nasal = values["form"] == "nasal_spray"
+    strength = Strength(
+        form=values["form"],
+        units_per_dose=values["units_per_dose"],
+        strength_ug=None if nasal else values.get("strength_ug"),
+        concentration_ug_per_ml=values.get("concentration_ug_per_ml") if nasal else None,
+        spray_volume_ul=values.get("spray_volume_ul") if nasal else None,
+    )
+    amount = dose_ug(strength)
+    if amount is None:
+        raise Invalid(
+            "The strength is not complete, or does not come out at whole micrograms.",
+            code="strength_incomplete",
+        )
+    values |= {
+        "strength_ug": strength.strength_ug,
+        "concentration_ug_per_ml": strength.concentration_ug_per_ml,
+        "spray_volume_ul": strength.spray_volume_ul,
+        "dose_ug": amount,
+        "doses_total": len(values["sessions_covered"]),
+    }
+    if values["authority_basis"] == AuthorityBasis.FLEXIBILITY:
+        values["authority_expires_on"] = flexibility_ends_on()
+    with transaction.atomic():
+        if draft is None:
+            row = Order(
+                patient=patient,
+                prescriber=by,
+                protocol=protocol.current(at=at),
+                created_at=at,
+                supersedes=supersedes,
+                state_of_care=patient.state,
+                note=latest_signed_note(patient),
+            )
+        else:
+            row = (
+                Order.objects.select_for_update(of=("self",)).select_related("patient__user").get(pk=draft.pk)
+            )
+            if row.signed_at is not None:
+                raise Conflict("This order is signed. Write one that supersedes it.", code="signed")
+            if row.prescriber_id != by.pk or row.patient_id != patient.pk:
+                raise NotVisible("There is no such page.")
+            row.protocol = protocol.current(at=at)
+            row.note = latest_signed_note(patient)
+            row.state_of_care = patient.state
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.save()
+        audit.record(
+            "order.drafted", by=by, at=at, about=row, patient_id=patient.pk, detail={"dose_ug": amount}
+        )
+    return row
+
+
+def discard_draft(order: Order, *, by: User, at: datetime) -> None:
+    """Throw a draft away; its history stays."""
+    with transaction.atomic():
+        row = Order.objects.select_for_update(of=("self",)).get(pk=order.pk)
+        if row.signed_at is not None:
+            raise Conflict("This order is signed. It can be revoked.", code="signed")
+        if row.prescriber_id != by.pk:
+            raise NotVisible("There is no such page.")
+        audit.record("order.discarded", by=by, at=at, about=row, patient_id=row.patient_id)
+        row.delete()
+
+
+def sign_order(order: Order, *, by: User, at: datetime) -> Order:
+    """Sign a draft (the view has asked for the second factor). Everything is checked again here, in one transaction with the row:
+    the dose, note, PDMP, consent, the 71 rules, licence and DEA registration in the patient's state, the authority to prescribe.
+
+    The order it supersedes ends with it; `order.signed` runs in the same transaction. Raises Invalid naming all that is open.
+    """
+    _prescribes(order.patient, by)
+    with transaction.atomic():
+        Patient.objects.select_for_update(no_key=True).get(pk=order.patient_id)
+        row = (
+            Order.objects.select_for_update(of=("self",))
+            .select_related("patient__user", "prescriber", "note", "supersedes", "protocol")
+            .get(pk=order.pk)
+        )
+        if row.prescriber_id != by.pk:
+            raise NotPermitted("Only the psychiatrist who wrote an order signs it.")
+        if row.signed_at is not None:
+            return row
+        patient = row.patient
+        row.state_of_care = patient.state
+        if row.authority_basis == AuthorityBasis.FLEXIBILITY:
+            row.authority_expires_on = flexibility_ends_on()
+        dosing = row.protocol.data["dosing"]
+        proposal = proposal_of(row, at=at)
+        stops = hard_stops(proposal, dosing)
+        warnings = soft_warnings(proposal, dosing)
+        facts, _ = order_facts(row, at=at, warnings=frozenset(map(str, warnings)))
+        gaps = order_gaps(facts, dosing["order"])
+        if stops or gaps:
+            sentences = wording.sentences(frozenset(map(str, gaps)), wording.ORDER_GAPS)
+            sentences += wording.sentences(frozenset(map(str, stops)), wording.HARD)
+            raise Invalid(" ".join(sentences), code="order_not_signable")
+        intake = current_intake(patient)
+        check = latest_pdmp_check(patient)
+        assert intake is not None and check is not None
+        evaluate_now(
+            intake, by=by, at=at, cause="order", extra=what_the_consult_found(row, check), stage="decision"
+        )
+        if row.supersedes is not None and row.supersedes.is_in_force:
+            Order.objects.filter(pk=row.supersedes_id).update(superseded_at=at)
+            audit.record("order.superseded", by=by, at=at, about=row.supersedes, patient_id=patient.pk)
+        row.pdmp_check = check
+        row.warnings = sorted(map(str, warnings))
+        row.signed_facts = _facts_for_paper(row, on=proposal.signing_on.isoformat())
+        row.expires_on = expires_on(
+            row.session_dates, row.sessions_covered, proposal.signing_on, dosing["order"]
+        )
+        row.signed_at = at
+        row.save()
+        audit.record(
+            "order.signed",
+            by=by,
+            at=at,
+            about=row,
+            patient_id=patient.pk,
+            detail={
+                "dose_ug": row.dose_ug,
+                "form": row.form,
+                "sessions": row.sessions_covered,
+                "warnings": row.warnings,
+                "protocol": row.protocol.version,
+                "pdmp": str(check.pk),
+            },
+        )
+        hooks.run("order.signed", order=row, by=by, at=at)
+    return row
+
+
+def _facts_for_paper(row: Order, *, on: str) -> dict[str, Any]:
+    """What a prescription must carry (21 CFR 1306.05), as it was on the day of signing."""
+    dea = DeaRegistration.objects.get(psychiatrist=row.prescriber, state=row.state_of_care)
+    licence = Licence.objects.get(psychiatrist=row.prescriber, state=row.state_of_care)
+    patient = row.patient
+    return {
+        "signed_on": on,
+        "patient_name": patient.user.full_name,
+        "patient_born_on": patient.date_of_birth.isoformat() if patient.date_of_birth else "",
+        "patient_address": patient.address,
+        "prescriber_name": row.prescriber.full_name,
+        "dea_number": dea.number,
+        "licence_number": licence.number,
+        "practice_name": settings.PRACTICE["name"],
+        "practice_phone": settings.PRACTICE["phone"],
+    }
+
+
+def supersede(order: Order, *, by: User, at: datetime) -> Order:
+    """A new draft with the same contents that will end this order when it is signed. An earlier such draft is used again."""
+    _prescribes(order.patient, by)
+    existing = Order.objects.filter(supersedes=order).first()
+    if existing is not None:
+        if existing.signed_at is not None or existing.prescriber_id != by.pk:
+            raise Conflict("Another order supersedes this one already.", code="superseded")
+        return visible_order(by, existing.pk)
+    if not order.is_in_force:
+        raise Conflict("This order is not in force.", code="order_not_in_force")
+    fields = {name: getattr(order, name) for name in DRAFT_FIELDS}
+    fields["warning_reason"] = ""
+    return save_draft(order.patient, fields=fields, by=by, at=at, supersedes=order)
+
+
+def revoke(order: Order, *, reason: str, by: User, at: datetime) -> Order:
+    """End an order now: no dose is released under it any more (the view has asked for the second factor)."""
+    _prescribes(order.patient, by)
+    if not reason.strip():
+        raise Invalid("Write why you revoke it.", fields={"reason": "This is empty."})
+    with transaction.atomic():
+        Patient.objects.select_for_update(no_key=True).get(pk=order.patient_id)
+        row = Order.objects.select_for_update(of=("self",)).get(pk=order.pk)
+        if row.revoked_at is not None:
+            return row
+        if not row.is_in_force:
+            raise Conflict("This order is not in force.", code="order_not_in_force")
+        Order.objects.filter(pk=row.pk).update(revoked_at=at, revoked_by=by, revoke_reason=reason)
+        row.refresh_from_db()
+        audit.record("order.revoked", by=by, at=at, about=row, patient_id=row.patient_id)
+    return row
+
+
+def hand_over(order: Order, *, status: str, external_id: str, by: User, at: datetime) -> Order:
+    """Write down how far the pharmacy or the e-prescribing vendor is. Raises Conflict for an order that is not in force."""
+    _prescribes(order.patient, by)
+    if status not in PharmacyStatus.values:
+        raise Invalid("Choose a status.", fields={"pharmacy_status": "Not known."})
+    with transaction.atomic():
+        row = Order.objects.select_for_update(of=("self",)).get(pk=order.pk)
+        if not row.is_in_force:
+            raise Conflict("This order is not in force.", code="order_not_in_force")
+        Order.objects.filter(pk=row.pk).update(
+            pharmacy_status=status, external_id=external_id.strip()[:80], pharmacy_updated_at=at
+        )
+        audit.record(
+            "order.handed_over", by=by, at=at, about=row, patient_id=row.patient_id, detail={"status": status}
+        )
+    return Order.objects.get(pk=row.pk)

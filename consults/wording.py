@@ -1,0 +1,84 @@
+"""What people read for each reason: one sentence, and what to do about it."""
+
+from consults.rules.dosing import Hard, Soft
+from consults.rules.signing import NoteGap, OrderGap
+
+NOTE_GAPS: dict[str, str] = {
+    NoteGap.HISTORY: "Write what of the history you reviewed.",
+    NoteGap.MENTAL_STATUS: "Write the mental status.",
+    NoteGap.RISK: "Write your view of the risk.",
+    NoteGap.PLAN: "Write the plan.",
+    NoteGap.DIAGNOSIS: "Choose the diagnosis, or “neither”.",
+    NoteGap.DECISION: "Say whether the programme is suitable.",
+    NoteGap.DECISION_AGAINST_DIAGNOSIS: "Without a diagnosis of depression or anxiety the programme is not suitable (E08).",
+    NoteGap.IDENTITY: "Confirm that you compared the person with a photo ID.",
+    NoteGap.BIRTH_DATE: "Enter the date of birth as the ID shows it.",
+    NoteGap.BIRTH_DATE_DIFFERS: "This date of birth differs from the one verified before. Ask an administrator.",
+    NoteGap.LOCATION: "Confirm where the patient was during the visit.",
+    NoteGap.NOT_LICENSED_HERE: "You hold no licence and DEA registration in that state today.",
+    NoteGap.DURATION: "Enter how long the visit took, in minutes.",
+    NoteGap.SHORT_WITHOUT_REASON: "The visit was shorter than the protocol asks for. Write why.",
+    NoteGap.NOT_HELD_YET: "The visit has not begun. A note is signed after it.",
+}
+
+ORDER_GAPS: dict[str, str] = {
+    OrderGap.INTAKE_NOT_ACCEPTED: "The intake has not been accepted.",
+    OrderGap.NOTE_NOT_SIGNED: "Sign the visit note first.",
+    OrderGap.NOTE_NOT_SUITABLE: "The signed note says that the programme is not suitable.",
+    OrderGap.NOTE_TOO_OLD: "The signed note is too old for a new order. See the patient again.",
+    OrderGap.CONSENT_NOT_CURRENT: "The patient has not signed the current consent and safety agreement (E69, E70).",
+    OrderGap.ELIGIBILITY_REOPENED: "Something changed since the intake was accepted. Settle it in the chart first.",
+    OrderGap.ELIGIBILITY_EXCLUDES: "The eligibility rules exclude treatment on what is known today.",
+    OrderGap.IDENTITY_NOT_VERIFIED: "The patient's identity is not verified (E69). A signed visit note does that.",
+    OrderGap.PDMP_NOT_CHECKED: "Record a check of the monitoring programme of the patient's state (E55).",
+    OrderGap.PDMP_TOO_OLD: "The last check of the monitoring programme is too old. Check it again.",
+    OrderGap.PDMP_DISCREPANCY: "The monitoring programme showed something to resolve first (E55).",
+    OrderGap.NOT_LICENSED_HERE: "You hold no licence and DEA registration in the patient's state today.",
+    OrderGap.AUTHORITY_LAPSED: "The authority to prescribe by telemedicine is not in force today.",
+    OrderGap.AUTHORITY_INCOMPLETE: "Write what the authority to prescribe rests on: date and place, or number.",
+    OrderGap.SYNTHETIC_PATIENT: "This is a made-up patient of a drill and can never hold an order.",
+    OrderGap.ANOTHER_ORDER_IN_FORCE: "Another order is in force. Write one that supersedes it.",
+    OrderGap.DOSING_ON_HOLD: "Dosing is on hold, or an alert is open. Clear it first.",
+    OrderGap.REASON_MISSING: "Write your reason for going past the points marked below.",
+}
+
+HARD: dict[str, str] = {
+    Hard.STRENGTH_INCOMPLETE: "The strength is not complete: every factor must be written down.",
+    Hard.NOT_WHOLE_MICROGRAMS: "The dose does not come out at a whole number of micrograms.",
+    Hard.UNKNOWN_FORM: "This form is not used here.",
+    Hard.REFUSED_PRODUCT: "Spravato (esketamine) needs a certified site and cannot be ordered here.",
+    Hard.UNDER_AGE: "The patient is under the minimum age.",
+    Hard.AGE_UNKNOWN: "The date of birth is not known.",
+    Hard.UNDER_WEIGHT: "The patient is under the minimum weight.",
+    Hard.WEIGHT_UNKNOWN: "The weight is not known.",
+    Hard.ABOVE_MAXIMUM: "The dose is above the protocol's maximum.",
+    Hard.ABOVE_MAXIMUM_PER_KG: "The dose is above the protocol's maximum per kilogram.",
+    Hard.STRENGTH_ABOVE_MAXIMUM: "The strength is above the protocol's maximum.",
+    Hard.TOO_MANY_UNITS: "More units per dose than the protocol allows.",
+    Hard.SPRAY_ABOVE_MAXIMUM: "The volume of a spray is above the protocol's maximum.",
+    Hard.DATES_NOT_FOUR: "Give four session dates.",
+    Hard.DATES_TOO_CLOSE: "Two session dates are closer together than the protocol's minimum, or out of order.",
+    Hard.DATES_TOO_EARLY: "The first session is too soon.",
+    Hard.DATES_TOO_LATE: "The first session is too far away.",
+    Hard.SESSIONS_NOT_COVERED: "Choose the sessions that this order is for.",
+    Hard.LIMITS_LOOSER: "The blood-pressure limits may be tighter than the protocol's, never looser.",
+}
+
+SOFT: dict[str, str] = {
+    Soft.FIRST_DOSE_HIGH: "First dose, and above the protocol's usual first dose per kilogram.",
+    Soft.HIGH_PER_KG: "Above the protocol's usual dose per kilogram.",
+    Soft.HIGH_DOSE: "Above the protocol's usual dose.",
+    Soft.STEP_UP: "A large step up from the last order.",
+    Soft.LONG_INTERVAL: "Some sessions are further apart than usual.",
+    Soft.MANY_SESSIONS: "Covers more sessions than are usual before a review.",
+}
+
+# What a patient may read when a booking cannot be made.
+SLOT_TAKEN = "Somebody else took this time a moment ago. Choose another one."
+SLOT_GONE = "This time is no longer free. Choose another one."
+HOLD_OVER = "We could hold this time for ten minutes only. Choose it again if it is still free."
+
+
+def sentences(reasons: frozenset[str], words: dict[str, str]) -> list[str]:
+    """The reasons as sentences, in the order in which the table lists them."""
+    return [text for code, text in words.items() if code in reasons]
