@@ -11,7 +11,7 @@ OLDEST = (3, 11)
 NEWER = ("python3.11", "python3.12", "python3.13", "python3.14")
 
 
-def main():
+def main() -> int:
     """Run the command line, on a newer Python of this machine when the one at hand is too old."""
     if sys.version_info[:2] < OLDEST:
         for name in NEWER:

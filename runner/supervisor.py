@@ -206,7 +206,8 @@ class Supervisor:
             if part.child.poll() is None and part.name == "postgres":
                 # "Immediate": it recovers from its log at the next start, and takes its own children along.
                 processes.signal_each([part.child.pid], signal.SIGQUIT)
-                processes.wait_until(lambda child=part.child: child.poll() is not None, seconds=0.5)
+                with suppress(subprocess.TimeoutExpired):
+                    part.child.wait(timeout=0.5)
             processes.signal_group(part.child.pid, signal.SIGKILL)
             part.child.wait()
             part.child = None
