@@ -17,6 +17,7 @@ NAMES = frozenset(
         "course.completed",
         "patient.facts_changed",
         "patient.visible",
+        "reading.context",
         "reading.recorded",
         "booking.blockers",
         "consult.not_suitable",

@@ -7,3 +7,11 @@ class SessionsConfig(AppConfig):
     name = "sessions"
     label = "dosing"
     verbose_name = "Dosing sessions"
+
+    def ready(self) -> None:
+        from common import hooks
+        from sessions.actions import on_reading, open_course, reading_context
+
+        hooks.register("order.signed", open_course)
+        hooks.register("reading.context", reading_context)
+        hooks.register("reading.recorded", on_reading)

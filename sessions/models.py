@@ -256,6 +256,7 @@ class Checkpoint(models.Model):
         T65 = "t65", "Reading after the music"
         T120 = "t120", "Reading at two hours"
         RECHECK = "recheck", "Another reading"
+        RELEASE = "release", "The end of the watch"
         FOLLOW_UP = "follow_up", "The day after"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

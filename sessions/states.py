@@ -28,6 +28,7 @@ SESSION_MOVES: Final = {
     # Stopped early after the dose: watched to the end by the same rule, then ended as aborted.
     (OBSERVING, ABORTED): "sitter and patient, by rule, after an early stop",
     (SCHEDULED, MISSED): "the clock",
+    (MISSED, SCHEDULED): "patient or care team",
 }
 
 # One of these at a time per patient (HZ-06).
@@ -36,7 +37,7 @@ ACTIVE: Final = (PREPARING, READY, DOSING, OBSERVING)
 WATCHED: Final = (DOSING, OBSERVING)
 # These rest on a dose release.
 NEEDS_RELEASE: Final = (READY, DOSING, OBSERVING, RELEASED, CLOSED)
-OVER: Final = (CLOSED, ABORTED, MISSED)
+OVER: Final = (CLOSED, ABORTED)
 
 ACTIVE_COURSE: Final = "active"
 ON_HOLD: Final = "on_hold"

@@ -15,8 +15,9 @@ from django.db import transaction
 from accounts.models import Patient
 from common import audit, hooks, protocol
 from common.audit import actor_name
-from common.errors import Invalid
+from common.errors import Invalid, NotVisible
 from common.models import ProtocolVersion
+from safety.access import trigger_of
 from safety.actions import place_hold, raise_alert
 from safety.models import Alert
 from vitals.access import pressure_before_dose
@@ -55,6 +56,15 @@ class RecordedReading:
     after_dose: bool = field(default=False)
 
 
+@dataclass(frozen=True)
+class ReadingContext:
+    """What a session says about a reading taken in it."""
+
+    version: ProtocolVersion | None
+    phase: str
+    after_dose: bool
+
+
 @lru_cache(maxsize=8)
 def _limits_of(version_id: UUID, version: str) -> tuple[BpLimits, dict[str, Any]]:
     data = ProtocolVersion.objects.values_list("data", flat=True).get(pk=version_id)
@@ -89,14 +99,12 @@ def record_reading(
     phase: str = Reading.Phase.EXTRA,
     device_id: str = "",
     spo2_pct: int | None = None,
-    version: ProtocolVersion | None = None,
-    after_dose: bool | None = None,
 ) -> RecordedReading:
     """Keep a reading and answer what follows from it. A reading that cannot be right is kept as rejected, and the second
     in a row goes to a clinician; a reading that must not wait raises an alert in this same transaction.
 
-    `version` is the protocol the course was enrolled under (else the one in force). `after_dose` says that medicine has
-    been taken, for phases that do not say so themselves. Raises Invalid for numbers with more than three digits.
+    A session is an upper app's: the `reading.context` hook says which protocol it was enrolled under, which phase it is in
+    and whether medicine has been taken, or raises NotVisible. Raises Invalid for numbers with more than three digits.
     """
     for name, value in (("systolic_mmhg", systolic_mmhg), ("diastolic_mmhg", diastolic_mmhg), ("pulse_bpm", pulse_bpm)):
         if not 0 <= value <= 999:
@@ -104,7 +112,9 @@ def record_reading(
     if spo2_pct is not None and not 0 <= spo2_pct <= 100:
         raise Invalid("Oxygen is a percentage.", fields={"spo2_pct": "Type a number from 0 to 100."})
     with transaction.atomic():
-        version = version or protocol.current(at=at)
+        context = _context(patient, session_id, phase, at=at)
+        version = context.version or protocol.current(at=at)
+        phase = context.phase
         limits, data = limits_of(version)
         rejected = rejected_reason(
             systolic_mmhg=systolic_mmhg, diastolic_mmhg=diastolic_mmhg, pulse_bpm=pulse_bpm, limits=limits
@@ -138,10 +148,19 @@ def record_reading(
             detail={"phase": str(phase), "band": reading.band, "source": str(source)},
         )
         outcome = _rejected(reading, before, by=by, at=at) if rejected else _accepted(
-            reading, limits, data, after=phase in AFTER_DOSE if after_dose is None else after_dose, by=by, at=at
+            reading, limits, data, after=context.after_dose, by=by, at=at
         )
         hooks.run("reading.recorded", outcome=outcome, by=by, at=at)
     return outcome
+
+
+def _context(patient: Patient, session_id: UUID | None, phase: str, *, at: datetime) -> ReadingContext:
+    if session_id is None:
+        return ReadingContext(version=None, phase=phase, after_dose=phase in AFTER_DOSE)
+    found = hooks.run("reading.context", patient=patient, session_id=session_id, phase=phase, at=at)
+    if not found:
+        raise NotVisible("There is no such session.")
+    return found[0]
 
 
 def _newest_of_kind(patient: Patient, session_id: UUID | None) -> Reading | None:
@@ -187,10 +206,12 @@ def _accepted(
             detail_codes=tuple(sorted(step.id for step in steps if step.page)),
             in_session=reading.session_id is not None,
             severity=4 if reading.band == Band.CRISIS else 3,
+            magnitude=max(reading.systolic_mmhg, reading.diastolic_mmhg + 60),
         )
-    for step in steps:
-        if step.programme_hold:
-            place_hold(reading.patient, f"bp_{reading.band}", at=at, by=by, alert=alert)
+    if any(step.programme_hold for step in steps):
+        place_hold(
+            reading.patient, reason_code=trigger_of("X04", at=at)["hold"] or "blood_pressure", at=at, by=by, alert=alert
+        )
     return RecordedReading(
         reading=reading,
         band=reading.band,

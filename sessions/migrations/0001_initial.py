@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('accounts', '0002_rolegrant_rolegrant_decided_roles_stay_and_more'),
+        ('accounts', '0002_role_grants'),
         ('common', '0002_clock_and_audit_chain'),
         ('consults', '0001_initial'),
         ('pghistory', '0007_auto_20250421_0444'),
@@ -106,7 +106,7 @@ class Migration(migrations.Migration):
             name='Checkpoint',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('sitter', "Sitter's check"), ('t40', 'Reading at the peak'), ('t65', 'Reading after the music'), ('t120', 'Reading at two hours'), ('recheck', 'Another reading'), ('follow_up', 'The day after')], max_length=12)),
+                ('kind', models.CharField(choices=[('sitter', "Sitter's check"), ('t40', 'Reading at the peak'), ('t65', 'Reading after the music'), ('t120', 'Reading at two hours'), ('recheck', 'Another reading'), ('release', 'The end of the watch'), ('follow_up', 'The day after')], max_length=12)),
                 ('minute', models.PositiveIntegerField(help_text='Minutes after the dose')),
                 ('due_at', models.DateTimeField()),
                 ('done_at', models.DateTimeField(blank=True, null=True)),

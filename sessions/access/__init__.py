@@ -1,0 +1,39 @@
+"""Who may see which session, and what the gate reads. Querysets already know who is asking."""
+
+from sessions.access.facts import GateInputs, gate_inputs, numbers_of, reading_facts, timeline_for
+from sessions.access.visible import (
+    active_session,
+    checkpoints_of,
+    course_of,
+    driving_allowed,
+    journal_of,
+    link_by_token,
+    live_link,
+    next_session,
+    sessions_for_staff,
+    sessions_of,
+    sessions_visible_to,
+    shared_journal_of,
+    visible_session,
+)
+
+__all__ = [
+    "GateInputs",
+    "active_session",
+    "checkpoints_of",
+    "course_of",
+    "driving_allowed",
+    "gate_inputs",
+    "journal_of",
+    "link_by_token",
+    "live_link",
+    "next_session",
+    "numbers_of",
+    "reading_facts",
+    "sessions_for_staff",
+    "sessions_of",
+    "sessions_visible_to",
+    "shared_journal_of",
+    "timeline_for",
+    "visible_session",
+]

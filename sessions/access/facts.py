@@ -1,0 +1,158 @@
+"""What the gate reads, gathered once. The release reads it again under locks; a page may show it without."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from accounts.access import licensed_states
+from common.clock import age_years, local_date
+from intake.access import consent_current, eligibility_stands
+from safety.access import has_unresolved_crisis, holds_of, on_call_now
+from sessions import rules, states
+from sessions.models import DoseRelease, DosingSession, SafetyCheck, SitterLink
+from vitals.actions import limits_of
+from vitals.models import Reading
+from vitals.rules import BpLimits
+
+
+def numbers_of(session: DosingSession) -> rules.GateNumbers:
+    """The gate's numbers of the protocol this course was enrolled under."""
+    return rules.gate_numbers(session.course.protocol.data["gate"])
+
+
+def timeline_for(session: DosingSession) -> rules.Timeline:
+    """The times of the protocol this course was enrolled under."""
+    return rules.timeline_of(session.course.protocol.data["timeline"])
+
+
+def reading_facts(reading: Reading) -> rules.ReadingFacts:
+    return rules.ReadingFacts(
+        systolic_mmhg=reading.systolic_mmhg,
+        diastolic_mmhg=reading.diastolic_mmhg,
+        pulse_bpm=reading.pulse_bpm,
+        spo2_pct=reading.spo2_pct,
+        received_at=reading.received_at,
+        claimed_at=reading.taken_at,
+        rejected=reading.rejected,
+        used=reading.used_by_release_id is not None,
+    )
+
+
+@dataclass(frozen=True)
+class GateInputs:
+    """The facts with the rows they came from, so that a release can point at them."""
+
+    facts: rules.GateFacts
+    numbers: rules.GateNumbers
+    limits: BpLimits
+    reading_ids: tuple[Any, ...]
+    check: SafetyCheck | None
+    link: SitterLink | None
+
+    @property
+    def reasons(self) -> frozenset[rules.GateReason]:
+        """Why the dose stays locked."""
+        return rules.gate(self.facts, self.numbers, self.limits)
+
+
+def gate_inputs(
+    session: DosingSession,
+    *,
+    by: Any,
+    at: datetime,
+    stepped_up_at: datetime | None,
+    dose_ug: int | None = None,
+    caution_released: bool = False,
+) -> GateInputs:
+    """Read everything the gate needs. `by` is who would release; without a dose the order's own is meant."""
+    patient, order, course = session.patient, session.course.order, session.course
+    zone = patient.user.time_zone
+    today = local_date(at, zone)
+    limits, _ = limits_of(course.protocol)
+    readings = list(Reading.objects.filter(session_id=session.pk, phase=Reading.Phase.PRE).order_by("received_at", "id"))
+    checks = list(SafetyCheck.objects.filter(session=session).order_by("answered_at"))
+    link = (
+        SitterLink.objects.filter(session=session, revoked_at__isnull=True, expires_at__gt=at, sitter_id=session.sitter_id)
+        .select_related("sitter")
+        .first()
+    )
+    last = DoseRelease.objects.filter(patient=patient).order_by("-released_at").first()
+    taken_under_order = DoseRelease.objects.filter(order=order).count()
+    team = getattr(patient, "care_team", None)
+    assigned = {
+        "psychiatrist": getattr(team, "psychiatrist_id", None),
+        "coach": getattr(team, "coach_id", None),
+    }
+    role = getattr(by, "role", "")
+    facts = rules.GateFacts(
+        at=at,
+        patient_active=patient.user.is_active and course.state == states.ACTIVE_COURSE,
+        identity_verified=patient.identity_verified_at is not None,
+        age_years=age_years(patient.date_of_birth, today) if patient.date_of_birth else None,
+        consent_current=consent_current(patient, at=at),
+        order_signed=order.signed_at is not None and order.signed_at <= at,
+        order_in_force=order.is_in_force and order.patient_id == patient.pk,
+        order_unexpired=(
+            order.expires_on is not None
+            and order.expires_on >= today
+            and (order.authority_expires_on is None or order.authority_expires_on >= today)
+        ),
+        order_covers_session=session.number in order.sessions_covered,
+        doses_left=order.doses_total - taken_under_order,
+        prescriber_licensed=(
+            bool(session.location_state)
+            and session.location_state == order.state_of_care
+            and session.location_state in licensed_states(order.prescriber, today)
+        ),
+        dose_ug=order.dose_ug if dose_ug is None else dose_ug,
+        order_dose_ug=order.dose_ug,
+        eligibility_settled=eligibility_stands(patient),
+        releases_read=True,
+        last_release_at=last.released_at if last else None,
+        session_open=session.state == states.PREPARING,
+        other_active_session=DosingSession.objects.filter(patient=patient, state__in=states.ACTIVE)
+        .exclude(pk=session.pk)
+        .exists(),
+        scheduled_today=local_date(session.scheduled_at, zone) == today,
+        local_hour=at.astimezone(ZoneInfo(zone)).hour,
+        readings=tuple(reading_facts(r) for r in readings),
+        order_systolic_max_mmhg=order.systolic_max_mmhg,
+        order_diastolic_max_mmhg=order.diastolic_max_mmhg,
+        caution_released=caution_released,
+        sitter_confirmed_at=link.confirmed_at if link else None,
+        sitter_attested=frozenset(link.attested) if link else frozenset(),
+        checks=tuple(
+            rules.CheckFacts(
+                answered_at=check.answered_at,
+                answered_today=local_date(check.answered_at, zone) == today,
+                positive=frozenset(check.positive),
+                needs_clinician=frozenset(check.positive) & frozenset(map(str, rules.CLINICIAN_CLEARS)),
+                cleared_at=check.cleared_at,
+            )
+            for check in checks
+        ),
+        location_confirmed=session.location_confirmed_at is not None and bool(session.location_address),
+        emergency_contact_confirmed=session.emergency_confirmed_at is not None and bool(session.emergency_contact_phone),
+        releaser_role=role,
+        releaser_assigned=role in assigned and assigned[role] is not None and assigned[role] == getattr(by, "pk", None),
+        stepped_up_at=stepped_up_at,
+        crisis_open=has_unresolved_crisis(patient),
+        holds_open=holds_of(patient).exists(),
+        on_call=on_call_now(at=at) is not None,
+    )
+    used = rules.last_set(facts.readings or (), limits)[-2:]
+    chosen = tuple(r.pk for r in readings if reading_facts(r) in used)[-2:]
+    return GateInputs(
+        facts=facts,
+        numbers=rules.gate_numbers(course.protocol.data["gate"]),
+        limits=limits,
+        reading_ids=chosen,
+        check=checks[-1] if checks else None,
+        link=link,
+    )
+
+
+def keeps_away_until(released_at: datetime, numbers: rules.GateNumbers) -> datetime:
+    """The first instant at which the next dose could be released."""
+    return released_at + timedelta(hours=numbers.min_interval_hours)

@@ -1,0 +1,160 @@
+"""Opening a course from a signed order, moving its sessions, and keeping its reminders true."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+
+from accounts.models import Role
+from common import audit
+from common import states as common_states
+from common.clock import local_date
+from common.errors import Conflict, Invalid, NotPermitted
+from notify.actions import cancel_for
+from sessions import rules, states
+from sessions.access.facts import timeline_for
+from sessions.actions.shared import lock_patient, lock_session, tell
+from sessions.models import Course, DoseRelease, DosingSession
+from sessions.wording import local_when
+
+REMINDERS = ("session_two_days", "session_tomorrow", "session_today")
+MAY_MOVE = (states.SCHEDULED, states.PREPARING, states.MISSED)
+
+
+def starts_at(day: date, zone: str, timeline: rules.Timeline) -> datetime:
+    """The usual hour on that day where the patient lives, as an instant."""
+    return datetime.combine(day, time(timeline.session_start_local_hour), ZoneInfo(zone)).astimezone(ZoneInfo("UTC"))
+
+
+def open_course(order: Any, *, by: Any, at: datetime) -> Course:
+    """Turn a signed order into four sessions on its dates; an order that replaces another takes over the sessions to come."""
+    with transaction.atomic():
+        patient = lock_patient(order.patient_id)
+        course = Course.objects.select_for_update(of=("self",)).filter(patient=patient, state__in=states.COURSE_OPEN).first()
+        if course is None:
+            course = Course.objects.create(patient=patient, order=order, protocol=order.protocol, started_at=at)
+            common_states.opened(course, states.ACTIVE_COURSE, by=by, at=at)
+        else:
+            course.order = order
+            course.save(update_fields=["order"])
+        timeline = rules.timeline_of(course.protocol.data["timeline"])
+        for number, day in enumerate(order.session_dates, start=1):
+            when = starts_at(day, patient.user.time_zone, timeline)
+            session, created = DosingSession.objects.get_or_create(
+                course=course, number=number, defaults={"patient": patient, "scheduled_at": when}
+            )
+            if created:
+                common_states.opened(session, states.SCHEDULED, by=by, at=at)
+            elif session.state != states.SCHEDULED or number not in order.sessions_covered or session.scheduled_at == when:
+                continue
+            else:
+                session.scheduled_at = when
+                session.save(update_fields=["scheduled_at"])
+            plan_reminders(session, at=at)
+        audit.record("course.opened", by=by, at=at, about=course, patient_id=patient.pk, detail={"order": str(order.pk)})
+    return course
+
+
+def plan_reminders(session: DosingSession, *, at: datetime) -> None:
+    """Take back what was promised for an earlier date and promise the reminders of this one; what is past is left out."""
+    cancel_for(session, kinds=REMINDERS, at=at, why="moved")
+    patient = session.patient
+    zone = patient.user.time_zone
+    for kind, due_at in rules.reminders_before(session.scheduled_at, timeline_for(session)):
+        if due_at <= at:
+            continue
+        tell(
+            patient.user,
+            kind,
+            about=session,
+            patient=patient,
+            due_at=due_at,
+            at=at,
+            path=f"/sessions/{session.pk}/",
+            when=local_when(session.scheduled_at, zone),
+            expires_after=session.scheduled_at - due_at,
+            key=f"{kind}:{session.pk}:{session.scheduled_at.timestamp():.0f}:{at.timestamp():.0f}",
+        )
+
+
+def reschedule_session(session: DosingSession, *, on: date, by: Any, at: datetime, reason: str = "") -> DosingSession:
+    """Move a session to another day, and those after it if they would come too close. A pause, never a failure.
+
+    Raises Invalid for a day that is past, too close to the last dose, or after the order ends; Conflict once a dose was
+    released.
+    """
+    with transaction.atomic():
+        session = lock_session(session)
+        course, order = session.course, session.course.order
+        if session.state not in MAY_MOVE or course.state not in states.COURSE_OPEN:
+            raise Conflict("This session can no longer be moved.")
+        zone = session.patient.user.time_zone
+        gap = timedelta(hours=course.protocol.data["gate"]["min_interval_hours"])
+        timeline = timeline_for(session)
+        when = starts_at(on, zone, timeline)
+        earlier = DosingSession.objects.filter(course=course, number__lt=session.number).exclude(state=states.ABORTED)
+        last = DoseRelease.objects.filter(patient=session.patient).order_by("-released_at").first()
+        not_before = max(
+            [s.scheduled_at + gap for s in earlier.filter(state=states.SCHEDULED)]
+            + ([last.released_at + gap] if last else []),
+            default=None,
+        )
+        fields = {}
+        if on < local_date(at, zone):
+            fields["on"] = "Choose today or a day to come."
+        elif not_before is not None and local_date(when, zone) < local_date(not_before, zone):
+            fields["on"] = f"Sessions are at least six days apart. The first day is {local_when(not_before, zone, day_only=True)}."
+        elif order.expires_on is not None and on > order.expires_on:
+            fields["on"] = "That is after your prescription ends. Your psychiatrist can renew it."
+        if fields:
+            raise Invalid("That day does not work.", fields=fields)
+        if not_before is not None and when < not_before:
+            when = not_before
+        _put(session, when, by=by, at=at, reason=reason)
+        previous = when
+        for later in DosingSession.objects.filter(course=course, number__gt=session.number, state=states.SCHEDULED).order_by("number"):
+            if later.scheduled_at >= previous + gap:
+                break
+            day = local_date(previous, zone) + timedelta(days=course.protocol.data["timeline"]["target_gap_days"])
+            previous = starts_at(day, zone, timeline)
+            _put(later, previous, by=by, at=at, reason="follows_the_one_before")
+    return session
+
+
+def _put(session: DosingSession, when: datetime, *, by: Any, at: datetime, reason: str) -> None:
+    """Set a session's time; what was confirmed for the earlier day is confirmed anew."""
+    if session.state != states.SCHEDULED:
+        common_states.move(session, states.SCHEDULED, moves=states.SESSION_MOVES, by=by, at=at, reasons=[reason] if reason else [])
+    session.scheduled_at = when
+    session.opened_at = session.location_confirmed_at = session.emergency_confirmed_at = None
+    session.save(update_fields=["scheduled_at", "opened_at", "location_confirmed_at", "emergency_confirmed_at"])
+    session.sitter_links.filter(revoked_at__isnull=True).update(revoked_at=at)
+    plan_reminders(session, at=at)
+    audit.record(
+        "session.moved", by=by, at=at, about=session, patient_id=session.patient_id, reason=reason,
+        detail={"to": when.isoformat()},
+    )  # fmt: skip
+
+
+def resume_course(course: Course, *, by: Any, at: datetime) -> Course:
+    """The psychiatrist lets a held course go on. Raises NotPermitted for anybody else."""
+    if getattr(by, "role", "") != Role.PSYCHIATRIST or course.patient.care_team.psychiatrist_id != by.pk:
+        raise NotPermitted("Only this person's psychiatrist lets the course go on.")
+    with transaction.atomic():
+        common_states.move(course, states.ACTIVE_COURSE, moves=states.COURSE_MOVES, by=by, at=at)
+        audit.record("course.resumed", by=by, at=at, about=course, patient_id=course.patient_id)
+    return course
+
+
+def stop_course(course: Course, *, by: Any, at: datetime, reason: str) -> Course:
+    """End a course early: sessions to come are called off and their reminders taken back."""
+    with transaction.atomic():
+        lock_patient(course.patient_id)
+        course.refresh_from_db()
+        common_states.move(course, states.STOPPED, moves=states.COURSE_MOVES, by=by, at=at, reasons=[reason], ended_at=at)
+        for session in DosingSession.objects.filter(course=course, state__in=(states.SCHEDULED, states.PREPARING)):
+            common_states.move(session, states.ABORTED, moves=states.SESSION_MOVES, by=by, at=at, reasons=[reason])
+            cancel_for(session, at=at, why="course stopped")
+        audit.record("course.stopped", by=by, at=at, about=course, patient_id=course.patient_id, reason=reason)
+    return course

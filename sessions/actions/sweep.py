@@ -1,0 +1,151 @@
+"""What nobody did in time. Called every half minute by beat; rows decide what is late, so nothing depends on a browser (HZ-10)."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from common import audit
+from common import states as common_states
+from notify.actions import promise
+from sessions import states
+from sessions.access.facts import timeline_for
+from sessions.actions.shared import alarm, lock_session, tell
+from sessions.models import Checkpoint, DosingSession, SitterLink
+
+MINUTE = timedelta(minutes=1)
+BEAT = "system:sweep"
+
+
+def sweep(*, at: datetime, limit: int = 100) -> Counter[str]:
+    """Take one batch of everything that is late, each in its own transaction; answers what was done."""
+    done: Counter[str] = Counter()
+    due = list(
+        Checkpoint.objects.filter(next_ladder_at__lte=at, done_at__isnull=True, cancelled_at__isnull=True)
+        .order_by("next_ladder_at")
+        .values_list("pk", flat=True)[:limit]
+    )
+    for pk in due:
+        with transaction.atomic():
+            row = (
+                Checkpoint.objects.select_for_update(skip_locked=True, of=("self",))
+                .select_related("session__patient__user", "session__course__protocol")
+                .filter(pk=pk, next_ladder_at__lte=at, done_at__isnull=True, cancelled_at__isnull=True)
+                .first()
+            )
+            if row is not None:
+                done[_late(row, at=at)] += 1
+    done.update(_end_music(at=at, limit=limit))
+    done.update(_missed(at=at, limit=limit))
+    done.update(_close(at=at, limit=limit))
+    return done
+
+
+def _late(row: Checkpoint, *, at: datetime) -> str:
+    """The next step of the ladder for one late row."""
+    session = row.session
+    step = row.ladder_step + 1
+    timeline = timeline_for(session)
+    if row.kind == Checkpoint.Kind.FOLLOW_UP:
+        _tell_patient(session, "follow_up_late" if step == 1 else "", at=at, key=f"late:{row.pk}:{step}")
+        if step >= 2:
+            alarm(session, "X19", source=row, by=BEAT, at=at, codes=("no_contact_after_session",), severity=2)
+        next_at = at + timedelta(hours=12) if step < 2 else None
+    elif row.kind == Checkpoint.Kind.SITTER:
+        _tell_sitter(session, "sitter_check_late", at=at, key=f"late:{row.pk}:{step}")
+        alarm(session, "X16", source=row, by=BEAT, at=at, codes=("sitter_check_missed",))
+        next_at = None
+    elif row.kind == Checkpoint.Kind.RELEASE:
+        alarm(session, "X19", source=row, by=BEAT, at=at, codes=("not_closed_by_rule",))
+        next_at = None
+    else:
+        ladder = timeline.missing_ladder_minutes
+        minutes = ladder[min(step, len(ladder)) - 1]
+        if step == 1:
+            _tell_patient(session, "reading_late", at=at, key=f"late:{row.pk}:patient")
+            _tell_sitter(session, "reading_late_sitter", at=at, key=f"late:{row.pk}:sitter")
+        # Each further step is a worse sign of the same episode, so it pages afresh.
+        alarm(session, "X19", source=row, by=BEAT, at=at, codes=(f"{row.kind}_missing_{minutes}_min",))
+        next_at = row.due_at + ladder[step] * MINUTE if step < len(ladder) else None
+    Checkpoint.objects.filter(pk=row.pk).update(ladder_step=step, next_ladder_at=next_at)
+    audit.record(
+        "checkpoint.late", by=BEAT, at=at, about=row, patient_id=session.patient_id,
+        detail={"kind": row.kind, "minute": row.minute, "step": step},
+    )  # fmt: skip
+    return f"late_{row.kind}"
+
+
+def _tell_patient(session: DosingSession, kind: str, *, at: datetime, key: str) -> None:
+    if kind:
+        tell(
+            session.patient.user, kind, about=session, patient=session.patient, due_at=at, at=at,
+            path=f"/sessions/{session.pk}/", expires_after=timedelta(hours=12), key=key, quiet=kind == "follow_up_late",
+        )  # fmt: skip
+
+
+def _tell_sitter(session: DosingSession, kind: str, *, at: datetime, key: str) -> None:
+    """By text to the sitter's phone; their page's own address is not kept in readable form, so the message names the link sent before."""
+    link = SitterLink.objects.filter(session=session, revoked_at__isnull=True).select_related("sitter").first()
+    if link is not None:
+        promise(
+            kind, to=link.sitter.phone, channel="sms", context={"link": settings.SITE_URL}, due_at=at, at=at, about=session,
+            patient=session.patient, expires_at=at + timedelta(hours=2), dedupe_key=key, respect_quiet_hours=False,
+        )  # fmt: skip
+
+
+def _end_music(*, at: datetime, limit: int) -> dict[str, int]:
+    """The music's hour is over and nobody said so: the watch goes on without it."""
+    count = 0
+    for session in DosingSession.objects.filter(state=states.DOSING).select_related("course__protocol")[:limit]:
+        minutes = timeline_for(session).music_minutes
+        if session.dose_at is not None and at >= session.dose_at + (minutes + 5) * MINUTE:
+            with transaction.atomic():
+                locked = lock_session(session)
+                if locked.state == states.DOSING:
+                    common_states.move(
+                        locked, states.OBSERVING, moves=states.SESSION_MOVES, by=BEAT, at=at, music_ended_at=at
+                    )
+                    count += 1
+    return {"music_ended": count} if count else {}
+
+
+def _missed(*, at: datetime, limit: int) -> dict[str, int]:
+    """A session whose day went by unopened is missed; one left open overnight is put back first."""
+    count = 0
+    late = DosingSession.objects.filter(
+        state__in=[states.SCHEDULED, states.PREPARING], scheduled_at__lt=at - timedelta(hours=6), course__state__in=states.COURSE_OPEN
+    ).select_related("course__protocol")[:limit]
+    for session in late:
+        after = timedelta(hours=timeline_for(session).missed_after_hours)
+        if at < session.scheduled_at + after:
+            continue
+        with transaction.atomic():
+            locked = lock_session(session)
+            if locked.state == states.PREPARING:
+                common_states.move(locked, states.SCHEDULED, moves=states.SESSION_MOVES, by=BEAT, at=at, reasons=["left_open"])
+            if locked.state == states.SCHEDULED:
+                common_states.move(locked, states.MISSED, moves=states.SESSION_MOVES, by=BEAT, at=at)
+                audit.record("session.missed", by=BEAT, at=at, about=locked, patient_id=locked.patient_id)
+                count += 1
+    return {"missed": count} if count else {}
+
+
+def _close(*, at: datetime, limit: int) -> dict[str, int]:
+    """Without an answer the morning after, the session is closed some days later; the missing answer stays visible."""
+    count = 0
+    for session in DosingSession.objects.filter(state=states.RELEASED).select_related("course__protocol")[:limit]:
+        until = timedelta(hours=timeline_for(session).follow_up_closes_after_hours)
+        if session.released_at is None or at < session.released_at + until:
+            continue
+        with transaction.atomic():
+            locked = lock_session(session)
+            if locked.state == states.RELEASED:
+                common_states.move(
+                    locked, states.CLOSED, moves=states.SESSION_MOVES, by=BEAT, at=at, reasons=["no_follow_up"], closed_at=at
+                )
+                Checkpoint.objects.filter(session=locked, done_at__isnull=True).update(cancelled_at=at, next_ladder_at=None)
+                count += 1
+    return {"closed": count} if count else {}
+
+
