@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import random
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -390,6 +393,29 @@ def test_the_command_says_in_one_sentence_what_it_cannot_do(arguments, sentence,
     filled = [one.format(file=tmp_path / "in.csv", folder=tmp_path) for one in arguments]
     with pytest.raises(CommandError, match=sentence):
         call_command("screen", *filled, stdout=io.StringIO())
+
+
+def test_manage_py_runs_the_command_without_settings_or_database_and_leaves_usage_to_django(tmp_path):
+    root = Path(__file__).resolve().parents[2]
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("id,age_years\na,17\nb,old\n")
+
+    def manage(*arguments: str) -> subprocess.CompletedProcess[str]:
+        nothing_set = {"PATH": os.environ["PATH"], "DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"}
+        command = [sys.executable, str(root / "manage.py"), "screen", *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, env=nothing_set, cwd=tmp_path, check=False
+        )
+
+    done = manage(str(source), "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert "1 rows screened" in done.stdout
+    assert done.stderr == "line 3: age_years must be a whole number from 0 to 130.\n"
+    assert [row["reasons"] for row in rows_of(out)] == ["E01 E71"]
+    assert manage("nowhere.csv", "--out", str(out)).returncode == 1
+    usage = manage(str(source))
+    assert usage.returncode == 2 and usage.stderr.count("usage:") == 1
+    assert "--settings" in manage("--help").stdout
 
 
 @on_this_machine

@@ -1,18 +1,11 @@
-"""The engine of `manage.py screen`: a table of answers in, one row of results each out. Reads no clock and no database.
-
-It runs the very predicates that `evaluate` runs, only fewer times. Columns that no rule reads together cannot
-influence each other, so the table is split into groups of columns, and each group's part of the result is kept
-for the next row with the same cells. A test compares thousands of random rows with `evaluate` row by row.
-"""
+"""The plan for one table: which columns are facts, which rules they decide, and what a row adds up to."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from intake.rules import Facts, FactsError, FactSpec, Stage, Thresholds, default_thresholds, rules_for
 from intake.rules.eligibility import UNANSWERED, outcome_of
@@ -51,28 +44,32 @@ class RowError(ValueError):
     """One row cannot be read; the sentence names every column at fault."""
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row that was left out, by the line of the file it starts on."""
-
-    line: int
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScreenReport:
-    """What became of a table."""
-
-    written: int
-    bad: tuple[BadRow, ...]
-
-
 class _PartialFacts:
     """Looks like Facts, knows only what is set on it. Cheaper to make than sixty-odd fields."""
 
 
 for _name in Facts.__dataclass_fields__:
     setattr(_PartialFacts, _name, None)
+
+
+class _OneDecimal(dict[float, str]):
+    """115 as "115.0", as the survey's results write it; more digits only where there are more."""
+
+    def __missing__(self, value: float) -> str:
+        shown = f"{value:.1f}" if value * 10 == int(value * 10) else f"{value:.6g}"
+        if len(self) < _KEEP_AT_MOST:
+            self[value] = shown
+        return shown
+
+
+class _Plain(dict[float, str]):
+    """13 as "13"."""
+
+    def __missing__(self, value: float) -> str:
+        shown = f"{value:g}"
+        if len(self) < _KEEP_AT_MOST:
+            self[value] = shown
+        return shown
 
 
 @dataclass(slots=True)
@@ -129,6 +126,7 @@ class Screener:
         self._phq9_kept: dict[tuple[str, ...], tuple[str, str, str]] = {}
         self._numbers_kept: dict[str, float | None] = {"": None}
         self._words_kept: dict[int, str] = {}
+        self._one_decimal, self._plain = _OneDecimal(), _Plain()
         self._plan()
 
     # --- the plan --------------------------------------------------------------------------------------
@@ -173,7 +171,9 @@ class Screener:
         self._groups = [self._group(names, specs, place) for names in _read_together(self._rules, place)]
 
     def _group(self, names: Sequence[str], specs: dict[str, FactSpec], place: dict[str, int]) -> _Group:
-        members = [(specs[name], self._missing_bit.get(name, 0)) for name in names]
+        members: list[tuple[FactSpec, int, dict[str, Any]]] = [
+            (specs[name], self._missing_bit.get(name, 0), {}) for name in names
+        ]
         rules = [
             (rule.holds, self._rule_bit[rule.id]) for rule in self._rules if set(rule.facts) & set(names)
         ]
@@ -183,8 +183,13 @@ class Screener:
         def bits_of(key: Any) -> int:
             facts: Any = _PartialFacts()
             bits = 0
-            for (spec, missing_bit), text in zip(members, (key,) if single else key, strict=True):
-                value = self._parse(spec, text)
+            for (spec, missing_bit, read), text in zip(members, (key,) if single else key, strict=True):
+                try:
+                    value = read[text]
+                except KeyError:
+                    value = self._parse(spec, text)
+                    if len(read) < _KEEP_AT_MOST:
+                        read[text] = value
                 if value is None:
                     bits |= missing_bit
                 else:
@@ -244,10 +249,7 @@ class Screener:
             if len(self._words_kept) >= _KEEP_AT_MOST:
                 self._words_kept.clear()
             words = self._words_kept[bits] = self._words(bits)
-        name = row[0]
-        if not _NEEDS_QUOTES.isdisjoint(name):
-            name = '"' + name.replace('"', '""') + '"'
-        return f"{name}{words}{tail}"
+        return f"{quoted(row[0])}{words}{tail}"
 
     def _words(self, bits: int) -> str:
         reasons = [id for id, bit in self._rule_bit.items() if bits & bit]
@@ -314,10 +316,11 @@ class Screener:
             return "", "", f",{count},,,,{mean.rule},,,,"
         s12, d12 = (first[0] + second[0]) / 2, (first[1] + second[1]) / 2
         band12 = band(s12, d12, self.limits)
-        shown12 = f"{_one_decimal(s12)},{_one_decimal(d12)},{abs(first[0] - second[0]):g}"
+        shown = self._one_decimal
+        shown12 = f"{shown[s12]},{shown[d12]},{self._plain[abs(first[0] - second[0])]}"
         if mean.systolic_mmhg is None or mean.diastolic_mmhg is None:
             return "", "", f",{count},{shown12},{mean.rule},,,{band12},"
-        systolic, diastolic = _one_decimal(mean.systolic_mmhg), _one_decimal(mean.diastolic_mmhg)
+        systolic, diastolic = shown[mean.systolic_mmhg], shown[mean.diastolic_mmhg]
         final = (
             band12
             if mean.rule is AverageRule.MEAN_1_2
@@ -350,11 +353,6 @@ class Screener:
         return faults or ["a fact differs from what the survey columns of the same row add up to."]
 
 
-def _one_decimal(value: float) -> str:
-    """115 as "115.0", as the survey's results write it; more digits only where there are more."""
-    return f"{value:.1f}" if value * 10 == int(value * 10) else f"{value:.6g}"
-
-
 def _read_together(rules: Sequence[Rule], place: dict[str, int]) -> list[tuple[str, ...]]:
     """The facts of the table, in groups that some rule reads together."""
     group_of = {name: {name} for name in place}
@@ -372,74 +370,6 @@ def _read_together(rules: Sequence[Rule], place: dict[str, int]) -> list[tuple[s
     return groups
 
 
-def screen_rows(source: TextIO, screener_of: Callable[[list[str]], Screener]) -> Iterator[str | BadRow]:
-    """The header line, then for each row of the table its line of results or why it was left out."""
-    reader = csv.reader(source)
-    try:
-        header = next(reader, None)
-    except csv.Error as error:
-        raise TableError(f"The header line cannot be read: {error}.") from None
-    if header is None:
-        raise TableError("The file is empty.")
-    screener = screener_of(header)
-    line = screener.line
-    yield ",".join(_quoted(name) for name in screener.header)
-    while True:
-        starts_on = reader.line_num + 1
-        try:
-            for row in reader:
-                if row:
-                    yield line(row)
-                starts_on = reader.line_num + 1
-            return
-        except (RowError, csv.Error) as error:
-            yield BadRow(starts_on, str(error))
-
-
-def _quoted(cell: str) -> str:
+def quoted(cell: str) -> str:
+    """A cell as CSV writes it."""
     return cell if _NEEDS_QUOTES.isdisjoint(cell) else '"' + cell.replace('"', '""') + '"'
-
-
-def screen_file(
-    src_path: str | Path,
-    dst_path: str | Path,
-    *,
-    stage: Stage | str = Stage.INTAKE,
-    states: Collection[str] | None = None,
-    thresholds: Thresholds | None = None,
-    limits: BpLimits | None = None,
-    on_bad: Callable[[BadRow], None] | None = None,
-) -> ScreenReport:
-    """Screen a CSV file into another. Rows that cannot be read are reported and left out; the rest are done."""
-    src, dst = Path(src_path), Path(dst_path)
-    if dst.exists() and src.exists() and dst.samefile(src):
-        raise TableError("The results would overwrite the table itself; choose another file.")
-
-    def screener_of(header: list[str]) -> Screener:
-        return Screener(header, stage=stage, states=states, thresholds=thresholds, limits=limits)
-
-    bad: list[BadRow] = []
-    written = -1
-    # Undecodable bytes travel through: they matter only where a rule reads the cell.
-    with src.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as source:
-        results = screen_rows(source, screener_of)
-        first = next(results)
-        with dst.open("w", newline="", encoding="utf-8", errors="surrogateescape") as target:
-            target.write(f"{first}\n")
-            written = 0
-            lines: list[str] = []
-            for result in results:
-                if isinstance(result, str):
-                    lines.append(result)
-                    if len(lines) == 1000:
-                        target.write("\n".join(lines) + "\n")
-                        written += len(lines)
-                        lines.clear()
-                else:
-                    bad.append(result)
-                    if on_bad is not None:
-                        on_bad(result)
-            if lines:
-                target.write("\n".join(lines) + "\n")
-                written += len(lines)
-    return ScreenReport(written, tuple(bad))
