@@ -272,6 +272,14 @@ def _choice_fact(stage: Stage, name: str, *choices: str) -> FactSpec:
     return FactSpec(name, stage, f"one of {', '.join(choices)} or unsure", _choice(*choices), choices=choices)
 
 
+def _readable(spec: FactSpec, word: str) -> bool:
+    try:
+        spec.parse(word)
+    except FactsError:
+        return False
+    return True
+
+
 _A, _I, _D = Stage.ASSESSMENT, Stage.INTAKE, Stage.DECISION
 
 FACTS: tuple[FactSpec, ...] = (
@@ -323,6 +331,14 @@ FACTS: tuple[FactSpec, ...] = (
 
 FACTS_BY_NAME: Mapping[str, FactSpec] = {spec.name: spec for spec in FACTS}
 
+# The words that most answers are, already read: parsing a whole person is mostly looking these up.
+_READ: Mapping[str, dict[str, Any]] = {
+    spec.name: {
+        word: spec.parse(word) for word in ("", "unsure", "none", *spec.choices) if _readable(spec, word)
+    }
+    for spec in FACTS
+}
+
 
 @cache
 def facts_of(stage: Stage) -> tuple[FactSpec, ...]:
@@ -353,6 +369,10 @@ def read_facts(
         if spec is None:
             errors.append(FieldError(name, f"{name} is not a fact that the rules read."))
         elif spec.stage.order <= order:
+            words = _READ[name]
+            if type(value) is str and value in words:
+                values[name] = words[value]
+                continue
             try:
                 values[name] = spec.parse(value)
             except FactsError as error:

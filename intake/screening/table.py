@@ -61,7 +61,7 @@ def screen_file(
     states: Collection[str] | None = None,
     thresholds: Thresholds | None = None,
     limits: BpLimits | None = None,
-    on_bad: Callable[[BadRow], None] | None = None,
+    on_bad: Callable[[BadRow], object] | None = None,
 ) -> ScreenReport:
     """Screen a CSV file into another. Rows that cannot be read are reported and left out; the rest are done."""
     src, dst = Path(src_path), Path(dst_path)
