@@ -40,7 +40,8 @@ def age_words(delta_seconds: float) -> str:
 
 
 def environment(**options: Any) -> Environment:
-    options.setdefault("undefined", StrictUndefined)
+    # Not setdefault: the backend has already put its own lenient Undefined there.
+    options["undefined"] = StrictUndefined
     options.setdefault("trim_blocks", True)
     options.setdefault("lstrip_blocks", True)
     env = Environment(**options)  # noqa: S701  (Django's backend passes autoescape=True)
