@@ -6,17 +6,19 @@ from intake.actions.answers import (
     count_screening,
     end_medicine,
     prefill,
+    record_beside,
     record_instrument,
     record_intake_reading,
     save_step,
     start_intake,
 )
 from intake.actions.consents import sign_consent
-from intake.actions.eligibility import evaluate_now, facts_changed, reevaluate, settle
-from intake.actions.review import claim, decide, release_claim, renew_claim, submit, withdraw
+from intake.actions.eligibility import assess, evaluate_now, facts_changed, reevaluate, settle
+from intake.actions.review import claim, decide, release_claim, renew_claim, steps_left, submit, withdraw
 
 __all__ = [
     "add_medicine",
+    "assess",
     "claim",
     "confirm_medicines",
     "count_screening",
@@ -25,6 +27,7 @@ __all__ = [
     "evaluate_now",
     "facts_changed",
     "prefill",
+    "record_beside",
     "record_instrument",
     "record_intake_reading",
     "reevaluate",
@@ -34,6 +37,7 @@ __all__ = [
     "settle",
     "sign_consent",
     "start_intake",
+    "steps_left",
     "submit",
     "withdraw",
 ]

@@ -107,13 +107,20 @@ def record_instrument(
         recorded = record_response(
             row.patient, step_of(step).instrument, answers, "baseline", by=by, at=at, complete=complete
         )
-        if complete:
+        if complete and row.state in states.PATIENT_WRITES:
             entry = row.answers.get(step, {})
             _put(row, step, {"done": "yes"}, version=entry.get("version", 0), complete=True, at=at)
             row.save(update_fields=["answers"])
     if row.state not in states.PATIENT_WRITES:
         reevaluate(row.patient, by=by, at=at)
     return recorded
+
+
+def record_beside(
+    intake: Intake, instrument: str, answers: Mapping[str, Any], *, by: Any, at: datetime
+) -> RecordedResponse:
+    """Keep a questionnaire that stands on a page with other questions; the page itself is saved by `save_step`."""
+    return record_response(intake.patient, instrument, answers, "baseline", by=by, at=at)
 
 
 def record_intake_reading(intake: Intake, *, by: Any, at: datetime, **reading: int) -> RecordedReading:

@@ -24,6 +24,7 @@ from intake.rules import (
     Stage,
     Thresholds,
     evaluate,
+    parse_facts,
     read_facts,
     thresholds_from_data,
 )
@@ -60,6 +61,26 @@ def result_for(
         thresholds=thresholds_in(version),
         ptsd_pathway=settings.PTSD_PATHWAY,
     )
+
+
+def assess(
+    facts: Mapping[str, object], *, at: datetime
+) -> tuple[EligibilityResult, Mapping[str, Any] | None]:
+    """The two-minute assessment for a stranger, and the rule document its words come from; nothing is kept.
+
+    Uses the protocol in force, or the one that ships while none is approved. Raises FactsError for values that cannot be read.
+    """
+    try:
+        version: ProtocolVersion | None = protocol.current(at=at)
+    except Conflict:
+        version = None
+    found = evaluate(
+        parse_facts(facts, stage=Stage.ASSESSMENT),
+        stage=Stage.ASSESSMENT,
+        states=states_with_prescriber(local_date(at, "UTC")),
+        thresholds=thresholds_in(version) if version is not None else None,
+    )
+    return found, version.data["eligibility"] if version is not None else None
 
 
 def evaluate_now(

@@ -1,0 +1,27 @@
+"""Addresses of the assessment, the intake, the queue and the chart."""
+
+from django.urls import path
+
+from intake.views import assessment, patient, steps
+
+app_name = "intake"
+urlpatterns = [
+    path("assessment/", assessment.start, name="assessment"),
+    path("assessment/result/", assessment.result, name="assessment_result"),
+    path("assessment/adults-only/", assessment.adults, name="assessment_adults"),
+    path("assessment/clear/", assessment.clear, name="assessment_clear"),
+    path("assessment/<slug:screen_id>/", assessment.screen, name="assessment_screen"),
+    path("intake/", patient.task_list, name="list"),
+    path("intake/begin/", patient.begin, name="begin"),
+    path("intake/send/", patient.send, name="send"),
+    path("intake/take-back/", patient.take_back, name="take_back"),
+    path("intake/support/", patient.support, name="support"),
+    path("intake/answers/", patient.answers, name="answers"),
+    path("intake/medicines/", steps.medicines, name="medicines"),
+    path("intake/medicines/done/", steps.medicines_done, name="medicines_done"),
+    path("intake/medicines/<uuid:medicine_id>/remove/", steps.medicine_remove, name="medicine_remove"),
+    path("intake/blood-pressure/", steps.blood_pressure, name="bp"),
+    path("intake/consent/", steps.consent, name="consent"),
+    path("intake/consent/<slug:name>/", steps.sign, name="sign"),
+    path("intake/<slug:step_id>/", patient.step, name="step"),
+]

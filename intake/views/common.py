@@ -1,0 +1,53 @@
+"""What the pages of the intake share."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from accounts.access import patient_of
+from accounts.models import Patient
+from intake import access, states
+from intake.models import Intake
+from intake.rules.steps import intake_steps
+
+WORDS = {
+    states.DRAFT: ("Not sent yet", "neutral"),
+    states.SUBMITTED: ("With our psychiatrists", "info"),
+    states.CLAIMED: ("Being read", "info"),
+    states.MORE_INFO: ("We have a question", "pause"),
+    states.ACCEPTED: ("Invited to a visit", "ok"),
+    states.DECLINED: ("Not right now", "neutral"),
+    states.WITHDRAWN: ("Taken back", "neutral"),
+}
+
+
+def own_intake(request: HttpRequest) -> tuple[Patient, Intake | None]:
+    """The patient who is logged in, and their intake if there is one."""
+    patient = patient_of(request.user)
+    return patient, access.current_intake(patient)
+
+
+def task_groups(intake: Intake, left: list[str], address: Any) -> list[dict[str, Any]]:
+    """The task list: groups of steps with what is done, begun or asked for."""
+    groups: list[dict[str, Any]] = []
+    for step in intake_steps():
+        if not groups or groups[-1]["title"] != step.group:
+            groups.append({"title": step.group, "tasks": []})
+        asked = step.id in intake.more_info_items
+        if step.id not in left:
+            status, kind = "Done", "ok"
+        elif asked:
+            status, kind = "Please look again", "pause"
+        elif step.id in intake.answers and intake.answers[step.id]["version"]:
+            status, kind = "Begun", "info"
+        else:
+            status, kind = f"{step.minutes} min", "neutral"
+        groups[-1]["tasks"].append(
+            {"title": step.title, "href": address(step), "status": status, "kind": kind}
+        )
+    return groups
+
+
+def minutes_left(left: list[str]) -> int:
+    """About how long the rest takes."""
+    return sum(step.minutes for step in intake_steps() if step.id in left)
