@@ -156,7 +156,10 @@ def throw_away(*, with_redis: bool = True, durable: bool = False) -> Iterator[Pa
 
 def run_with(command: Sequence[str], extra: Mapping[str, str]) -> int:
     """Run a command in the foreground and answer as it does; a request to stop is passed on to it."""
-    child = subprocess.Popen(list(command), env={**os.environ, **extra}, cwd=ROOT, preexec_fn=_with_us)
+    environment = {**os.environ, **extra}
+    # Every process of the run would compile all it imports anew.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    child = subprocess.Popen(list(command), env=environment, cwd=ROOT, preexec_fn=_with_us)
 
     def pass_on(number: int, _frame: object) -> None:
         child.send_signal(number)

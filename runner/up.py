@@ -31,6 +31,7 @@ LOGINS_FILE = VAR / "demo-logins.txt"
 
 def up(*, with_parent: bool = False) -> int:
     """Run everything until told to stop."""
+    started = time.monotonic()
     make_folders()
     lock = _only_one()
     # Before the port is looked at: what a killed supervisor left may be about to let go of it.
@@ -44,7 +45,6 @@ def up(*, with_parent: bool = False) -> int:
     supervisor = Supervisor(_fresh_mark())
     supervisor.listen()
     processes.write_pid_file(PID_FILE, os.getpid())
-    started = time.monotonic()
     try:
         _start_all(supervisor, port, started)
         supervisor.run()
@@ -89,7 +89,8 @@ def _start_all(supervisor: Supervisor, port: int, started: float) -> None:
     settings = env_file.settings()
     remembered = _remembered_ports()
     environment = {**os.environ, **settings}
-    for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD"):
+    # The last: without caches of compiled code each of eight processes would compile Django again on every start.
+    for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "PYTHONDONTWRITEBYTECODE"):
         environment.pop(name, None)
 
     if not os.environ.get("DATABASE_URL"):
@@ -149,10 +150,17 @@ def _start_all(supervisor: Supervisor, port: int, started: float) -> None:
     if not _prepare_database(supervisor, environment):
         return
     with_redis = bool(environment.get("REDIS_URL"))
-    for name, command in commands(host, port, ws_port, workers=2 if with_redis else 1).items():
-        supervisor.add(Part(name, Program(command, environment)))
-    if supervisor.wait_for(lambda: _serves(host, port), seconds=60):
-        _greet(environment["SITE_URL"], time.monotonic() - started)
+    programs = commands(host, port, ws_port, workers=2 if with_redis else 1)
+    # The page and the crisis lane first: each start costs a second of processor, and somebody is waiting for the page.
+    for name in ("web", "pager"):
+        supervisor.add(Part(name, Program(programs.pop(name), environment)))
+    serves = supervisor.wait_for(lambda: _serves(host, port), seconds=60)
+    took = time.monotonic() - started
+    for name, command in programs.items():
+        if not supervisor.stopping:
+            supervisor.add(Part(name, Program(command, environment)))
+    if serves:
+        _greet(environment["SITE_URL"], took)
     elif not supervisor.stopping:
         say(f"The site does not answer yet; its log is {LOG / 'web.log'}")
 
