@@ -59,7 +59,10 @@ def age_years(born_on: date, on: date) -> int:
 
 @contextlib.contextmanager
 def frozen(at: datetime) -> Iterator[None]:
-    """Tests only: `now()` answers `at`, in Python and in SQL, until the block ends."""
+    """Tests and the demo practice only: `now()` answers `at`, in Python and in SQL, until the block ends.
+
+    Inside a transaction nobody else sees SQL's clock moved.
+    """
     global _frozen_at
     from common.models import ClockOffset
 
@@ -70,7 +73,7 @@ def frozen(at: datetime) -> Iterator[None]:
         yield
     finally:
         _frozen_at = previous
-        ClockOffset.set_seconds((previous - datetime.now(UTC)).total_seconds() if previous else 0.0)
+        ClockOffset.set_seconds((previous - datetime.now(UTC)).total_seconds() if previous else _offset_seconds())
 
 
 def wall_time_s() -> float:
