@@ -13,7 +13,7 @@ from django.db.models import DateTimeField, Exists, Func, OuterRef, Q, QuerySet
 from accounts.access import patients_visible_to
 from accounts.models import Patient, Role, User
 from common.errors import NotVisible
-from common.models import ProtocolVersion
+from common.models import ProtocolVersion, StateEvent
 from notify.models import OutboxMessage
 from safety import wording
 from safety.models import LIVE_STATES, Alert, OnCallShift, SafetyHold
@@ -91,6 +91,52 @@ def open_alerts_for(user: Any) -> QuerySet[Alert]:
     )
 
 
+def alerts_in_state(user: Any, *, closed: bool) -> QuerySet[Alert]:
+    """Live or closed alerts of this person, for pages by key."""
+    states = ("closed",) if closed else LIVE_STATES
+    return alerts_visible_to(user).filter(state__in=states).select_related("acknowledged_by", "closed_by")
+
+
+def page_key(alert: Alert) -> str:
+    """Where the next page begins: after this alert."""
+    return f"{alert.opened_at.isoformat()}~{alert.pk}"
+
+
+def closed_alerts_for(user: Any, *, before: str = "", limit: int = 25) -> list[Alert]:
+    """Closed alerts, newest first, after the place that `page_key` named; a place that is none begins anew."""
+    rows = alerts_visible_to(user).filter(state="closed").select_related("patient__user", "acknowledged_by", "closed_by")
+    opened, _, key = before.partition("~")
+    try:
+        opened_at, pk = datetime.fromisoformat(opened), uuid.UUID(key)
+        rows = rows.filter(Q(opened_at__lt=opened_at) | Q(opened_at=opened_at, pk__lt=pk)) if opened_at.tzinfo else rows
+    except ValueError:
+        pass
+    return list(rows.order_by("-opened_at", "-id")[:limit])
+
+
+def history_of(alert: Alert) -> QuerySet[StateEvent]:
+    """The moves of an alert, in order."""
+    return StateEvent.objects.filter(object_type="safety.alert", object_id=alert.pk).order_by("id")
+
+
+def visible_hold(user: Any, hold_id: uuid.UUID) -> SafetyHold:
+    """A hold of a patient this person cares for, or NotVisible."""
+    hold = (
+        SafetyHold.objects.filter(pk=hold_id, patient__in=patients_visible_to(user)).select_related("patient", "alert").first()
+    )
+    if hold is None:
+        raise NotVisible("There is no such hold.")
+    return hold
+
+
+def shift(shift_id: uuid.UUID) -> OnCallShift:
+    """A shift of the roster, or NotVisible."""
+    found = OnCallShift.objects.filter(pk=shift_id).first()
+    if found is None:
+        raise NotVisible("There is no such shift.")
+    return found
+
+
 def visible_alert(user: Any, alert_id: uuid.UUID | str) -> Alert:
     """That alert, or NotVisible."""
     alert = (
@@ -102,6 +148,18 @@ def visible_alert(user: Any, alert_id: uuid.UUID | str) -> Alert:
     if alert is None:
         raise NotVisible("There is no such alert.")
     return alert
+
+
+def paged_alert(alert_id: uuid.UUID, person_id: uuid.UUID) -> tuple[Alert | None, User | None]:
+    """An alert and a person who was paged for it; nothing for a pair that never was."""
+    page = (
+        OutboxMessage.objects.filter(
+            about_type="safety.alert", about_id=alert_id, recipient_id=person_id, kind="crisis_page", recipient__is_active=True
+        )
+        .select_related("recipient")
+        .first()
+    )
+    return (Alert.objects.filter(pk=alert_id).first(), page.recipient) if page else (None, None)
 
 
 def pages_of(alert: Alert) -> QuerySet[OutboxMessage]:

@@ -19,4 +19,4 @@ def a_mail(to: User | str, at: datetime, **changes: Any) -> OutboxMessage:
 
 def a_text(to: User | str, at: datetime, **changes: Any) -> OutboxMessage:
     """A promised SMS that brings its own words."""
-    return a_mail(to, at, channel="sms", **changes)
+    return a_mail(to, at, **{"channel": "sms", **changes})

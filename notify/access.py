@@ -1,0 +1,110 @@
+"""Who may see which messages, and the outbox as pages by key."""
+
+import functools
+import json
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Q, QuerySet
+
+from accounts.access import patients_visible_to
+from accounts.models import Patient, Role
+from common.encryption import lookup_digest
+from common.errors import NotVisible
+from notify.models import InboundText, OptOut, OutboxMessage
+
+PAGE_SIZE = 25
+STATES = tuple(OutboxMessage._meta.get_field("state").choices or ())
+LANES = tuple(OutboxMessage._meta.get_field("lane").choices or ())
+CHANNELS = tuple(OutboxMessage._meta.get_field("channel").choices or ())
+
+
+def messages_visible_to(user: Any) -> QuerySet[OutboxMessage]:
+    """Administrators see every message, coaches and psychiatrists those of their patients and their own."""
+    if not user.is_authenticated or not user.is_member_of_staff:
+        return OutboxMessage.objects.none()
+    rows = OutboxMessage.objects.select_related("recipient", "patient__user")
+    if user.role == Role.ADMINISTRATOR:
+        return rows
+    patients = patients_visible_to(user).values("pk")
+    return rows.filter(Q(patient__in=patients) | Q(recipient__in=patients) | Q(recipient_id=user.pk))
+
+
+def may_read_words(user: Any, message: OutboxMessage) -> bool:
+    """Links in account mail (sign-up, reset) would let the reader become that person: shown to nobody but in the demo."""
+    return message.kind != "account.mail" or not settings.PRODUCTION
+
+
+def page_key(message: OutboxMessage) -> str:
+    """Where the next page begins: after this message."""
+    return f"{message.created_at.isoformat()}~{message.pk}"
+
+
+def outbox_page(
+    user: Any, *, state: str = "", lane: str = "", channel: str = "", before: str = "", limit: int = PAGE_SIZE
+) -> tuple[list[OutboxMessage], str]:
+    """One page, newest first, and the key of the next one (empty on the last)."""
+    rows = messages_visible_to(user)
+    for name, value, known in (("state", state, STATES), ("lane", lane, LANES), ("channel", channel, CHANNELS)):
+        if value in dict(known):
+            rows = rows.filter(**{name: value})
+    created, _, key = before.partition("~")
+    try:
+        created_at, pk = datetime.fromisoformat(created), uuid.UUID(key)
+        if created_at.tzinfo:
+            rows = rows.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, pk__lt=pk))
+    except ValueError:
+        pass
+    found = list(rows.order_by("-created_at", "-id")[: limit + 1])
+    return found[:limit], page_key(found[limit - 1]) if len(found) > limit else ""
+
+
+def failed_count(user: Any) -> int:
+    """How many messages wait for a person."""
+    return messages_visible_to(user).filter(state="failed").count()
+
+
+def counts_by_state(user: Any) -> dict[str, int]:
+    """How many messages are in each state."""
+    return dict(messages_visible_to(user).order_by().values_list("state").annotate(Count("pk")))
+
+
+def visible_message(user: Any, message_id: uuid.UUID) -> OutboxMessage:
+    """That message, or NotVisible."""
+    message = messages_visible_to(user).filter(pk=message_id).first()
+    if message is None:
+        raise NotVisible("There is no such message.")
+    return message
+
+
+def newest_mails(limit: int = 50) -> list[OutboxMessage]:
+    """The newest mails to patients and strangers, whatever their state; the demo's page alone asks for them."""
+    return list(
+        OutboxMessage.objects.filter(channel="email", lane="ordinary")
+        .select_related("recipient")
+        .order_by("-created_at", "-id")[:limit]
+    )
+
+
+def replies_visible_to(user: Any) -> QuerySet[InboundText]:
+    """Texts from this person's patients; administrators also see those of numbers nobody knows."""
+    rows = InboundText.objects.select_related("sender", "handled_by").order_by("-received_at", "-id")
+    if user.role == Role.ADMINISTRATOR:
+        return rows
+    return rows.filter(sender__in=patients_visible_to(user).values("pk"))
+
+
+def has_opted_out(patient: Patient) -> bool:
+    """Has this person's number answered STOP? The care team must know that texts do not arrive."""
+    phone = patient.user.phone
+    return bool(phone) and OptOut.objects.filter(number_digest=lookup_digest(phone)).exists()
+
+
+@functools.lru_cache(maxsize=1)
+def catalogue() -> list[dict[str, Any]]:
+    """Every kind of message of every app, from their data files."""
+    files = sorted(settings.BASE_DIR.glob("*/data/messages.json"))
+    kinds = [entry for path in files for entry in json.loads(path.read_text())["messages"]]
+    return sorted(kinds, key=lambda entry: (entry.get("lane", "ordinary"), entry["kind"]))

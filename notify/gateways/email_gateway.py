@@ -1,0 +1,85 @@
+"""E-mail, by EMAIL_URL: `smtp://user:password@host:587` (or `smtps://`), or a vendor through django-anymail:
+`anymail+postmark://TOKEN`, `anymail+mailgun://KEY@sender.domain`, `anymail+amazon_ses://`.
+"""
+
+import functools
+import smtplib
+import socket
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from anymail.exceptions import AnymailError, AnymailRecipientsRefused, AnymailRequestsAPIError
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+
+from notify.gateways.base import Envelope, Gateway, InDoubt, Receipt, Refused
+
+TIMEOUT_S = 10
+# What each vendor calls its key; "api_key" for all others.
+KEY_NAMES = {"postmark": "server_token", "mailersend": "api_token", "sparkpost": "api_key"}
+
+
+@functools.lru_cache(maxsize=4)
+def connection_settings(url: str) -> tuple[str, tuple[tuple[str, Any], ...]]:
+    """The Django mail backend for that address, and its arguments."""
+    parts = urlsplit(url)
+    if parts.scheme.startswith("anymail+"):
+        vendor = parts.scheme.removeprefix("anymail+")
+        found: dict[str, Any] = {}
+        if parts.username or parts.hostname:
+            found[KEY_NAMES.get(vendor, "api_key")] = unquote(parts.username or parts.hostname or "")
+        if vendor == "mailgun" and parts.username:
+            found["sender_domain"] = parts.hostname
+        return f"anymail.backends.{vendor}.EmailBackend", tuple(found.items())
+    ssl = parts.scheme == "smtps"
+    return "django.core.mail.backends.smtp.EmailBackend", (
+        ("host", parts.hostname),
+        ("port", parts.port or (465 if ssl else 587)),
+        ("username", unquote(parts.username or "")),
+        ("password", unquote(parts.password or "")),
+        ("use_ssl", ssl),
+        ("use_tls", not ssl and "tls=0" not in parts.query),
+        ("timeout", TIMEOUT_S),
+    )
+
+
+class EmailGateway(Gateway):
+    """Plain text, one recipient, no tracking of any kind."""
+
+    name = "email"
+
+    def send(self, envelope: Envelope) -> Receipt:
+        backend, arguments = connection_settings(settings.EMAIL_URL)
+        host = urlsplit(settings.SITE_URL).hostname or "localhost"
+        message_id = f"<{envelope.reference}@{host}>"
+        mail = EmailMessage(
+            envelope.subject,
+            envelope.body,
+            settings.DEFAULT_FROM_EMAIL,
+            [envelope.to],
+            headers={"Message-ID": message_id, "Auto-Submitted": "auto-generated"},
+            connection=get_connection(backend, **dict(arguments)),
+        )
+        try:
+            taken = mail.send()
+        except (AnymailRecipientsRefused, smtplib.SMTPRecipientsRefused):
+            raise Refused("the address was refused", permanent=True) from None
+        except (smtplib.SMTPAuthenticationError, smtplib.SMTPConnectError, smtplib.SMTPResponseException) as error:
+            raise Refused(f"mail server answered {error.smtp_code}") from None
+        except AnymailRequestsAPIError as error:
+            status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", 0) or 0
+            if 400 <= status < 500:
+                raise Refused(f"mail vendor answered {status}") from None
+            raise InDoubt(f"mail vendor answered {status or 'nothing'}") from None
+        except (ConnectionRefusedError, socket.gaierror):
+            raise Refused("no connection to the mail server") from None
+        except (AnymailError, smtplib.SMTPException, OSError) as error:
+            raise InDoubt(f"mail: {type(error).__name__}") from None
+        if not taken:
+            raise Refused("the mail server took nothing")
+        vendor_id = getattr(getattr(mail, "anymail_status", None), "message_id", None)
+        return Receipt(str(vendor_id or message_id)[:64], "sent")
+
+    def find(self, envelope: Envelope) -> Receipt | None:
+        """Mail servers cannot be asked, so a mail in doubt may go once more (class R: at most one extra)."""
+        return None

@@ -1,0 +1,127 @@
+"""Alerts over the API: the same actions as the pages, the same permissions."""
+
+import uuid
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from common import clock
+from common.api import IdempotentWrites, StrictSerializer
+from safety import access, actions
+from safety.models import Alert
+from safety.states import DISPOSITIONS
+
+STAFF = ("psychiatrist", "coach", "administrator")
+KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="8 to 80 printable characters; a replay gets the first answer."
+)
+
+
+class AlertSerializer(serializers.ModelSerializer):
+    """One alert as staff may read it; the note of a closed one is on its page."""
+
+    title = serializers.SerializerMethodField()
+    acknowledged_by = serializers.SerializerMethodField()
+    closed_by = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Alert
+        fields = (
+            "id", "patient", "trigger", "title", "severity", "state", "level", "signs", "in_session", "is_synthetic", "opened_at",
+            "acknowledge_by_at", "acknowledged_at", "acknowledged_by", "closed_at", "closed_by", "disposition",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    def get_title(self, alert: Alert) -> str:
+        return access.alert_title(alert)
+
+    def get_acknowledged_by(self, alert: Alert) -> str | None:
+        return str(alert.acknowledged_by) if alert.acknowledged_by_id else None
+
+    def get_closed_by(self, alert: Alert) -> str | None:
+        return str(alert.closed_by) if alert.closed_by_id else None
+
+
+class Refusal(serializers.Serializer):
+    """What every refusal looks like."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    fields = serializers.DictField(child=serializers.CharField())  # type: ignore[assignment]
+
+
+def refusals(*codes: int) -> dict[int, Any]:
+    """The documented refusals of a view."""
+    return dict.fromkeys(codes, Refusal)
+
+
+class CloseSerializer(StrictSerializer):
+    """What came of an alert."""
+
+    disposition = serializers.ChoiceField(choices=DISPOSITIONS)
+    note = serializers.CharField(min_length=3, max_length=4000)
+
+
+class NothingSerializer(StrictSerializer):
+    """No body is needed."""
+
+
+class Alerts(ListAPIView):
+    """Live alerts this person should be looking at, newest first; `?state=closed` for the others."""
+
+    allowed_roles = {"GET": STAFF}
+    serializer_class = AlertSerializer
+    ordering = ("-opened_at", "-id")
+
+    @extend_schema(
+        operation_id="alerts_list",
+        parameters=[OpenApiParameter("state", str, enum=["live", "closed"], description="live (default) or closed")],
+        responses={200: AlertSerializer(many=True), **refusals(401, 403, 404)},
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> Any:
+        return access.alerts_in_state(self.request.user, closed=self.request.query_params.get("state") == "closed")
+
+
+class AcknowledgeAlert(IdempotentWrites, APIView):
+    """Take an alert: compare-and-set, by the person who is logged in."""
+
+    allowed_roles = {"POST": STAFF}
+
+    @extend_schema(
+        operation_id="alerts_acknowledge",
+        parameters=[KEY],
+        request=NothingSerializer,
+        responses={200: AlertSerializer, **refusals(400, 401, 403, 404, 409, 415, 422)},
+    )
+    def post(self, request: Request, alert_id: uuid.UUID) -> Response:
+        NothingSerializer(data=request.data).is_valid(raise_exception=True)
+        alert = access.visible_alert(request.user, alert_id)
+        taken = actions.acknowledge(alert, by=request.user, at=clock.now())
+        return Response(AlertSerializer(access.visible_alert(request.user, taken.pk)).data)
+
+
+class CloseAlert(IdempotentWrites, APIView):
+    """End an alert, with a disposition and a note."""
+
+    allowed_roles = {"POST": STAFF}
+
+    @extend_schema(
+        operation_id="alerts_close",
+        parameters=[KEY],
+        request=CloseSerializer,
+        responses={200: AlertSerializer, **refusals(400, 401, 403, 404, 409, 415, 422)},
+    )
+    def post(self, request: Request, alert_id: uuid.UUID) -> Response:
+        body = CloseSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        alert = access.visible_alert(request.user, alert_id)
+        actions.close(alert, by=request.user, at=clock.now(), **body.validated_data)
+        return Response(AlertSerializer(access.visible_alert(request.user, alert_id)).data)

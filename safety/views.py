@@ -1,0 +1,219 @@
+"""Pages of alerts and of the on-call roster."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+from xml.sax.saxutils import escape
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import is_valid_path
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.access import patients_visible_to
+from accounts.guards import for_role, public
+from common import audit, clock, intents
+from common.errors import DomainError, Invalid, NotPermitted
+from notify.views import from_twilio, twiml
+from safety import access, actions, wording
+from safety.forms import ClearHoldForm, CloseForm, ShiftForm
+from safety.models import Alert
+
+STAFF = ("psychiatrist", "coach", "administrator")
+PAGE_SIZE = 25
+# Only what may be a danger now is red.
+KINDS = {4: "act", 3: "pause", 2: "pause", 1: "info"}
+STATE_WORDS = {"open": "Nobody has it yet", "acknowledged": "Taken", "closed": "Closed"}
+
+
+def _card(alert: Alert) -> dict[str, Any]:
+    """What a list or a page says about one alert."""
+    return {
+        "alert": alert,
+        "title": access.alert_title(alert),
+        "who": str(alert.patient) if alert.patient_id else "The practice",
+        "severity": f"S{alert.severity} {wording.SEVERITY_WORDS[alert.severity]}",
+        "kind": KINDS[alert.severity] if alert.is_live else "info",
+        "state": f"Taken by {alert.acknowledged_by}" if alert.state == "acknowledged" else STATE_WORDS[alert.state],
+        "level": wording.LEVEL_WORDS[alert.level],
+    }
+
+
+@for_role(*STAFF)
+@require_GET
+def alerts(request: HttpRequest) -> HttpResponse:
+    """Live alerts, gravest first; closed ones on a second page."""
+    at = clock.now()
+    closed = request.GET.get("show") == "closed"
+    if closed:
+        rows = access.closed_alerts_for(request.user, before=request.GET.get("before", ""), limit=PAGE_SIZE + 1)
+    else:
+        rows = list(access.open_alerts_for(request.user)[: PAGE_SIZE * 4])
+    more = closed and len(rows) > PAGE_SIZE
+    rows = rows[:PAGE_SIZE] if closed else rows
+    return render(
+        request,
+        "psychiatrist/alerts.html",
+        {
+            "cards": [_card(alert) for alert in rows],
+            "closed": closed,
+            "older": access.page_key(rows[-1]) if more else "",
+            "on_call": [(words, access.on_call_now(at=at, level=level)) for level, words in ((1, "First on call"), (2, "Second on call"))],
+            "at": at,
+            "intent": intents.mint(),
+        },
+    )
+
+
+def _alert_page(request: HttpRequest, alert: Alert, *, close_form: CloseForm, status: int = 200) -> HttpResponse:
+    at = clock.now()
+    patient = alert.patient
+    visible = patient is not None and patients_visible_to(request.user).filter(pk=patient.pk).exists()
+    chart = f"/chart/{alert.patient_id}/"
+    holds = list(access.holds_of(patient)) if patient is not None else []
+    return render(
+        request,
+        "psychiatrist/alert.html",
+        {
+            **_card(alert),
+            "row": access.trigger_of(alert.trigger, at=at),
+            "patient": patient,
+            "team": getattr(patient, "care_team", None) if patient is not None else None,
+            "chart_url": chart if visible and is_valid_path(chart) else "",
+            "pages": access.pages_of(alert),
+            "history": access.history_of(alert),
+            "holds": [{"hold": hold, "words": wording.hold_for_staff(hold.reason_code)} for hold in holds],
+            "may_close": access.may_close(request.user, alert, at=at),
+            "may_clear": visible and request.user.role == "psychiatrist" and not alert.is_live,
+            "form": close_form,
+            "clear_form": ClearHoldForm(),
+            "disposition": wording.DISPOSITION_WORDS.get(alert.disposition, ""),
+            "minutes": max(0, round((at - alert.opened_at).total_seconds() / 60)),
+            "target_minutes": max(1, round((alert.acknowledge_by_at - alert.opened_at).total_seconds() / 60)),
+            "at": at,
+            "intent": intents.mint(),
+        },
+        status=status,
+    )
+
+
+@for_role(*STAFF)
+@require_GET
+def alert(request: HttpRequest, alert_id: uuid.UUID) -> HttpResponse:
+    """One alert: whom it concerns, how to reach them, who was paged, and the next thing to do."""
+    found = access.visible_alert(request.user, alert_id)
+    audit.record("alert.opened", by=request.user, at=clock.now(), about=found, patient_id=found.patient_id)
+    return _alert_page(request, found, close_form=CloseForm())
+
+
+@for_role(*STAFF)
+@require_POST
+@intents.guard
+def acknowledge(request: HttpRequest, alert_id: uuid.UUID) -> HttpResponse:
+    """Take it."""
+    found = access.visible_alert(request.user, alert_id)
+    actions.acknowledge(found, by=request.user, at=clock.now())
+    messages.success(request, "You have taken this. Nobody else is paged for it now.")
+    return redirect("safety:alert", found.pk)
+
+
+@for_role(*STAFF)
+@require_POST
+@intents.guard
+def close(request: HttpRequest, alert_id: uuid.UUID) -> HttpResponse:
+    """End it, with what came of it."""
+    found = access.visible_alert(request.user, alert_id)
+    form = CloseForm(request.POST)
+    if form.is_valid():
+        try:
+            actions.close(found, by=request.user, at=clock.now(), **form.cleaned_data)
+        except Invalid as refused:
+            for name, words in refused.fields.items():
+                form.add_error(name if name in form.fields else None, words)
+        else:
+            messages.success(request, "The alert is closed.")
+            return redirect("safety:alert", found.pk)
+    return _alert_page(request, found, close_form=form, status=422)
+
+
+@for_role("psychiatrist")
+@require_POST
+@intents.guard
+def clear_hold(request: HttpRequest, hold_id: uuid.UUID) -> HttpResponse:
+    """Let a course go on."""
+    hold = access.visible_hold(request.user, hold_id)
+    form = ClearHoldForm(request.POST)
+    if not form.is_valid():
+        raise Invalid("Say why it is safe to go on, in a sentence.", fields={"note": "Write a sentence."})
+    actions.clear_hold(hold, by=request.user, at=clock.now(), note=form.cleaned_data["note"])
+    messages.success(request, "The hold is cleared. The course may go on.")
+    if hold.alert_id:
+        return redirect("safety:alert", hold.alert_id)
+    return redirect("safety:alerts")
+
+
+@for_role(*STAFF)
+@require_http_methods(["GET", "POST"])
+@intents.guard
+def roster(request: HttpRequest) -> HttpResponse:
+    """Who is on call in the next two weeks, and where nobody is; administrators fill it."""
+    at = clock.now()
+    zone = request.user.time_zone
+    form = ShiftForm(request.POST if request.method == "POST" else None, zone=zone)
+    if request.method == "POST":
+        if form.is_valid():
+            try:
+                actions.add_shift(by=request.user, at=at, **form.cleaned_data)
+            except NotPermitted:
+                raise
+            except DomainError as refused:
+                for name, words in (refused.fields or {"": refused.detail}).items():
+                    form.add_error(name if name in form.fields else None, words)
+            else:
+                messages.success(request, "The shift is on the roster.")
+                return redirect("safety:roster")
+    return render(
+        request,
+        "administrator/roster.html",
+        {
+            "shifts": access.shifts_between(at, at + timedelta(days=14)),
+            "gaps": access.upcoming_gaps(at=at),
+            "form": form,
+            "may_edit": request.user.role == "administrator",
+            "at": at,
+            "intent": intents.mint(),
+        },
+        status=422 if form.errors else 200,
+    )
+
+
+@for_role("administrator")
+@require_POST
+@intents.guard
+def remove_shift(request: HttpRequest, shift_id: uuid.UUID) -> HttpResponse:
+    """Take a shift off the roster."""
+    actions.remove_shift(access.shift(shift_id), by=request.user, at=clock.now())
+    messages.success(request, "The shift is off the roster.")
+    return redirect("safety:roster")
+
+
+@csrf_exempt
+@public
+@require_POST
+def answer(request: HttpRequest, alert_id: uuid.UUID, person_id: uuid.UUID) -> HttpResponse:
+    """The key that somebody pressed on a page's call: 1 means that this person takes it."""
+    refusal = from_twilio(request)
+    if refusal is not None:
+        return refusal
+    if request.POST.get("Digits") != "1":
+        return twiml("<Say>Nothing was changed. The next person is called.</Say>")
+    alert, person = access.paged_alert(alert_id, person_id)
+    if alert is None or person is None:
+        return twiml("<Say>This is over.</Say>")
+    try:
+        actions.acknowledge(alert, by=person, at=clock.now())
+    except DomainError as refused:
+        return twiml(f"<Say>{escape(refused.detail)}</Say>")
+    return twiml("<Say>You have taken it. Open your list now.</Say>")

@@ -1,0 +1,237 @@
+"""What goes over the wire to Twilio, and what its calls back may do."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from twilio.request_validator import RequestValidator
+
+from accounts.models import User
+from notify import access, gateways
+from notify.actions import dispatch_crisis, dispatch_due, resolve_expired
+from notify.gateways import twilio_gateway
+from notify.models import InboundText, OptOut, OutboxMessage, ProviderEvent
+from tests.notify.builders import a_text
+from tests.notify.twilio_server import TwilioServer, recording_twilio
+
+TOKEN = "the-account-token"
+
+
+@pytest.fixture
+def twilio(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[TwilioServer]:
+    with recording_twilio() as server:
+        settings.TWILIO_ACCOUNT_SID = server.account_sid
+        settings.TWILIO_API_KEY, settings.TWILIO_API_SECRET = server.user, server.password
+        settings.TWILIO_AUTH_TOKEN = TOKEN
+        settings.TWILIO_FROM = "+15550100199"
+        settings.TWILIO_API_BASE = server.url
+        monkeypatch.setattr(twilio_gateway, "TIMEOUT_S", 0.5)
+        twilio_gateway._client.cache_clear()
+        yield server
+        twilio_gateway._client.cache_clear()
+        assert server.problems == []
+
+
+def test_without_keys_the_sandbox_serves(settings: Any) -> None:
+    assert gateways.for_channel("sms").name == "sandbox"
+
+
+def test_a_text_goes_with_the_account_the_key_and_the_report_address(twilio: TwilioServer, alice: User, at: datetime, settings: Any) -> None:
+    message = a_text(alice, at)
+    assert dispatch_due(at=at).sent == 1
+    (request,) = twilio.requests
+    assert request["path"] == f"/2010-04-01/Accounts/{twilio.account_sid}/Messages.json"
+    assert request["form"] == {
+        "To": alice.phone,
+        "From": "+15550100199",
+        "Body": "A word.",
+        "StatusCallback": f"{settings.SITE_URL}/webhooks/twilio/status/",
+    }
+    message.refresh_from_db()
+    assert message.provider_id == twilio.accepted[0]["sid"]
+
+
+def test_a_messaging_service_sends_in_place_of_a_number(twilio: TwilioServer, alice: User, at: datetime, settings: Any) -> None:
+    settings.TWILIO_FROM = "MG" + "c" * 32
+    a_text(alice, at)
+    dispatch_due(at=at)
+    form = twilio.requests[0]["form"]
+    assert form["MessagingServiceSid"] == settings.TWILIO_FROM and "From" not in form
+
+
+def test_a_page_by_voice_asks_for_a_key_and_escapes_its_words(twilio: TwilioServer, dana: User, at: datetime) -> None:
+    a_text(
+        dana, at, channel="voice", lane="crisis",
+        context={"body": "A & B <c>", "answer_url": "https://care.example/webhooks/twilio/answer/1/2/"},
+    )  # fmt: skip
+    assert dispatch_crisis(at=at).sent == 1
+    (call,) = twilio.accepted
+    assert call["kind"] == "Calls"
+    assert "<Gather numDigits='1'" in call["form"]["Twiml"]
+    assert 'action="https://care.example/webhooks/twilio/answer/1/2/"' in call["form"]["Twiml"]
+    assert "A &amp; B &lt;c&gt;" in call["form"]["Twiml"]
+
+
+def test_a_number_that_does_not_exist_is_not_tried_again(twilio: TwilioServer, alice: User, at: datetime) -> None:
+    twilio.behave = "refuse:400:21211"
+    message = a_text(alice, at)
+    dispatch_due(at=at)
+    message.refresh_from_db()
+    assert (message.state, message.attempts) == ("failed", 1)
+
+
+def test_too_many_requests_are_tried_again_later(twilio: TwilioServer, alice: User, at: datetime) -> None:
+    twilio.behave = "refuse:429:20429"
+    message = a_text(alice, at)
+    dispatch_due(at=at)
+    message.refresh_from_db()
+    assert message.state == "scheduled" and message.due_at > at
+    twilio.behave = "well"
+    assert dispatch_due(at=message.due_at).sent == 1
+
+
+@pytest.mark.parametrize(("behave", "sent"), [("accept-then-hang", 1), ("hang", 0)])
+def test_when_no_answer_comes_twilio_is_asked_before_anything_goes_again(
+    twilio: TwilioServer, alice: User, at: datetime, behave: str, sent: int
+) -> None:
+    """PR-03, class R: at most one, and never none."""
+    twilio.behave = behave
+    message = a_text(alice, at)
+    assert dispatch_due(at=at).in_doubt == 1
+    message.refresh_from_db()
+    assert message.state == "sending"
+    twilio.behave = "well"
+    later = message.lease_until + timedelta(seconds=1)
+    assert resolve_expired(at=later) == 1
+    assert dispatch_due(at=later).sent == 1 - sent
+    message.refresh_from_db()
+    assert message.state == "sent"
+    assert len(twilio.messages_to(alice.phone)) == 1
+    assert message.provider_id == twilio.accepted[0]["sid"]
+
+
+def test_while_twilio_cannot_be_asked_nothing_is_sent(twilio: TwilioServer, alice: User, at: datetime, settings: Any) -> None:
+    twilio.behave = "accept-then-hang"
+    message = a_text(alice, at)
+    dispatch_due(at=at)
+    settings.TWILIO_API_BASE = "http://127.0.0.1:9"
+    later = at + timedelta(minutes=2)
+    resolve_expired(at=later)
+    assert dispatch_due(at=later).claimed == 0
+    message.refresh_from_db()
+    assert message.state == "sending"
+
+
+def signed(client: Client, settings: Any, path: str, form: dict[str, str], token: str = TOKEN) -> Any:
+    signature = RequestValidator(token).compute_signature(settings.SITE_URL + path, form)
+    return client.post(path, form, headers={"X-Twilio-Signature": signature})
+
+
+STATUS = "/webhooks/twilio/status/"
+INBOUND = "/webhooks/twilio/inbound/"
+
+
+@pytest.fixture
+def sent_text(twilio: TwilioServer, alice: User, at: datetime) -> OutboxMessage:
+    message = a_text(alice, at)
+    dispatch_due(at=at)
+    message.refresh_from_db()
+    return message
+
+
+def test_a_report_moves_a_message_forward_only(sent_text: OutboxMessage, client: Client, settings: Any) -> None:
+    for status, known in (("sent", "sent"), ("delivered", "delivered"), ("sending", "delivered"), ("sent", "delivered")):
+        answer = signed(client, settings, STATUS, {"MessageSid": sent_text.provider_id, "MessageStatus": status})
+        assert answer.status_code == 204
+        sent_text.refresh_from_db()
+        assert sent_text.provider_status == known
+    # The repeated "sent" is one row.
+    assert ProviderEvent.objects.count() == 3
+
+
+@pytest.mark.parametrize("signature", ["", "nonsense"])
+def test_a_report_with_a_wrong_signature_changes_nothing(
+    sent_text: OutboxMessage, client: Client, settings: Any, signature: str
+) -> None:
+    """TM-03"""
+    form = {"MessageSid": sent_text.provider_id, "MessageStatus": "delivered"}
+    assert client.post(STATUS, form, headers={"X-Twilio-Signature": signature}).status_code == 403
+    assert signed(client, settings, STATUS, form, token="another-token").status_code == 403
+    assert not ProviderEvent.objects.exists()
+
+
+def test_a_signature_of_other_words_does_not_fit(sent_text: OutboxMessage, client: Client, settings: Any) -> None:
+    """TM-03"""
+    signature = RequestValidator(TOKEN).compute_signature(settings.SITE_URL + STATUS, {"MessageSid": "a", "MessageStatus": "sent"})
+    form = {"MessageSid": sent_text.provider_id, "MessageStatus": "delivered"}
+    assert client.post(STATUS, form, headers={"X-Twilio-Signature": signature}).status_code == 403
+
+
+def test_without_a_token_nobody_is_believed(client: Client, settings: Any, db: None) -> None:
+    settings.TWILIO_AUTH_TOKEN = ""
+    assert signed(client, settings, STATUS, {"MessageSid": "x", "MessageStatus": "sent"}, token="").status_code == 403
+
+
+def test_a_page_that_the_carrier_could_not_deliver_rings_instead(twilio: TwilioServer, dana: User, client: Client, settings: Any, at: datetime) -> None:
+    """PR-05"""
+    message = a_text(dana, at, lane="crisis", fallbacks=["voice"])
+    dispatch_crisis(at=at)
+    message.refresh_from_db()
+    for _ in range(2):
+        signed(client, settings, STATUS, {"MessageSid": message.provider_id, "MessageStatus": "undelivered"})
+    assert OutboxMessage.objects.filter(channel="voice", lane="crisis").count() == 1
+
+
+def text(client: Client, settings: Any, body: str, number: str, sid: str, **more: str) -> Any:
+    return signed(client, settings, INBOUND, {"MessageSid": sid, "From": number, "Body": body, **more})
+
+
+def test_stop_and_start_are_honoured_and_shown_to_the_care_team(
+    client: Client, settings: Any, alice: User, at: datetime
+) -> None:
+    """HZ-23"""
+    settings.TWILIO_AUTH_TOKEN = TOKEN
+    assert text(client, settings, "Stop", alice.phone, "SM1").status_code == 200
+    assert access.has_opted_out(alice.patient)
+    message = a_text(alice, at)
+    dispatch_due(at=at)
+    message.refresh_from_db()
+    assert message.state == "dropped"
+    text(client, settings, "START", alice.phone, "SM2")
+    assert not access.has_opted_out(alice.patient)
+
+
+def test_cancel_is_only_ever_read_by_a_person(client: Client, settings: Any, alice: User, dana: User, client_for: Any) -> None:
+    """HZ-23"""
+    settings.TWILIO_AUTH_TOKEN = TOKEN
+    text(client, settings, "CANCEL", alice.phone, "SM1")
+    reply = InboundText.objects.get()
+    assert (reply.meaning, reply.sender, reply.handled_at) == ("triage", alice, None)
+    assert not OptOut.objects.exists()
+    assert "CANCEL" in client_for(dana).get("/outbox/replies/").content.decode()
+
+
+def test_what_the_carrier_has_already_done_is_mirrored(client: Client, settings: Any, alice: User) -> None:
+    settings.TWILIO_AUTH_TOKEN = TOKEN
+    text(client, settings, "arret", alice.phone, "SM1", OptOutType="STOP")
+    assert access.has_opted_out(alice.patient)
+
+
+def test_help_names_988_and_911(client: Client, settings: Any, alice: User) -> None:
+    settings.TWILIO_AUTH_TOKEN = TOKEN
+    answer = text(client, settings, "help", alice.phone, "SM1").content.decode()
+    assert "988" in answer and "911" in answer
+
+
+def test_a_replayed_text_is_kept_once(client: Client, settings: Any, alice: User) -> None:
+    settings.TWILIO_AUTH_TOKEN = TOKEN
+    text(client, settings, "hello", alice.phone, "SM1")
+    assert text(client, settings, "hello", alice.phone, "SM1").status_code == 200
+    assert InboundText.objects.count() == 1
+
+
+def test_a_call_that_is_too_large_is_refused_unread(client: Client, settings: Any, db: None) -> None:
+    settings.TWILIO_AUTH_TOKEN = TOKEN
+    assert client.post(INBOUND, {"Body": "x" * 300_000}).status_code == 413
