@@ -2,13 +2,17 @@
 
 from consults.access.orders import (
     active_order,
+    drafts_of,
+    flexibility_ends_on,
     fulfilments_of,
     latest_pdmp_check,
     medicine_delivered,
     order_facts,
     orders_of,
     proposal_of,
+    protocol_limits,
     visible_order,
+    visible_parcel,
 )
 from consults.access.slots import Slot, bookable_types, offered_clinicians, open_slots
 from consults.access.visits import (
@@ -31,6 +35,8 @@ __all__ = [
     "appointments_of",
     "blockers",
     "bookable_types",
+    "drafts_of",
+    "flexibility_ends_on",
     "fulfilments_of",
     "latest_pdmp_check",
     "latest_signed_note",
@@ -44,7 +50,9 @@ __all__ = [
     "orders_of",
     "patients_by_appointment",
     "proposal_of",
+    "protocol_limits",
     "visible_appointment",
     "visible_appointments",
     "visible_order",
+    "visible_parcel",
 ]

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.access import licensed_states, patients_visible_to
-from accounts.models import Patient, Role
+from accounts.models import Patient, Role, User
 from common import protocol
 from common.clock import age_years, local_date
 from common.errors import NotVisible
@@ -204,3 +204,22 @@ def order_facts(
         signing_at=at,
     )
     return facts, result
+
+
+def drafts_of(patient: Patient, user: User) -> list[Order]:
+    """A prescriber's own drafts for a patient, newest first."""
+    return list(
+        Order.objects.filter(patient=patient, prescriber=user, signed_at__isnull=True).order_by("-created_at")
+    )
+
+
+def visible_parcel(user: Any, parcel_id: uuid.UUID | str) -> Fulfilment:
+    """That parcel, or NotVisible."""
+    row = (
+        Fulfilment.objects.filter(pk=parcel_id, patient__in=patients_visible_to(user))
+        .select_related("order")
+        .first()
+    )
+    if row is None:
+        raise NotVisible("There is no such page.")
+    return row

@@ -159,6 +159,8 @@ def _calendar(
     booked = (
         Appointment.objects.filter(Q(clinician__in=people) | Q(patient=patient), during__overlap=around)
         .filter(Q(state="booked") | Q(state="held", hold_expires_at__gt=at))
+        # Her own hold is let go when she chooses another time.
+        .exclude(state="held", patient=patient)
         .values_list("pk", "clinician_id", "patient_id", "during")
     )
     for pk, clinician_id, patient_id, during in booked:
@@ -169,3 +171,20 @@ def _calendar(
         if patient_id == patient.pk:
             taken[patient.pk].append(span)
     return hours, extra, taken
+
+
+def hours_of(user: User) -> list[Availability]:
+    """A clinician's weekly timetable, in order."""
+    return list(Availability.objects.filter(clinician=user).order_by("weekday", "starts"))
+
+
+def exceptions_of(user: User, at: datetime) -> list[AvailabilityException]:
+    """Exceptions that are not over yet, in order."""
+    return list(
+        AvailabilityException.objects.filter(clinician=user, during__endswith__gt=at).order_by("during")
+    )
+
+
+def role_types(role: str, at: datetime) -> list[str]:
+    """The kinds of visit that people of this role hold."""
+    return [name for name, kind in visit_settings(at)["types"].items() if kind["role"] == role]

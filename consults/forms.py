@@ -1,0 +1,401 @@
+"""Reading what people type; what it means is decided by rules and actions."""
+
+from datetime import time
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+
+from accounts.models import STATES
+from consults.models import AuthorityBasis, Diagnosis, MedicineForm, PharmacyStatus
+from consults.rules.dosing import UL_PER_ML, micrograms
+from intake.models import Medicine
+
+STATE_CHOICES = [(code, code) for code in STATES]
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def _area(rows: int = 4) -> forms.Textarea:
+    return forms.Textarea(attrs={"rows": rows})
+
+
+class StateForm(forms.Form):
+    """Where the patient is right now."""
+
+    state_now = forms.ChoiceField(
+        label="Which state are you in right now?",
+        help_text="Your psychiatrist may see you only where they are licensed.",
+        choices=STATE_CHOICES,
+        widget=forms.Select(attrs={"data-width": "short"}),
+        error_messages={"required": "Choose the state you are in."},
+    )
+
+
+class RoomForm(forms.Form):
+    meeting_url = forms.URLField(
+        label="Address of your video room",
+        required=False,
+        max_length=300,
+        assume_scheme="https",
+        help_text="Begins with https://. The patient sees it on the day of the visit. Empty: you call by phone.",
+    )
+
+
+class NoteForm(forms.Form):
+    """A visit note. Nothing is required while it is a draft; signing says what is missing."""
+
+    history = forms.CharField(label="History reviewed", required=False, widget=_area(5), max_length=20_000)
+    mental_status = forms.CharField(label="Mental status", required=False, widget=_area(4), max_length=20_000)
+    diagnosis = forms.ChoiceField(
+        label="Diagnosis", required=False, choices=Diagnosis.choices, widget=forms.RadioSelect
+    )
+    risk = forms.CharField(label="Risk", required=False, widget=_area(3), max_length=20_000)
+    plan = forms.CharField(label="Plan", required=False, widget=_area(4), max_length=20_000)
+    suitable = forms.TypedChoiceField(
+        label="Decision",
+        required=False,
+        choices=[
+            ("yes", "Suitable: go on to an order"),
+            ("no", "Not suitable: no order, everything paid goes back"),
+        ],
+        coerce=lambda value: value == "yes",
+        empty_value=None,
+        widget=forms.RadioSelect,
+    )
+    identity_confirmed = forms.BooleanField(label="I compared the person with a photo ID", required=False)
+    date_of_birth_seen = forms.DateField(label="Date of birth on the ID", required=False)
+    location_confirmed = forms.BooleanField(label="The patient said where they are", required=False)
+    location_state = forms.ChoiceField(
+        label="State",
+        required=False,
+        choices=[("", "Choose"), *STATE_CHOICES],
+        widget=forms.Select(attrs={"data-width": "short"}),
+    )
+    duration_minutes = forms.IntegerField(
+        label="How long it took",
+        required=False,
+        min_value=1,
+        max_value=300,
+        widget=forms.NumberInput(attrs={"data-unit": "minutes"}),
+    )
+    short_visit_reason = forms.CharField(
+        label="Why it was shorter than the protocol asks for",
+        required=False,
+        widget=_area(2),
+        max_length=2_000,
+    )
+
+    def values(self) -> dict[str, Any]:
+        """What is kept of a draft."""
+        return dict(self.cleaned_data)
+
+
+class AddendumForm(forms.Form):
+    text = forms.CharField(
+        label="Addendum",
+        widget=_area(3),
+        max_length=20_000,
+        error_messages={"required": "Write the addendum first."},
+    )
+
+
+class PdmpForm(forms.Form):
+    states = forms.MultipleChoiceField(
+        label="States checked",
+        choices=STATE_CHOICES,
+        widget=forms.SelectMultiple(attrs={"data-width": "medium"}),
+        error_messages={"required": "Choose the state or states you checked."},
+    )
+    finding = forms.ChoiceField(
+        label="What you found",
+        choices=[
+            ("clear", "Nothing that speaks against an order"),
+            ("discrepancy", "Something to resolve first"),
+        ],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Say what you found."},
+    )
+    note = forms.CharField(label="Note", required=False, widget=_area(2), max_length=5_000)
+    attested = forms.BooleanField(
+        label="I looked at it myself just now",
+        error_messages={"required": "Confirm that you looked at it yourself just now."},
+    )
+
+
+class OrderForm(forms.Form):
+    """An order as a prescriber writes it: milligrams and millilitres in, whole micrograms and microlitres out."""
+
+    form = forms.ChoiceField(
+        label="Form",
+        choices=MedicineForm.choices,
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": "Choose the form.",
+            "invalid_choice": "This form is not used here. Spravato (esketamine) needs a certified site and cannot be ordered.",
+        },
+    )
+    strength_mg = forms.DecimalField(
+        label="Strength of one tablet or troche",
+        required=False,
+        min_value=Decimal("0.001"),
+        max_value=Decimal(10_000),
+        max_digits=8,
+        decimal_places=3,
+        widget=forms.NumberInput(attrs={"data-unit": "mg", "inputmode": "decimal", "step": "any"}),
+    )
+    concentration_mg_per_ml = forms.DecimalField(
+        label="Concentration of the spray",
+        required=False,
+        min_value=Decimal("0.001"),
+        max_value=Decimal(10_000),
+        max_digits=8,
+        decimal_places=3,
+        widget=forms.NumberInput(attrs={"data-unit": "mg/mL", "inputmode": "decimal", "step": "any"}),
+    )
+    spray_volume_ml = forms.DecimalField(
+        label="Volume of one spray",
+        required=False,
+        min_value=Decimal("0.001"),
+        max_value=Decimal(10),
+        max_digits=5,
+        decimal_places=3,
+        widget=forms.NumberInput(attrs={"data-unit": "mL", "inputmode": "decimal", "step": "any"}),
+    )
+    units_per_dose = forms.IntegerField(
+        label="Tablets, troches or sprays in one dose",
+        min_value=1,
+        max_value=50,
+        error_messages={"required": "Say how many make one dose."},
+    )
+    weight_kg = forms.DecimalField(
+        label="Weight",
+        min_value=Decimal(20),
+        max_value=Decimal(400),
+        max_digits=5,
+        decimal_places=1,
+        widget=forms.NumberInput(attrs={"data-unit": "kg", "inputmode": "decimal", "step": "any"}),
+        error_messages={"required": "The dose is checked against the weight: enter it."},
+    )
+    session_1 = forms.DateField(
+        label="Session 1", error_messages={"required": "Enter the date of session 1."}
+    )
+    session_2 = forms.DateField(
+        label="Session 2", error_messages={"required": "Enter the date of session 2."}
+    )
+    session_3 = forms.DateField(
+        label="Session 3", error_messages={"required": "Enter the date of session 3."}
+    )
+    session_4 = forms.DateField(
+        label="Session 4", error_messages={"required": "Enter the date of session 4."}
+    )
+    sessions_covered = forms.TypedMultipleChoiceField(
+        label="This order is for",
+        choices=[(str(number), f"Session {number}") for number in (1, 2, 3, 4)],
+        coerce=int,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose the sessions this order is for."},
+    )
+    systolic_max_mmhg = forms.IntegerField(
+        label="Upper number below",
+        min_value=60,
+        max_value=260,
+        widget=forms.NumberInput(attrs={"data-unit": "mmHg"}),
+    )
+    diastolic_max_mmhg = forms.IntegerField(
+        label="Lower number below",
+        min_value=30,
+        max_value=160,
+        widget=forms.NumberInput(attrs={"data-unit": "mmHg"}),
+    )
+    directions = forms.CharField(
+        label="Directions",
+        widget=_area(3),
+        max_length=2_000,
+        error_messages={"required": "Write how it is taken."},
+    )
+    authority_basis = forms.ChoiceField(
+        label="Authority to prescribe without a visit in person",
+        choices=AuthorityBasis.choices,
+        widget=forms.RadioSelect,
+    )
+    authority_reference = forms.CharField(
+        label="What it rests on",
+        required=False,
+        max_length=400,
+        help_text="Date and place of the visit, or the number. Not needed for the flexibility.",
+    )
+    authority_expires_on = forms.DateField(
+        label="In force until",
+        required=False,
+        help_text="Not needed for the flexibility, nor for your own visit in person.",
+    )
+    warning_reason = forms.CharField(
+        label="Your reason, where the order is unusual", required=False, widget=_area(2), max_length=2_000
+    )
+
+    def __init__(self, *args: Any, medicines: list[Medicine] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.medicines = medicines or []
+        for medicine in self.medicines:
+            self.fields[f"hold_{medicine.pk}"] = forms.CharField(
+                label=medicine.name, required=False, max_length=400, initial=medicine.hold_instruction
+            )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        nasal = data.get("form") == MedicineForm.NASAL
+        wanted = (
+            {
+                "concentration_mg_per_ml": "Enter the concentration in mg/mL.",
+                "spray_volume_ml": "Enter the volume of one spray in mL.",
+            }
+            if nasal
+            else {"strength_mg": "Enter the strength of one tablet or troche in mg."}
+        )
+        if data.get("form"):
+            for name, sentence in wanted.items():
+                if data.get(name) is None and name not in self.errors:
+                    self.add_error(name, sentence)
+        return data
+
+    @property
+    def hold_fields(self) -> list[Any]:
+        """The fields of medicine holds, bound."""
+        return [self[f"hold_{medicine.pk}"] for medicine in self.medicines]
+
+    def values(self) -> dict[str, Any]:
+        """What an action takes: integers inside."""
+        data = self.cleaned_data
+
+        def ug(name: str) -> int | None:
+            return None if data.get(name) is None else micrograms(data[name])
+
+        volume = data.get("spray_volume_ml")
+        return {
+            "form": data["form"],
+            "strength_ug": ug("strength_mg"),
+            "concentration_ug_per_ml": ug("concentration_mg_per_ml"),
+            "spray_volume_ul": None if volume is None else int(volume * UL_PER_ML),
+            "units_per_dose": data["units_per_dose"],
+            "weight_kg": data["weight_kg"],
+            "session_dates": [data[f"session_{number}"] for number in (1, 2, 3, 4)],
+            "sessions_covered": sorted(data["sessions_covered"]),
+            "systolic_max_mmhg": data["systolic_max_mmhg"],
+            "diastolic_max_mmhg": data["diastolic_max_mmhg"],
+            "holds": [
+                {"medicine": medicine.name, "instruction": data[f"hold_{medicine.pk}"]}
+                for medicine in self.medicines
+                if data.get(f"hold_{medicine.pk}")
+            ],
+            "directions": data["directions"],
+            "authority_basis": data["authority_basis"],
+            "authority_reference": data["authority_reference"],
+            "authority_expires_on": data["authority_expires_on"],
+            "warning_reason": data["warning_reason"],
+        }
+
+
+class RevokeForm(forms.Form):
+    reason = forms.CharField(
+        label="Why you revoke it",
+        widget=_area(2),
+        max_length=2_000,
+        error_messages={"required": "Write why you revoke it."},
+    )
+
+
+class PharmacyForm(forms.Form):
+    status = forms.ChoiceField(
+        label="How far it is",
+        choices=PharmacyStatus.choices,
+        widget=forms.Select(attrs={"data-width": "medium"}),
+    )
+    external_id = forms.CharField(
+        label="Number in the pharmacy's system",
+        required=False,
+        max_length=80,
+        widget=forms.TextInput(attrs={"data-width": "medium"}),
+    )
+
+
+class ParcelForm(forms.Form):
+    lot = forms.CharField(
+        label="Lot number on the label",
+        max_length=40,
+        error_messages={"required": "Write the lot number from the label."},
+        widget=forms.TextInput(attrs={"data-width": "medium"}),
+    )
+    count = forms.IntegerField(label="How many are in the parcel", min_value=1, max_value=500)
+    carrier_reference = forms.CharField(
+        label="Tracking number",
+        required=False,
+        max_length=60,
+        widget=forms.TextInput(attrs={"data-width": "medium"}),
+    )
+
+
+class CountForm(forms.Form):
+    count = forms.IntegerField(
+        label="How many did you count?",
+        min_value=0,
+        max_value=500,
+        help_text="Count tablets or troches. For a spray, the number on the bottle.",
+        error_messages={"required": "Count what is inside and enter the number."},
+    )
+
+
+class HoursForm(forms.Form):
+    """A week: up to two stretches on each day."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for day, name in enumerate(WEEKDAYS):
+            for part in (1, 2):
+                for end, words in (("starts", "from"), ("ends", "until")):
+                    self.fields[f"d{day}_{part}_{end}"] = forms.TimeField(
+                        label=f"{name} {words}", required=False
+                    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        for day, name in enumerate(WEEKDAYS):
+            for part in (1, 2):
+                starts, ends = data.get(f"d{day}_{part}_starts"), data.get(f"d{day}_{part}_ends")
+                if (starts is None) != (ends is None):
+                    self.add_error(
+                        f"d{day}_{part}_{'starts' if starts is None else 'ends'}",
+                        f"{name}: give both times, or neither.",
+                    )
+                elif starts is not None and ends is not None and ends <= starts:
+                    self.add_error(f"d{day}_{part}_ends", f"{name}: the end must be after the start.")
+        return data
+
+    def days(self) -> list[tuple[str, list[Any]]]:
+        """For the page: a day and its four fields."""
+        return [
+            (name, [self[f"d{day}_{part}_{end}"] for part in (1, 2) for end in ("starts", "ends")])
+            for day, name in enumerate(WEEKDAYS)
+        ]
+
+    def rows(self) -> list[tuple[int, time, time]]:
+        """(weekday, starts, ends) of every stretch that is filled in."""
+        data = self.cleaned_data
+        return [
+            (day, data[f"d{day}_{part}_starts"], data[f"d{day}_{part}_ends"])
+            for day in range(7)
+            for part in (1, 2)
+            if data.get(f"d{day}_{part}_starts")
+        ]
+
+
+class ExceptionForm(forms.Form):
+    kind = forms.ChoiceField(
+        label="What",
+        choices=[("leave", "Away"), ("extra", "Extra hours")],
+        widget=forms.RadioSelect,
+        initial="leave",
+    )
+    starts_on = forms.DateField(label="From day", error_messages={"required": "Enter the first day."})
+    starts_time = forms.TimeField(label="From time", required=False, initial=time(0))
+    ends_on = forms.DateField(label="Until day", error_messages={"required": "Enter the last day."})
+    ends_time = forms.TimeField(label="Until time", required=False, help_text="Empty: the end of that day.")

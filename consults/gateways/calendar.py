@@ -1,0 +1,52 @@
+"""Invitations as RFC 5545: one UID for the life of a visit, a rising SEQUENCE, so that a calendar updates what it has.
+
+Nothing in them says what the visit is for: calendars are shared, synchronised and shown on lock screens.
+"""
+
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.urls import reverse
+from icalendar import Alarm, Calendar, Event, vCalAddress, vText
+
+from consults.models import Appointment
+
+
+def uid_of(appointment: Appointment) -> str:
+    """The same for the life of the visit, wherever it moves."""
+    return f"{appointment.pk}@{urlsplit(settings.SITE_URL).hostname}"
+
+
+def invitation(appointment: Appointment, *, at: datetime) -> bytes:
+    """The calendar file of a visit as it stands: REQUEST while it is booked, CANCEL once it is not."""
+    cancelled = appointment.state == "cancelled"
+    calendar = Calendar()
+    calendar.add("prodid", "-//Hearthside//Visits//EN")
+    calendar.add("version", "2.0")
+    calendar.add("method", "CANCEL" if cancelled else "REQUEST")
+    event = Event()
+    event.add("uid", uid_of(appointment))
+    event.add("sequence", appointment.sequence)
+    event.add("dtstamp", at)
+    event.add("dtstart", appointment.starts_at)
+    event.add("dtend", appointment.ends_at)
+    event.add("summary", f"Appointment with {settings.PRACTICE['name']}")
+    event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
+    event.add("url", settings.SITE_URL + reverse("consults:appointment", args=[appointment.pk]))
+    event.add("class", "PRIVATE")
+    organizer = vCalAddress(f"mailto:{settings.DEFAULT_FROM_EMAIL.split('<')[-1].rstrip('>')}")
+    organizer.params["cn"] = vText(settings.PRACTICE["name"])
+    event["organizer"] = organizer
+    attendee = vCalAddress(f"mailto:{appointment.patient.user.email}")
+    attendee.params["partstat"] = vText("ACCEPTED")
+    attendee.params["role"] = vText("REQ-PARTICIPANT")
+    event.add("attendee", attendee)
+    if not cancelled:
+        alarm = Alarm()
+        alarm.add("action", "DISPLAY")
+        alarm.add("description", "Appointment")
+        alarm.add("trigger", timedelta(minutes=-15))
+        event.add_component(alarm)
+    calendar.add_component(event)
+    return calendar.to_ical()

@@ -1,0 +1,43 @@
+"""Every page of visits and orders."""
+
+from django.urls import path
+
+from consults.views import booking, calendar, medicine, notes, orders
+
+app_name = "consults"
+urlpatterns = [
+    path("consults/", booking.home, name="home"),
+    path("consults/book/<slug:visit_type>/", booking.book, name="book"),
+    path("consults/<uuid:appointment_id>/", booking.appointment, name="appointment"),
+    path("consults/<uuid:appointment_id>/confirm/", booking.confirm, name="confirm"),
+    path("consults/<uuid:appointment_id>/move/", booking.move, name="move"),
+    path("consults/<uuid:appointment_id>/cancel/", booking.cancel, name="cancel"),
+    path("consults/<uuid:appointment_id>/join/", booking.join, name="join"),
+    path("consults/<uuid:appointment_id>/invite.ics", booking.invite, name="invite"),
+    path("consults/medicine/", medicine.medicine, name="medicine"),
+    path("consults/parcels/<uuid:parcel_id>/count/", medicine.count, name="count"),
+    path("consults/parcels/<uuid:parcel_id>/delivered/", orders.delivered, name="delivered"),
+    path("consults/order/<uuid:order_id>/", medicine.order, name="order"),
+    path("consults/order/new/<uuid:patient_id>/", orders.new, name="order_new"),
+    path("consults/order/<uuid:order_id>/edit/", orders.edit, name="order_edit"),
+    path("consults/order/<uuid:order_id>/review/", orders.review, name="order_review"),
+    path("consults/order/<uuid:order_id>/discard/", orders.discard, name="order_discard"),
+    path("consults/order/<uuid:order_id>/supersede/", orders.supersede, name="order_supersede"),
+    path("consults/order/<uuid:order_id>/revoke/", orders.revoke, name="order_revoke"),
+    path("consults/order/<uuid:order_id>/pharmacy/", orders.pharmacy, name="order_pharmacy"),
+    path("consults/order/<uuid:order_id>/ship/", orders.ship, name="order_ship"),
+    path("consults/patient/<uuid:patient_id>/", notes.treatment, name="treatment"),
+    path("consults/pdmp/<uuid:patient_id>/", notes.pdmp, name="pdmp"),
+    path("consults/visit/<uuid:appointment_id>/", notes.visit, name="visit"),
+    path("consults/visit/<uuid:appointment_id>/autosave/", notes.autosave, name="autosave"),
+    path("consults/visit/<uuid:appointment_id>/sign/", notes.sign_note, name="sign_note"),
+    path("consults/visit/<uuid:appointment_id>/addendum/", notes.addendum, name="addendum"),
+    path("consults/visit/<uuid:appointment_id>/room/", notes.room, name="room"),
+    path("consults/visit/<uuid:appointment_id>/close/", notes.close, name="close"),
+    path("calendar/", calendar.calendar, name="calendar"),
+    path("calendar/hours/", calendar.hours, name="hours"),
+    path("calendar/exceptions/new/", calendar.exception, name="exception"),
+    path(
+        "calendar/exceptions/<uuid:exception_id>/remove/", calendar.exception_remove, name="exception_remove"
+    ),
+]

@@ -1,0 +1,261 @@
+"""The patient's visits: what is booked, free times, hold, confirm, move, cancel, join, and the calendar file."""
+
+import uuid
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods
+
+from accounts.access import patient_of
+from accounts.guards import for_role
+from accounts.models import Patient
+from common import clock, intents
+from common.clock import local_date
+from common.errors import NotVisible
+from consults import access, actions
+from consults.access.slots import Slot, visit_settings
+from consults.access.visits import can_join
+from consults.forms import StateForm
+from consults.gateways.calendar import invitation
+from consults.models import Appointment, VisitType
+from consults.rules.slots import zone_words
+from consults.views.common import day_from, day_window, slot_from, visit_row
+from intake.access import current_intake
+
+WEEK = 7
+KINDS = {
+    VisitType.CONSULT: (
+        "Consult with your psychiatrist",
+        "An hour by video: your history, your questions, and a decision together.",
+    ),
+    VisitType.INTRO: (
+        "Introduction",
+        "Twenty minutes by video with a psychiatrist who may see you in your state. Free, and no medical advice yet.",
+    ),
+    VisitType.FOLLOW_UP: ("Follow-up", "Half an hour with your psychiatrist about how it is going."),
+    VisitType.PREP: ("Preparation call", "Half an hour with your coach before the first session."),
+    VisitType.INTEGRATION: ("Integration call", "Half an hour with your coach about what came up."),
+}
+
+
+@for_role("patient")
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """What is booked, and what can be booked."""
+    patient, at = patient_of(request.user), clock.now()
+    zone = patient.user.time_zone
+    intake = current_intake(patient)
+    accepted = intake is not None and intake.state == "accepted"
+    rows = [visit_row(row, zone) for row in access.appointments_of(patient)[:50]]
+    kinds = [
+        {"type": kind, "title": KINDS[VisitType(kind)][0], "text": KINDS[VisitType(kind)][1]}
+        for kind in access.bookable_types(patient)
+        if accepted or kind == VisitType.INTRO
+    ]
+    context = {
+        "coming": sorted(
+            [v for v in rows if v["row"].state == "booked" and v["row"].ends_at > at],
+            key=lambda v: v["row"].starts_at,
+        ),
+        "past": [v for v in rows if v["row"].state not in ("held", "booked") or v["row"].ends_at <= at],
+        "held": [v for v in rows if v["row"].state == "held" and v["row"].hold_expires_at > at],
+        "kinds": kinds,
+        "accepted": accepted,
+    }
+    return render(request, "patient/consults/home.html", context)
+
+
+def _days_of(slots: list[Slot], zone: str) -> list[dict[str, Any]]:
+    """Slots by the day that they are for the reader; the zone stands beside each day, because it may change."""
+    days = []
+    for day, group in groupby(slots, key=lambda slot: local_date(slot.starts_at, zone)):
+        found = list(group)
+        days.append({"day": day, "zone": zone_words(found[0].starts_at, zone), "slots": found})
+    return days
+
+
+def _offer(
+    request: HttpRequest, patient: Patient, visit_type: str, at: datetime, moving: Appointment | None = None
+) -> dict[str, Any]:
+    """A week of free times, beginning with the first day that has one."""
+    zone = patient.user.time_zone
+    today = local_date(at, zone)
+    horizon = at + timedelta(days=visit_settings(at)["horizon_days"])
+    asked = request.GET.get("from", "")
+    slots = access.open_slots(visit_type, patient, at, horizon, at=at, moving=moving)
+    first_free = local_date(slots[0].starts_at, zone) if slots else today
+    first = max(today, day_from(asked, first_free))
+    from_at, to_at = day_window(first, WEEK, zone)
+    shown = [slot for slot in slots if from_at <= slot.starts_at < to_at]
+    later = [slot for slot in slots if slot.starts_at >= to_at]
+    return {
+        "days": _days_of(shown, zone),
+        "several": len({slot.clinician_id for slot in slots}) > 1,
+        "earlier": first - timedelta(days=WEEK) if first > today else None,
+        "later": first + timedelta(days=WEEK) if later else None,
+        "first": first,
+        "any_free": bool(slots),
+        "patient_zone": zone,
+        "intent": intents.mint(),
+    }
+
+
+@for_role("patient")
+@require_http_methods(["GET", "POST"])
+@intents.guard
+def book(request: HttpRequest, visit_type: str) -> HttpResponse:
+    """Free times; choosing one keeps it for ten minutes."""
+    patient, at = patient_of(request.user), clock.now()
+    if visit_type not in KINDS:
+        raise NotVisible("There is no such page.")
+    if request.method == "POST":
+        clinician_id, starts_at = slot_from(request.POST.get("slot", ""))
+        row = actions.hold_slot(
+            patient,
+            visit_type=visit_type,
+            clinician_id=clinician_id,
+            starts_at=starts_at,
+            by=request.user,
+            at=at,
+        )
+        return redirect("consults:confirm", row.pk)
+    title, text = KINDS[VisitType(visit_type)]
+    if not patient.state:
+        return render(request, "patient/consults/state_needed.html", {"title": title})
+    context = _offer(request, patient, visit_type, at)
+    context |= {"title": title, "text": text, "address": reverse("consults:book", args=[visit_type])}
+    return render(request, "patient/consults/times.html", context)
+
+
+def _own(request: HttpRequest, appointment_id: uuid.UUID) -> Appointment:
+    return access.visible_appointment(request.user, appointment_id)
+
+
+@for_role("patient")
+@require_http_methods(["GET", "POST"])
+@intents.guard
+def confirm(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
+    """The time that is kept, what stands in the way if anything, and the button that books it."""
+    row, at = _own(request, appointment_id), clock.now()
+    if request.method == "POST":
+        actions.confirm_booking(row, by=request.user, at=at)
+        return redirect("consults:appointment", row.pk)
+    if row.state != "held":
+        return redirect("consults:appointment", row.pk)
+    if row.hold_expires_at is None or row.hold_expires_at <= at:
+        return render(
+            request,
+            "patient/consults/hold_over.html",
+            {"again": reverse("consults:book", args=[row.visit_type])},
+        )
+    context = {
+        "visit": visit_row(row, row.patient.user.time_zone),
+        "text": KINDS[VisitType(row.visit_type)][1],
+        "blockers": access.blockers(row.patient, row.visit_type, at),
+        "held_until": row.hold_expires_at,
+        "intent": intents.mint(),
+        "cancel_intent": intents.mint(),
+    }
+    return render(request, "patient/consults/confirm.html", context)
+
+
+@for_role("patient", "psychiatrist", "coach")
+@require_GET
+def appointment(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
+    """One visit: when, with whom, how it happens, and what can be done about it."""
+    row, at = _own(request, appointment_id), clock.now()
+    if request.user.role != "patient":
+        return redirect("consults:visit", row.pk)
+    if row.state == "held":
+        return redirect("consults:confirm", row.pk)
+    rules = visit_settings(at)
+    context = {
+        "visit": visit_row(row, row.patient.user.time_zone),
+        "text": KINDS[VisitType(row.visit_type)][1],
+        "can_join": can_join(row, at, rules["join_opens_minutes_before"]),
+        "opens_minutes": rules["join_opens_minutes_before"],
+        "can_change": row.state == "booked" and row.starts_at > at,
+    }
+    return render(request, "patient/consults/appointment.html", context)
+
+
+@for_role("patient")
+@require_http_methods(["GET", "POST"])
+@intents.guard
+def move(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
+    """Another time for a booked visit."""
+    row, at = _own(request, appointment_id), clock.now()
+    if row.state != "booked" or row.starts_at <= at:
+        return redirect("consults:appointment", row.pk)
+    if request.method == "POST":
+        clinician_id, starts_at = slot_from(request.POST.get("slot", ""))
+        actions.reschedule(row, starts_at=starts_at, clinician_id=clinician_id, by=request.user, at=at)
+        return redirect("consults:appointment", row.pk)
+    context = _offer(request, row.patient, row.visit_type, at, moving=row)
+    context |= {
+        "title": "Choose another time",
+        "text": f"Now it is on {visit_row(row, row.patient.user.time_zone)['when']}. It stays yours until you choose.",
+        "address": reverse("consults:move", args=[row.pk]),
+    }
+    return render(request, "patient/consults/times.html", context)
+
+
+@for_role("patient", "psychiatrist", "coach")
+@require_http_methods(["GET", "POST"])
+@intents.guard
+def cancel(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
+    """Ask once, then give the time back."""
+    row, at = _own(request, appointment_id), clock.now()
+    if request.method == "POST":
+        actions.cancel(row, by=request.user, at=at)
+        return redirect("consults:home" if request.user.role == "patient" else "consults:calendar")
+    folder = "patient" if request.user.role == "patient" else "psychiatrist"
+    context = {
+        "visit": visit_row(row, request.user.time_zone),
+        "intent": intents.mint(),
+        "who": str(row.patient),
+    }
+    return render(request, f"{folder}/consults/cancel.html", context)
+
+
+@for_role("patient")
+@require_http_methods(["GET", "POST"])
+@intents.guard
+def join(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
+    """Where she is, then how the visit happens. The psychiatrist's licence there is checked before the door opens."""
+    row, at = _own(request, appointment_id), clock.now()
+    rules = visit_settings(at)
+    open_now = can_join(row, at, rules["join_opens_minutes_before"])
+    form = StateForm(request.POST or None, initial={"state_now": row.patient.state})
+    if request.method == "POST" and form.is_valid():
+        actions.arrive(row, state_now=form.cleaned_data["state_now"], by=request.user, at=at)
+        return redirect("consults:join", row.pk)
+    context = {
+        "visit": visit_row(row, row.patient.user.time_zone),
+        "open_now": open_now,
+        "opens_at": row.starts_at - timedelta(minutes=rules["join_opens_minutes_before"]),
+        "arrived": row.patient_arrived_at is not None,
+        "form": form,
+        "intent": intents.mint(),
+        "phone": row.patient.user.phone,
+    }
+    return render(request, "patient/consults/join.html", context, status=422 if form.errors else 200)
+
+
+@for_role("patient", "psychiatrist", "coach")
+@require_GET
+def invite(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
+    """The visit as a calendar file; sent again after a change, it updates the entry in place."""
+    row = _own(request, appointment_id)
+    if row.booked_at is None:
+        raise NotVisible("There is no such page.")
+    method = "CANCEL" if row.state == "cancelled" else "REQUEST"
+    response = HttpResponse(
+        invitation(row, at=clock.now()), content_type=f"text/calendar; charset=utf-8; method={method}"
+    )
+    response["Content-Disposition"] = 'attachment; filename="appointment.ics"'
+    return response

@@ -1,0 +1,248 @@
+"""The order, from draft to pharmacy."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.access import visible_patient
+from accounts.guards import for_role
+from accounts.models import Patient
+from accounts.step_up import require_step_up
+from common import clock, intents, protocol
+from common.clock import local_date
+from common.errors import Invalid, NotVisible
+from consults import access, actions, wording
+from consults.forms import OrderForm, ParcelForm, PharmacyForm, RevokeForm
+from consults.models import AuthorityBasis, Order
+from consults.rules.dosing import UG_PER_MG, UL_PER_ML, hard_stops, soft_warnings
+from consults.rules.signing import order_gaps
+from consults.views.common import banner_of
+from intake.access import active_medicines
+
+
+def _new_initial(patient: Patient, at: Any) -> dict[str, Any]:
+    """Four weekly dates, the protocol's limits, the weight on the chart; never a dose: that is the prescriber's."""
+    version = protocol.current(at=at)
+    order = version.data["dosing"]["order"]
+    systolic, diastolic = access.protocol_limits(version.data)
+    first = local_date(at, patient.user.time_zone) + timedelta(days=order["usual_interval_days"])
+    return {
+        "weight_kg": patient.weight_kg,
+        **{
+            f"session_{n}": first + timedelta(days=order["usual_interval_days"] * (n - 1))
+            for n in (1, 2, 3, 4)
+        },
+        "sessions_covered": [str(n) for n in range(1, order["usual_sessions_per_order"] + 1)],
+        "systolic_max_mmhg": systolic,
+        "diastolic_max_mmhg": diastolic,
+        "authority_basis": AuthorityBasis.FLEXIBILITY,
+    }
+
+
+def _initial_of(row: Order) -> dict[str, Any]:
+    return {
+        "form": row.form,
+        "strength_mg": row.strength_mg,
+        "concentration_mg_per_ml": None
+        if row.concentration_ug_per_ml is None
+        else row.concentration_ug_per_ml / UG_PER_MG,
+        "spray_volume_ml": None if row.spray_volume_ul is None else row.spray_volume_ul / UL_PER_ML,
+        "units_per_dose": row.units_per_dose,
+        "weight_kg": row.weight_kg,
+        **{f"session_{n}": row.session_dates[n - 1] for n in (1, 2, 3, 4)},
+        "sessions_covered": [str(n) for n in row.sessions_covered],
+        "systolic_max_mmhg": row.systolic_max_mmhg,
+        "diastolic_max_mmhg": row.diastolic_max_mmhg,
+        "directions": row.directions,
+        "authority_basis": row.authority_basis,
+        "authority_reference": row.authority_reference,
+        "authority_expires_on": row.authority_expires_on,
+        "warning_reason": row.warning_reason,
+    }
+
+
+def _page(
+    request: HttpRequest, patient: Patient, form: OrderForm, row: Order | None, at: Any
+) -> HttpResponse:
+    dosing = protocol.current(at=at).data["dosing"]
+    context = {
+        "banner": banner_of(patient, at),
+        "patient": patient,
+        "form": form,
+        "order": row,
+        "limits": dosing["dose"],
+        "rules": dosing["order"],
+        "flexibility_ends_on": access.flexibility_ends_on(),
+        "intent": intents.mint(),
+    }
+    return render(
+        request, "psychiatrist/consults/order_form.html", context, status=422 if form.errors else 200
+    )
+
+
+@for_role("psychiatrist")
+@require_http_methods(["GET", "POST"])
+@intents.guard
+def new(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """A new draft."""
+    patient, at = visible_patient(request.user, patient_id), clock.now()
+    medicines = active_medicines(patient)
+    form = OrderForm(request.POST or None, initial=_new_initial(patient, at), medicines=medicines)
+    if request.method == "POST" and form.is_valid():
+        try:
+            row = actions.save_draft(patient, fields=form.values(), by=request.user, at=at)
+            return redirect("consults:order_review", row.pk)
+        except Invalid as error:
+            form.add_error(None, error.detail)
+    return _page(request, patient, form, None, at)
+
+
+def _draft(request: HttpRequest, order_id: uuid.UUID) -> Order:
+    row = access.visible_order(request.user, order_id)
+    if row.prescriber_id != request.user.pk:
+        raise NotVisible("There is no such page.")
+    return row
+
+
+@for_role("psychiatrist")
+@require_http_methods(["GET", "POST"])
+@intents.guard
+def edit(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    """Change a draft."""
+    row, at = _draft(request, order_id), clock.now()
+    if row.signed_at is not None:
+        return redirect("consults:order", row.pk)
+    medicines = active_medicines(row.patient)
+    holds = {hold["medicine"]: hold["instruction"] for hold in row.holds}
+    initial = _initial_of(row) | {
+        f"hold_{medicine.pk}": holds.get(medicine.name, medicine.hold_instruction) for medicine in medicines
+    }
+    form = OrderForm(request.POST or None, initial=initial, medicines=medicines)
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.save_draft(row.patient, fields=form.values(), by=request.user, at=at, draft=row)
+            return redirect("consults:order_review", row.pk)
+        except Invalid as error:
+            form.add_error(None, error.detail)
+    return _page(request, row.patient, form, row, at)
+
+
+@for_role("psychiatrist")
+@require_http_methods(["GET", "POST"])
+@intents.guard
+def review(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    """The whole order as it will be signed, every check, and the signature."""
+    row, at = _draft(request, order_id), clock.now()
+    if row.signed_at is not None:
+        return redirect("consults:order", row.pk)
+    if request.method == "POST":
+        require_step_up(request)
+        actions.sign_order(row, by=request.user, at=at)
+        return redirect("consults:order", row.pk)
+    dosing = row.protocol.data["dosing"]
+    proposal = access.proposal_of(row, at=at)
+    stops, warnings = hard_stops(proposal, dosing), soft_warnings(proposal, dosing)
+    facts, result = access.order_facts(row, at=at, warnings=frozenset(map(str, warnings)))
+    gaps = order_gaps(facts, dosing["order"])
+    context = {
+        "banner": banner_of(row.patient, at),
+        "order": row,
+        "stops": wording.sentences(frozenset(map(str, gaps)), wording.ORDER_GAPS)
+        + wording.sentences(frozenset(map(str, stops)), wording.HARD),
+        "warnings": wording.sentences(frozenset(map(str, warnings)), wording.SOFT),
+        "eligibility": str(result.outcome) if result else "",
+        "eligibility_rules": ", ".join(result.reasons) if result else "",
+        "mg_per_kg": round(row.dose_mg / row.weight_kg, 2),
+        "check": access.latest_pdmp_check(row.patient),
+        "zone": request.user.time_zone,
+        "intent": intents.mint(),
+        "discard_intent": intents.mint(),
+    }
+    return render(request, "psychiatrist/consults/order_review.html", context)
+
+
+@for_role("psychiatrist")
+@require_POST
+@intents.guard
+def discard(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    """Throw a draft away."""
+    row = _draft(request, order_id)
+    patient_id = row.patient_id
+    actions.discard_draft(row, by=request.user, at=clock.now())
+    return redirect("consults:treatment", patient_id)
+
+
+@for_role("psychiatrist")
+@require_POST
+@intents.guard
+def supersede(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    """A new draft that will end this order when it is signed."""
+    row = access.visible_order(request.user, order_id)
+    draft = actions.supersede(row, by=request.user, at=clock.now())
+    return redirect("consults:order_edit", draft.pk)
+
+
+@for_role("psychiatrist")
+@require_http_methods(["GET", "POST"])
+@intents.guard
+def revoke(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    """End an order now."""
+    row, at = access.visible_order(request.user, order_id), clock.now()
+    if not row.is_in_force:
+        return redirect("consults:order", row.pk)
+    require_step_up(request)
+    form = RevokeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        actions.revoke(row, reason=form.cleaned_data["reason"], by=request.user, at=at)
+        return redirect("consults:treatment", row.patient_id)
+    context = {"banner": banner_of(row.patient, at), "order": row, "form": form, "intent": intents.mint()}
+    return render(request, "psychiatrist/consults/revoke.html", context, status=422 if form.errors else 200)
+
+
+@for_role("psychiatrist")
+@require_http_methods(["GET", "POST"])
+@intents.guard
+def pharmacy(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    """How far the pharmacy is with it."""
+    row, at = access.visible_order(request.user, order_id), clock.now()
+    form = PharmacyForm(
+        request.POST or None, initial={"status": row.pharmacy_status, "external_id": row.external_id}
+    )
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        actions.hand_over(row, status=data["status"], external_id=data["external_id"], by=request.user, at=at)
+        return redirect("consults:treatment", row.patient_id)
+    context = {"banner": banner_of(row.patient, at), "order": row, "form": form, "intent": intents.mint()}
+    return render(request, "psychiatrist/consults/pharmacy.html", context, status=422 if form.errors else 200)
+
+
+@for_role("psychiatrist", "coach")
+@require_http_methods(["GET", "POST"])
+@intents.guard
+def ship(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    """A parcel of this order is on its way."""
+    row, at = access.visible_order(request.user, order_id), clock.now()
+    form = ParcelForm(request.POST or None, initial={"count": row.units_total})
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.ship(row, by=request.user, at=at, **form.cleaned_data)
+            return redirect("consults:treatment", row.patient_id)
+        except Invalid as error:
+            for name, sentence in (error.fields or {None: error.detail}).items():
+                form.add_error(name, sentence)
+    context = {"banner": banner_of(row.patient, at), "order": row, "form": form, "intent": intents.mint()}
+    return render(request, "psychiatrist/consults/ship.html", context, status=422 if form.errors else 200)
+
+
+@for_role("psychiatrist", "coach")
+@require_POST
+@intents.guard
+def delivered(request: HttpRequest, parcel_id: uuid.UUID) -> HttpResponse:
+    """The carrier says that it arrived."""
+    parcel = access.visible_parcel(request.user, parcel_id)
+    actions.mark_delivered(parcel, by=request.user, at=clock.now())
+    return redirect("consults:treatment", parcel.patient_id)
