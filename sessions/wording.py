@@ -72,6 +72,10 @@ GATE: dict[str, Words] = {
     "nobody_on_call": Words("We are pausing until a clinician is on call.", "Nobody on call for the whole watch."),
     "claimed_time_differs": Words("The clock of your cuff seems to be off. Please measure again.", "Claimed time differs from the time received."),
     "reading_used": Words("Please measure again.", "Reading was used for an earlier release."),
+    "recheck_too_early": Words("Please rest for fifteen minutes before measuring again.", "Recheck sooner than fifteen minutes after a set out of range."),
+    "rechecks_used": Words(
+        "You have measured several times now. Your psychiatrist will look at it with you.", "Rechecks used up: needs a psychiatrist's release."
+    ),
     "order_limit_missing": Words("Something about your prescription is missing. We are checking.", "Order has no pressure limits."),
     "refused_by_database": Words("Something changed a moment ago. We are checking.", "Refused by the database's own check."),
 }

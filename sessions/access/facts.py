@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from accounts.access import licensed_states
 from common.clock import age_years, local_date
 from intake.access import consent_current, eligibility_stands
-from safety.access import has_unresolved_crisis, holds_of, on_call_now
+from safety.access import has_unresolved_crisis, holds_of, staffed_throughout
 from sessions import rules, states
 from sessions.models import DoseRelease, DosingSession, SafetyCheck, SitterLink
 from vitals.actions import limits_of
@@ -70,8 +70,16 @@ def gate_inputs(
     zone = patient.user.time_zone
     today = local_date(at, zone)
     limits, _ = limits_of(course.protocol)
-    readings = list(Reading.objects.filter(session_id=session.pk, phase=Reading.Phase.PRE).order_by("received_at", "id"))
-    checks = list(SafetyCheck.objects.filter(session=session).order_by("answered_at"))
+    # What was measured and answered on an earlier day, before the session was moved, is of that day.
+    opened_at = session.opened_at or at
+    readings = list(
+        Reading.objects.filter(session_id=session.pk, phase=Reading.Phase.PRE, received_at__gte=opened_at).order_by("received_at", "id")
+    )
+    checks = [
+        check
+        for check in SafetyCheck.objects.filter(session=session).order_by("answered_at")
+        if check.answered_at >= opened_at or set(check.positive) & set(map(str, rules.CRISIS_ANSWERS))
+    ]
     link = (
         SitterLink.objects.filter(session=session, revoked_at__isnull=True, expires_at__gt=at, sitter_id=session.sitter_id)
         .select_related("sitter")
@@ -132,14 +140,14 @@ def gate_inputs(
             )
             for check in checks
         ),
-        location_confirmed=session.location_confirmed_at is not None and bool(session.location_address),
-        emergency_contact_confirmed=session.emergency_confirmed_at is not None and bool(session.emergency_contact_phone),
+        location_confirmed=_since(session.location_confirmed_at, opened_at) and bool(session.location_address),
+        emergency_contact_confirmed=_since(session.emergency_confirmed_at, opened_at) and bool(session.emergency_contact_phone),
         releaser_role=role,
         releaser_assigned=role in assigned and assigned[role] is not None and assigned[role] == getattr(by, "pk", None),
         stepped_up_at=stepped_up_at,
         crisis_open=has_unresolved_crisis(patient),
         holds_open=holds_of(patient).exists(),
-        on_call=on_call_now(at=at) is not None,
+        on_call=staffed_throughout(at, at + timedelta(minutes=course.protocol.data["timeline"]["watch_until_minutes"])),
     )
     used = rules.last_set(facts.readings or (), limits)[-2:]
     chosen = tuple(r.pk for r in readings if reading_facts(r) in used)[-2:]
@@ -151,6 +159,10 @@ def gate_inputs(
         check=checks[-1] if checks else None,
         link=link,
     )
+
+
+def _since(when: datetime | None, opened_at: datetime) -> bool:
+    return when is not None and when >= opened_at
 
 
 def keeps_away_until(released_at: datetime, numbers: rules.GateNumbers) -> datetime:

@@ -16,6 +16,7 @@ from vitals.rules import (
     BpLimits,
     HoldReason,
     Measurement,
+    average_of_set,
     band,
     pre_dose_reasons,
     sets_of,
@@ -47,6 +48,8 @@ class GateNumbers:
     step_up_max_age_minutes: float
     start_from_local_hour: int
     start_before_local_hour: int
+    rechecks_max: int
+    recheck_after_minutes: float
     sitter_attestations: tuple[str, ...]
 
 
@@ -251,6 +254,29 @@ def reading_reasons(facts: GateFacts, numbers: GateNumbers, limits: BpLimits) ->
         codes.add("reading_used")
     codes |= _order_reasons(facts, used, released=released)
     codes |= _high_earlier(accepted, used, limits, released=released)
+    if not released:
+        codes |= _recheck_reasons(accepted, numbers, limits)
+    return frozenset(codes)
+
+
+def _recheck_reasons(accepted: list[ReadingFacts], numbers: GateNumbers, limits: BpLimits) -> frozenset[str]:
+    """After a set that was not in range: rest first, and only so many more tries. Beyond that a clinician decides."""
+    codes = set()
+    sets = sets_of(measurements(accepted), limits)
+    tries = 0
+    for earlier, later in zip(sets, sets[1:], strict=False):
+        mean = average_of_set(earlier, limits)
+        if mean.systolic_mmhg is None or mean.diastolic_mmhg is None:
+            pressure = max(m.systolic_mmhg for m in earlier), max(m.diastolic_mmhg for m in earlier)
+        else:
+            pressure = mean.systolic_mmhg, mean.diastolic_mmhg
+        if band(*pressure, limits) is Band.GO:
+            continue
+        tries += 1
+        if later[0].taken_at - earlier[-1].taken_at < timedelta(minutes=numbers.recheck_after_minutes):
+            codes.add("recheck_too_early")
+    if tries > numbers.rechecks_max:
+        codes.add("rechecks_used")
     return frozenset(codes)
 
 
@@ -298,7 +324,12 @@ def check_reasons(facts: GateFacts) -> frozenset[str]:
 
 
 # What a psychiatrist's release with name, reason and plan may clear; a coach never can.
-RELEASABLE = frozenset({str(reason) for reason in RELEASABLE_REASONS} | {str(HoldReason.BP_OVER_ORDER), str(HoldReason.BP_HIGH_EARLIER)})
+RELEASABLE = frozenset(map(str, RELEASABLE_REASONS)) | {
+    str(HoldReason.BP_OVER_ORDER),
+    str(HoldReason.BP_HIGH_EARLIER),
+    "recheck_too_early",
+    "rechecks_used",
+}
 
 
 def caution_only(reasons: Iterable[GateReason]) -> bool:

@@ -1,0 +1,156 @@
+"""Courses and sessions in every state, made through the actions as people make them. Upper apps' tests may use these."""
+
+import datetime as dt
+from typing import Any
+
+from accounts.models import Patient, User
+from common import clock
+from intake.models import Consent, ConsentText, EligibilityEvaluation, Intake
+from intake.rules.documents import DOCUMENTS, document
+from sessions import actions
+from sessions.models import Course, DoseRelease, DosingSession, SitterLink
+from tests.consults.builders import a_signed_order
+from tests.safety.builders import a_shift
+from vitals.actions import RecordedReading
+
+MINUTE = dt.timedelta(minutes=1)
+DAY = dt.timedelta(days=1)
+CLEAR_ANSWERS = {
+    "alcohol_cannabis": "no",
+    "fasted": "yes",
+    "holds_followed": "yes",
+    "pregnant": "no",
+    "new_medicine": "no",
+    "ill": "no",
+    "bladder": "no",
+    "suicidal": "no",
+    "safe_now": "yes",
+    "psychosis": "no",
+}
+ATTESTED = ("adult", "sober", "present", "stays", "read_card")
+WELL = {"awake": True, "oriented": True, "walks_unaided": True, "severe_symptom": False, "suicidal": False}
+
+
+def an_accepted_patient(user: User, psychiatrist: User, at: dt.datetime) -> Intake:
+    """Accepted, with both documents signed in the wording in force; written straight into the tables."""
+    from tests.consults.builders import any_protocol
+
+    version = any_protocol(at, psychiatrist)
+    patient = Patient.objects.get(pk=user.pk)
+    for name in DOCUMENTS:
+        text = document(name)
+        kept, _ = ConsentText.objects.get_or_create(
+            sha256=text.sha256,
+            defaults={"document": name, "version": text.version, "body": text.body, "first_seen_at": at},
+        )
+        Consent.objects.create(
+            patient=patient, document=name, version=text.version, sha256=text.sha256, text=kept, care_state=patient.state,
+            signed_name=user.full_name, signed_at=at,
+        )  # fmt: skip
+    intake = Intake.objects.create(
+        patient=patient, state="accepted", care_state=patient.state, created_at=at, submitted_at=at, decided_at=at, protocol=version
+    )
+    EligibilityEvaluation.objects.create(
+        intake=intake, patient=patient, at=at, stage="decision", cause="decide", outcome="ok", rule_version="test", protocol=version, facts={}
+    )
+    return intake
+
+
+def a_course(user: User, psychiatrist: User, at: dt.datetime, *, first_in_days: int = 0, on_call: bool = True, **order: Any) -> Course:
+    """A course whose first session is on the day of `at` (unless told otherwise), opened from an order signed days before."""
+    before = at - 9 * DAY
+    an_accepted_patient(user, psychiatrist, before)
+    signed = a_signed_order(user, psychiatrist, before, first_in_days=9 + first_in_days, **order)
+    if on_call:
+        a_shift(psychiatrist, at - 2 * DAY, hours=24 * 60)
+    return actions.open_course(signed, by=psychiatrist, at=before)
+
+
+def first_session(course: Course) -> DosingSession:
+    """Session 1 with everything it hangs on."""
+    return DosingSession.objects.select_related("patient__user", "course__order", "course__protocol").get(course=course, number=1)
+
+
+def fresh(session: DosingSession) -> DosingSession:
+    """The session as it is in the database now."""
+    return DosingSession.objects.select_related(
+        "patient__user", "patient__care_team", "course__order", "course__protocol", "sitter"
+    ).get(pk=session.pk)
+
+
+def an_opened_session(user: User, psychiatrist: User, at: dt.datetime, **order: Any) -> DosingSession:
+    """Session 1 on its day, opened by the patient, nothing answered yet."""
+    session = first_session(a_course(user, psychiatrist, at, **order))
+    actions.start_check(session, by=user, at=at)
+    return fresh(session)
+
+
+def a_sitter(session: DosingSession, at: dt.datetime, *, attested: tuple[str, ...] = ATTESTED) -> tuple[SitterLink, str]:
+    """A sitter who was sent the link and confirmed; answers link and its plain secret."""
+    link, plain = actions.invite_sitter(
+        session, name="Sam Sitter", phone="+14155550177", by=session.patient.user, at=at
+    )
+    actions.confirm_sitter(link, attested=attested, at=at)
+    return link, plain
+
+
+def a_reading(session: DosingSession, at: dt.datetime, systolic: int = 118, diastolic: int = 76, pulse: int = 70) -> RecordedReading:
+    """A reading typed by the patient in the session."""
+    return actions.take_reading(
+        session, systolic_mmhg=systolic, diastolic_mmhg=diastolic, pulse_bpm=pulse, by=session.patient.user, at=at, source="patient"
+    )
+
+
+def a_session_ready_for_release(
+    user: User, psychiatrist: User, at: dt.datetime, *, readings: tuple[tuple[int, int, int], ...] = ((118, 76, 70), (116, 74, 68)), **order: Any
+) -> DosingSession:
+    """Session 1 with everything true at `at`: questions, place, sitter, and readings two minutes apart, the last one a minute ago."""
+    start = at - 25 * MINUTE
+    session = an_opened_session(user, psychiatrist, start, **order)
+    actions.answer_check(session, answers=CLEAR_ANSWERS, by=user, at=start + MINUTE)
+    actions.confirm_place(
+        session, address="12 Elm Street, San Francisco", state="CA", contact_name="Maja Lindqvist", contact_phone="+14155550112",
+        by=user, at=start + 2 * MINUTE,
+    )  # fmt: skip
+    a_sitter(session, start + 3 * MINUTE)
+    session = fresh(session)
+    for index, (systolic, diastolic, pulse) in enumerate(readings):
+        when = at - MINUTE - 2 * MINUTE * (len(readings) - 1 - index)
+        a_reading(session, when, systolic, diastolic, pulse)
+    return fresh(session)
+
+
+def release(session: DosingSession, at: dt.datetime, *, by: User, stepped_up_at: dt.datetime | None = None, **how: Any) -> actions.ReleaseResult:
+    """Release with the database's clock at `at` too: the trigger trusts no other."""
+    with clock.frozen(at):
+        return actions.release_dose(session, by=by, at=at, stepped_up_at=stepped_up_at or at, **how)
+
+
+def a_released_dose(user: User, psychiatrist: User, at: dt.datetime, *, by: User | None = None, **order: Any) -> DoseRelease:
+    """Session 1 with its dose released at `at`."""
+    session = a_session_ready_for_release(user, psychiatrist, at, **order)
+    result = release(session, at, by=by or psychiatrist)
+    assert result.release is not None, sorted(map(str, result.reasons))
+    return result.release
+
+
+def a_session_in_progress(user: User, psychiatrist: User, at: dt.datetime, **order: Any) -> DosingSession:
+    """Session 1 with the medicine placed at `at`."""
+    session = fresh(a_released_dose(user, psychiatrist, at - 3 * MINUTE, **order).session)
+    actions.confirm_dose_taken(session, units_taken=session.course.order.units_per_dose, by=user, at=at)
+    return fresh(session)
+
+
+def a_finished_session(user: User, psychiatrist: User, at: dt.datetime, **order: Any) -> DosingSession:
+    """Session 1 whose watch ended by rule two hours after `at`; the follow-up is still to come."""
+    session = a_session_in_progress(user, psychiatrist, at, **order)
+    actions.end_music(session, by=user, at=at + 61 * MINUTE)
+    if session.early_reading:
+        a_reading(session, at + 40 * MINUTE, 128, 82)
+    a_reading(session, at + 65 * MINUTE, 124, 80)
+    a_reading(session, at + 120 * MINUTE, 120, 78)
+    link = session.sitter_links.get(revoked_at__isnull=True)
+    actions.sign_as_sitter(link, at=at + 121 * MINUTE)
+    result = actions.close_session(fresh(session), answers=WELL, by=user, at=at + 122 * MINUTE)
+    assert result.closed, sorted(result.reasons)
+    return fresh(session)
