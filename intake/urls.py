@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from intake.views import assessment, patient, steps
+from intake.views import assessment, patient, review, steps
 
 app_name = "intake"
 urlpatterns = [
@@ -23,5 +23,11 @@ urlpatterns = [
     path("intake/blood-pressure/", steps.blood_pressure, name="bp"),
     path("intake/consent/", steps.consent, name="consent"),
     path("intake/consent/<slug:name>/", steps.sign, name="sign"),
+    path("queue/", review.queue, name="queue"),
+    path("queue/<uuid:intake_id>/", review.take, name="take"),
+    path("queue/<uuid:intake_id>/give-back/", review.give_back, name="give_back"),
+    path("chart/<uuid:patient_id>/", review.chart, name="chart"),
+    path("chart/<uuid:patient_id>/decide/<slug:kind>/", review.decide, name="decide"),
+    path("chart/<uuid:patient_id>/settle/", review.settle, name="settle"),
     path("intake/<slug:step_id>/", patient.step, name="step"),
 ]

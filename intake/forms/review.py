@@ -72,6 +72,14 @@ class AskMoreForm(DecideForm):
     )
 
 
+class SettleForm(forms.Form):
+    """Why care may go on although something changed."""
+
+    note = forms.CharField(
+        label="Why may care go on?", max_length=10_000, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+
 def decision_form(
     kind: str, data: Any = None, *, found: list[str], seen: Any = None, letter: str = ""
 ) -> DecideForm:

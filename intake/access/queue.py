@@ -1,4 +1,4 @@
-"""Who may see which intake, the queue in one query, and the facts of a person as the rules read them."""
+"""The queue: which intakes a psychiatrist may take, a page of them in one query, and who holds what."""
 
 import base64
 import binascii
@@ -13,19 +13,11 @@ from django.db import connection
 from django.db.models import DateTimeField, Func, Q, QuerySet
 
 from accounts.access import licensed_states, patients_visible_to
-from accounts.models import Patient, Role, User
+from accounts.models import Role, User
 from common.clock import local_date
 from common.errors import Invalid, NotVisible
-from common.models import ProtocolVersion
 from intake import states
-from intake.models import Consent, Decision, EligibilityEvaluation, Intake, Medicine
-from intake.rules.answers import facts_from, rx_classes_fact, worst_answer
-from intake.rules.documents import DOCUMENTS, document
-from measures.models import InstrumentResponse
-from measures.rules import risk_facts
-from vitals.access import average_of
-from vitals.models import Reading
-from vitals.rules import limits_from_data
+from intake.models import Intake
 
 PAGE_SIZE = 25
 COUNT_UP_TO = 99
@@ -36,139 +28,6 @@ class SqlNow(Func):
 
     function = "hearthside_now"
     output_field = DateTimeField()
-
-
-# --- one person's intake --------------------------------------------------------------------------------
-
-
-def current_intake(patient: Patient | uuid.UUID) -> Intake | None:
-    """The intake that is open, or else the newest."""
-    return (
-        Intake.objects.filter(patient=patient).order_by("-created_at").select_related("patient__user").first()
-    )
-
-
-def active_medicines(patient: Patient) -> list[Medicine]:
-    """What this person takes now, in the order it was listed."""
-    return list(Medicine.objects.filter(patient=patient, ended_at__isnull=True).order_by("started_at", "id"))
-
-
-def own_medicine(patient: Patient, medicine_id: uuid.UUID) -> Medicine:
-    """One medicine on this person's list, or NotVisible."""
-    found = Medicine.objects.filter(pk=medicine_id, patient=patient, ended_at__isnull=True).first()
-    if found is None:
-        raise NotVisible("There is no such page.")
-    return found
-
-
-def signatures_of(patient: Patient) -> list[Consent]:
-    """Every signature, newest first, with the text signed."""
-    return list(Consent.objects.filter(patient=patient).select_related("text").order_by("-signed_at"))
-
-
-def signed_now(patient: Patient) -> frozenset[str]:
-    """The documents signed in the wording in force, for the state this person is in."""
-    wanted = {name: document(name).sha256 for name in DOCUMENTS}
-    signed = set(
-        Consent.objects.filter(
-            patient=patient, care_state=patient.state, sha256__in=wanted.values()
-        ).values_list("document", "sha256")
-    )
-    return frozenset(name for name, digest in wanted.items() if (name, digest) in signed)
-
-
-def consent_current(patient: Patient, at: datetime) -> bool:
-    """Whether every document is signed in the wording in force (gate G2). A new wording asks again."""
-    return signed_now(patient) == frozenset(DOCUMENTS)
-
-
-def latest_evaluation(patient: Patient) -> EligibilityEvaluation | None:
-    """The newest evaluation of this person, whichever intake it belongs to."""
-    return EligibilityEvaluation.objects.filter(patient=patient).order_by("-at", "-id").first()
-
-
-def eligibility_stands(patient: Patient) -> bool:
-    """Accepted by a psychiatrist, and nothing has re-opened the question since (gate G5)."""
-    accepted = Intake.objects.filter(patient=patient, state=states.ACCEPTED).exists()
-    if not accepted:
-        return False
-    newest = (
-        EligibilityEvaluation.objects.filter(patient=patient)
-        .exclude(cause="change")
-        .order_by("-at", "-id")
-        .first()
-    )
-    return newest is not None and newest.cause != "reopened"
-
-
-def decisions_of(intake: Intake) -> list[Decision]:
-    """Signed decisions, newest first."""
-    return list(Decision.objects.filter(intake=intake).select_related("by").order_by("-at"))
-
-
-def intake_readings(patient: Patient) -> list[Reading]:
-    """Readings taken for the intake, oldest first."""
-    return list(Reading.objects.filter(patient=patient, phase="intake").order_by("received_at", "id"))
-
-
-# --- facts ----------------------------------------------------------------------------------------------
-
-
-def facts_of(intake: Intake, *, at: datetime, version: ProtocolVersion) -> dict[str, str]:
-    """Everything the rules may look at, as text by fact name; unknown facts are absent."""
-    patient = intake.patient
-    saved = {step: entry["data"] for step, entry in intake.answers.items()}
-    facts = facts_from(saved, on=local_date(at, patient.user.time_zone))
-    if intake.care_state:
-        facts["state"] = intake.care_state
-    facts.update(_scores(intake))
-    limits = limits_from_data(version.data["bp"])
-    average = average_of([r for r in intake_readings(patient) if r.received_at >= intake.created_at], limits)
-    if average.systolic_mmhg is not None:
-        facts["bp_systolic_mmhg"], facts["bp_diastolic_mmhg"] = (
-            f"{average.systolic_mmhg:g}",
-            f"{average.diastolic_mmhg:g}",
-        )
-    if intake.answers.get("medicines", {}).get("complete"):
-        facts["rx_classes"] = rx_classes_fact(c for m in active_medicines(patient) for c in m.rx_classes)
-    return facts
-
-
-def decision_facts(patient: Patient) -> dict[str, str]:
-    """What the decision stage adds and the record knows: signatures and identity."""
-    signed = signed_now(patient)
-    return {
-        "consent_signed": _yes_no("treatment-consent" in signed),
-        "agreement_signed": _yes_no("safety-agreement" in signed),
-        "id_verified": _yes_no(patient.identity_verified_at is not None),
-    }
-
-
-def _yes_no(value: bool) -> str:
-    return "yes" if value else "no"
-
-
-def _scores(intake: Intake) -> dict[str, str]:
-    """Totals are the newest; safety answers are the worst ever given in this intake (HZ-27)."""
-    rows = list(
-        InstrumentResponse.objects.filter(
-            patient=intake.patient, timepoint="baseline", completed_at__gte=intake.created_at
-        ).order_by("completed_at", "id")
-    )
-    facts: dict[str, str] = {}
-    for row in rows:
-        if row.total is not None:
-            facts["audit_c" if row.instrument == "audit_c" else f"{row.instrument}_total"] = str(row.total)
-    ninth = [row.item9 for row in rows if row.item9 is not None]
-    if ninth:
-        facts["phq9_item9"] = str(max(ninth))
-    asked = [risk_facts(row.items) for row in rows if row.instrument == "suicide_risk"]
-    for name in asked[0] if asked else ():
-        facts[name] = worst_answer(answers[name] for answers in asked)
-    return facts
-
-
-# --- the queue ------------------------------------------------------------------------------------------
 
 
 def states_today(psychiatrist: User, at: datetime) -> frozenset[str]:

@@ -1,0 +1,56 @@
+"""Who may see which intake, the queue, the chart, and the facts of a person."""
+
+from intake.access.chart import Chart, chart_of
+from intake.access.people import (
+    active_medicines,
+    consent_current,
+    current_intake,
+    decision_facts,
+    decisions_of,
+    eligibility_stands,
+    facts_of,
+    intake_readings,
+    latest_evaluation,
+    own_medicine,
+    signatures_of,
+    signed_now,
+)
+from intake.access.queue import (
+    PAGE_SIZE,
+    Place,
+    held_by,
+    intake_visible_to,
+    patients_held_by,
+    place_from,
+    queue_count,
+    queue_for,
+    queue_page,
+    states_today,
+)
+
+__all__ = [
+    "PAGE_SIZE",
+    "Chart",
+    "Place",
+    "active_medicines",
+    "chart_of",
+    "consent_current",
+    "current_intake",
+    "decision_facts",
+    "decisions_of",
+    "eligibility_stands",
+    "facts_of",
+    "held_by",
+    "intake_readings",
+    "intake_visible_to",
+    "latest_evaluation",
+    "own_medicine",
+    "patients_held_by",
+    "place_from",
+    "queue_count",
+    "queue_for",
+    "queue_page",
+    "signatures_of",
+    "signed_now",
+    "states_today",
+]

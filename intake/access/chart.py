@@ -1,0 +1,80 @@
+"""Everything the chart page shows, in few queries and however long the history is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from accounts.models import Patient
+from intake import states
+from intake.access.people import active_medicines
+from intake.models import Consent, Decision, EligibilityEvaluation, Intake, Medicine
+from intake.rules import Outcome
+from intake.wording import RuleText, rule_texts
+from measures.access import responses_of
+from measures.models import InstrumentResponse
+from safety.access import holds_of
+from safety.models import SafetyHold
+from vitals.access import recent_readings
+from vitals.models import Reading
+from vitals.rules import BpLimits, limits_from_data
+
+# What fits on one page; older rows are a click away, so ten years of history cost what a month costs.
+RESPONSES, READINGS, DECISIONS = 40, 30, 10
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One person, summary first."""
+
+    patient: Patient
+    intake: Intake
+    evaluation: EligibilityEvaluation
+    texts: Mapping[str, RuleText]
+    limits: BpLimits
+    medicines: list[Medicine]
+    responses: list[InstrumentResponse]
+    readings: list[Reading]
+    decisions: list[Decision]
+    consents: list[Consent]
+    holds: list[SafetyHold]
+
+    def reasons(self, outcome: Outcome) -> list[RuleText]:
+        """The rules of this outcome that are true, in words."""
+        found = [self.texts[id] for id in self.evaluation.reasons if id in self.texts]
+        return [text for text in found if text.outcome is outcome]
+
+    def of(self, instrument: str) -> list[InstrumentResponse]:
+        """Finished responses of one instrument, newest first."""
+        return [
+            row
+            for row in self.responses
+            if row.instrument == instrument and (row.total is not None or row.risk_level)
+        ]
+
+
+def chart_of(patient: Patient) -> Chart | None:
+    """The chart of somebody who has sent an intake; None before that."""
+    evaluation = (
+        EligibilityEvaluation.objects.filter(patient=patient)
+        .select_related("intake__claimed_by", "protocol")
+        .order_by("-at", "-id")
+        .first()
+    )
+    if evaluation is None or evaluation.intake.state in (states.DRAFT, states.WITHDRAWN):
+        return None
+    data: dict[str, Any] = evaluation.protocol.data
+    return Chart(
+        patient=patient,
+        intake=evaluation.intake,
+        evaluation=evaluation,
+        texts=rule_texts(data["eligibility"]),
+        limits=limits_from_data(data["bp"]),
+        medicines=active_medicines(patient),
+        responses=list(responses_of(patient)[:RESPONSES]),
+        readings=recent_readings(patient, READINGS)[::-1],
+        decisions=list(
+            Decision.objects.filter(intake__patient=patient).select_related("by").order_by("-at")[:DECISIONS]
+        ),
+        consents=list(Consent.objects.filter(patient=patient).order_by("-signed_at")[:DECISIONS]),
+        holds=list(holds_of(patient)),
+    )

@@ -1,0 +1,210 @@
+"""The queue and the chart as psychiatrists use them."""
+
+import re
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from common.models import AuditEntry
+from intake import access, actions
+from intake.models import Decision, EligibilityEvaluation, Intake
+from tests.conftest import a_patient, a_psychiatrist
+from tests.intake.builders import a_claimed_intake, a_draft, a_submitted_intake, an_accepted_intake
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("protocol_version")]
+
+
+def post(client, address, data=None):
+    return client.post(address, {"intent": str(uuid.uuid4()), **(data or {})})
+
+
+@pytest.fixture
+def now(clock_at, at):
+    with clock_at(at + timedelta(minutes=15)):
+        yield at + timedelta(minutes=15)
+
+
+def waiting(name: str, at, *, state="CA", urgency=0, **fields) -> Intake:
+    """A row in the queue without its whole story."""
+    user = a_patient(name, state=state)
+    return Intake.objects.create(
+        patient=user.patient, state="submitted", care_state=state, urgency=urgency, outcome="review",
+        reasons=["E22"], created_at=at, submitted_at=at, **fields,
+    )  # fmt: skip
+
+
+def names_on(response) -> list[str]:
+    return re.findall(r'<a href="/queue/[0-9a-f-]+/">([^<]+)</a>', response.content.decode())
+
+
+def test_the_queue_shows_the_most_urgent_first_then_the_oldest(client_for, dana, at, now):
+    waiting("Old Routine", at - timedelta(days=3))
+    waiting("New Urgent", at, urgency=3)
+    waiting("Older Urgent", at - timedelta(hours=1), urgency=3)
+    waiting("Newyorker Today", at, state="NY", urgency=2)
+    waiting("Texan Elsewhere", at, state="TX", urgency=3)
+    assert names_on(client_for(dana).get("/queue/")) == ["Older Urgent", "New Urgent", "Newyorker Today", "Old Routine"]
+
+
+def test_pages_follow_each_other_without_gap_or_double(client_for, dana, at, now):
+    for number in range(57):
+        waiting(f"P{number:02d} Person", at - timedelta(minutes=number % 5), urgency=number % 4, state="CA" if number % 2 else "NY")
+    client, seen, address = client_for(dana), [], "/queue/"
+    while address:
+        response = client.get(address)
+        seen += names_on(response)
+        found = re.search(r'rel="next" href="([^"]+)"', response.content.decode())
+        address = found[1].replace("&amp;", "&") if found else ""
+    assert len(seen) == len(set(seen)) == 57
+
+
+def test_a_page_of_the_queue_costs_the_same_few_queries_however_many_wait(client_for, dana, at, now, django_assert_num_queries):
+    client = client_for(dana)
+    for number in range(30):
+        waiting(f"P{number:02d} Person", at)
+    client.get("/queue/")
+    with django_assert_num_queries(7):
+        assert client.get("/queue/").status_code == 200
+
+
+def test_the_next_page_is_found_by_the_index_and_not_by_counting(dana, at):
+    """Same cost at 1,000 and 1,000,000 waiting: the plan descends the partial index for first and later pages alike."""
+    from django.db import connection
+
+    from intake.access import queue
+
+    first = waiting("A Person", at)
+    for after in (None, access.Place(0, first.submitted_at, first.pk)):
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            values = {"states": ["CA", "NY"], "at": at, "limit": 26}
+            if after:
+                values |= {"urgency": after.urgency, "submitted_at": after.submitted_at, "id": after.id}
+            cursor.execute("EXPLAIN " + queue._QUEUE_SQL.format(after=queue._AFTER if after else ""), values)
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+        assert "intakes_waiting" in plan
+        if after:
+            assert re.search(r"Index Cond:.*ROW\(", plan), plan
+
+
+def test_a_broken_place_in_the_queue_is_a_clear_answer(client_for, dana, now):
+    for token in ("x", "%00", "MHxufDE", "a" * 5000):
+        assert client_for(dana).get("/queue/", {"after": token}).status_code == 422
+
+
+def test_taking_an_intake_opens_the_chart_and_leaves_a_trace(client_for, dana, stranger_patient, at, now):
+    intake = a_submitted_intake(stranger_patient, at, full_name="Bob Tanaka")
+    client = client_for(dana)
+    assert client.get(f"/chart/{intake.patient_id}/").status_code == 404
+    response = post(client, f"/queue/{intake.pk}/")
+    assert response["Location"] == f"/chart/{intake.patient_id}/"
+    assert client.get(response["Location"]).status_code == 200
+    assert AuditEntry.objects.filter(action="chart.opened", patient_id=intake.patient_id, actor=f"user:{dana.pk}").count() == 1
+    assert "Bob Tanaka" in client.get("/queue/").content.decode()  # in her hands
+
+
+def test_the_chart_needs_twelve_queries_at_most(client_for, dana, alice, at, now, query_budget):
+    intake = a_claimed_intake(alice, dana, at, medicines=("Zoloft", "Xanax"), aneurysm="yes", egfr="")
+    client = client_for(dana)
+    client.get(f"/chart/{intake.patient_id}/")
+    with query_budget(12):
+        text = client.get(f"/chart/{intake.patient_id}/").content.decode()
+    assert "E23" in text and "E58" in text and "118" in text and "Decline" in text
+
+
+def test_a_chart_is_closed_to_everybody_else(client, client_for, alice, stranger_patient, other_psychiatrist, cole, admin_ann, dana, at, now):
+    """PR-02: a stranger psychiatrist, another patient, the coach, an administrator: no such page, not a byte of it."""
+    intake = a_claimed_intake(alice, dana, at)
+    addresses = [f"/chart/{intake.patient_id}/", f"/queue/{intake.pk}/", f"/chart/{intake.patient_id}/decide/accept/"]
+    for user in (other_psychiatrist, stranger_patient, cole, admin_ann, alice):
+        for address in addresses:
+            response = client_for(user).get(address)
+            assert response.status_code == 404, (user, address)
+            assert b"Lindqvist" not in response.content.replace(str(user).encode(), b"")
+    assert client.get(addresses[0]).status_code == 302
+
+
+def test_a_draft_is_nobodys_business_yet(client_for, dana, alice, at, now):
+    draft = a_draft(alice, at)
+    assert client_for(dana).get(f"/queue/{draft.pk}/").status_code == 404
+    assert client_for(dana).get(f"/chart/{alice.pk}/").status_code == 404
+
+
+def test_accepting_needs_the_second_factor_and_is_signed(client_for, dana, alice, at, now):
+    """PR-11."""
+    intake = a_claimed_intake(alice, dana, at)
+    client = client_for(dana)
+    address = f"/chart/{intake.patient_id}/decide/accept/"
+    page = client.get(address).content.decode()
+    seen = re.search(r'name="seen" value="([0-9a-f-]+)"', page)[1]
+    session = client.session
+    from accounts.step_up import METHODS_KEY
+
+    fresh = session[METHODS_KEY]
+    session[METHODS_KEY] = [{**fresh[0], "at": fresh[0]["at"] - 301}]
+    session.save()
+    assert "reauthenticate" in post(client, address, {"seen": seen, "note": ""})["Location"]
+    assert not Decision.objects.exists()
+    session[METHODS_KEY] = fresh
+    session.save()
+    assert post(client, address, {"seen": seen, "note": ""})["Location"] == "/queue/"
+    decision = Decision.objects.get()
+    assert (decision.kind, decision.by, decision.evaluation.stage) == ("accept", dana, "decision")
+    intake.refresh_from_db()
+    assert intake.state == "accepted"
+
+
+def test_declining_begins_with_a_kind_letter_and_the_patient_reads_it(client_for, dana, alice, at, now):
+    intake = a_claimed_intake(alice, dana, at, aneurysm="yes")
+    client = client_for(dana)
+    address = f"/chart/{intake.patient_id}/decide/decline/"
+    page = client.get(address).content.decode()
+    assert "Dear Alice Lindqvist" in page and "1-800-662-4357" in page
+    assert post(client, address, {"note": "", "letter": "Dear Alice"}).status_code == 422
+    response = post(client, address, {"reasons": ["E23"], "note": "", "letter": "Dear Alice, not <now>."})
+    assert response["Location"] == "/queue/"
+    assert "Dear Alice, not &lt;now&gt;." in client_for(alice).get("/intake/").content.decode()
+
+
+def test_asking_for_more_is_shown_with_its_pages_and_its_day(client_for, dana, alice, at, now):
+    intake = a_claimed_intake(alice, dana, at)
+    post(client_for(dana), f"/chart/{intake.patient_id}/decide/ask_more/", {"items": ["heart"], "letter": "When was it?", "note": ""})
+    text = client_for(alice).get("/intake/").content.decode()
+    assert "When was it?" in text and "Please look again" in text and "December 7, 2026" in text
+
+
+def test_a_chart_that_changed_meanwhile_is_not_signed(client_for, dana, alice, at, now):
+    """HZ-20."""
+    intake = a_claimed_intake(alice, dana, at)
+    client = client_for(dana)
+    address = f"/chart/{intake.patient_id}/decide/accept/"
+    seen = re.search(r'name="seen" value="([0-9a-f-]+)"', client.get(address).content.decode())[1]
+    actions.add_medicine(intake.patient, name="Nardil", dose_text="", by=alice, at=now)
+    assert post(client, address, {"seen": seen, "note": ""}).status_code == 409
+    assert not Decision.objects.exists()
+
+
+def test_put_back_means_somebody_else_may_take_it_at_once(client_for, dana, alice, at, now):
+    intake = a_claimed_intake(alice, dana, at)
+    post(client_for(dana), f"/queue/{intake.pk}/give-back/")
+    other = a_psychiatrist("Nora Fields", "CA")
+    assert post(client_for(other), f"/queue/{intake.pk}/").status_code == 302
+
+
+def test_a_walked_away_claim_is_back_in_the_queue_when_its_lease_ends(dana, alice, at):
+    intake = a_claimed_intake(alice, dana, at)
+    codes = access.states_today(dana, at)
+    before, _ = access.queue_page(codes, at=at + timedelta(minutes=39))
+    after, _ = access.queue_page(codes, at=at + timedelta(minutes=40))
+    assert ([row["id"] for row in before], [row["id"] for row in after]) == ([], [intake.pk])
+
+
+def test_what_reopened_is_settled_on_the_chart(client_for, dana, alice, at, now):
+    intake = an_accepted_intake(alice, dana, at)
+    actions.add_medicine(intake.patient, name="Nardil", dose_text="", by=alice, at=now + timedelta(minutes=10))
+    client = client_for(dana)
+    assert "eligibility is open again" in client.get(f"/chart/{alice.pk}/").content.decode()
+    post(client, f"/chart/{alice.pk}/settle/", {"note": "Stopped two weeks ago."})
+    newest = EligibilityEvaluation.objects.latest("at")
+    assert newest.cause in ("settled", "reopened") and EligibilityEvaluation.objects.filter(cause="settled").count() == 1
