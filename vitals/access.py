@@ -1,9 +1,13 @@
 """Whose readings somebody may see, and the few ways they are read."""
 
+import base64
+import hashlib
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.access import patients_visible_to
@@ -56,3 +60,68 @@ def pressure_before_dose(session_id: UUID, limits: BpLimits) -> Pressure | None:
     if len(pairs) != 2:
         return None
     return (pairs[0][0] + pairs[1][0]) / 2, (pairs[0][1] + pairs[1][1]) / 2
+
+
+# --- pages of readings, as JSON made by the database: the rows need nothing from Python ---
+
+PAGE_SIZE = 30
+_ROWS = """
+    SELECT r.id, r.patient_id AS patient, r.session_id AS session, r.phase, r.systolic_mmhg, r.diastolic_mmhg, r.pulse_bpm,
+           r.spo2_pct, r.taken_at, r.received_at, r.source, r.device_id, r.band, r.rejected
+      FROM vitals_reading r WHERE r.patient_id = {patient} {before}
+     ORDER BY r.received_at DESC, r.id DESC LIMIT 31
+"""
+_PAGE = "SELECT x.received_at, x.id, row_to_json(x)::text FROM ({rows}) AS x"
+_TOKEN_PAGE = (
+    """
+    SELECT x.received_at, x.id, row_to_json(x)::text
+      FROM accounts_devicetoken t
+      JOIN accounts_user u ON u.id = t.user_id AND u.is_active AND u.role = 'patient'
+      LEFT JOIN LATERAL ("""
+    + _ROWS.format(patient="t.user_id", before="")
+    + """) AS x ON true
+     WHERE t.digest = %s AND t.revoked_at IS NULL AND t.expires_at > %s AND t.scopes ? %s
+     ORDER BY x.received_at DESC, x.id DESC
+    """
+)
+
+
+def make_cursor(received_at: datetime, reading_id: UUID) -> str:
+    """Where the next page begins: after this reading."""
+    return base64.urlsafe_b64encode(f"{received_at.isoformat()} {reading_id}".encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> tuple[datetime, UUID] | None:
+    """What a cursor says; None for anything that is not one of ours."""
+    try:
+        text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
+        when, _, which = text.rpartition(" ")
+        at, reading_id = datetime.fromisoformat(when), UUID(which)
+    except (ValueError, UnicodeError):
+        return None
+    return (at, reading_id) if at.tzinfo is not None else None
+
+
+def _page(rows: list[tuple[Any, ...]]) -> tuple[str, str | None]:
+    following = make_cursor(rows[PAGE_SIZE - 1][0], rows[PAGE_SIZE - 1][1]) if len(rows) > PAGE_SIZE else None
+    return f"[{', '.join(row[2] for row in rows[:PAGE_SIZE])}]", following
+
+
+def readings_page(patient_id: UUID, *, before: tuple[datetime, UUID] | None = None) -> tuple[str, str | None]:
+    """Thirty readings as a JSON list, newest first, and the cursor of what follows."""
+    sql = _PAGE.format(
+        rows=_ROWS.format(patient="%s", before="AND (r.received_at, r.id) < (%s, %s)" if before else "")
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [patient_id, *(before or ())])
+        return _page(cursor.fetchall())
+
+
+def newest_page_of_token(token: str, *, scope: str, at: datetime) -> tuple[str, str | None] | None:
+    """The newest page of the patient a device's token belongs to, with the token's check, in one query; None: refused."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TOKEN_PAGE, [hashlib.sha256(token.encode()).hexdigest(), at, scope])
+        rows = cursor.fetchall()
+    if not rows:
+        return None
+    return _page([row for row in rows if row[1] is not None])
