@@ -86,6 +86,7 @@ def add_patient(cast: Cast, index: int, *, joined_at: dt.datetime) -> User:
     patient = people.register_patient(user, by=user, at=joined_at)
     born_on = dt.date(cast.now.year - rng.randrange(22, 62), rng.randrange(1, 13), rng.randrange(1, 28))
     Patient.objects.filter(pk=patient.pk).update(date_of_birth=born_on, state=state, sex=rng.choice(["female", "male"]))
+    user.refresh_from_db()
     user.address_words = cast.words("Patient.address", f"{rng.randrange(2, 980)} {rng.choice(STREETS)} Street, {city}, {state}")  # type: ignore[attr-defined]
     user.contact_words = cast.words("Patient.emergency_contact_name", f"{rng.choice(FIRST_NAMES)} {last}")  # type: ignore[attr-defined]
     return user

@@ -65,6 +65,8 @@ def _answer_alerts(cast: Cast, user: User, at: dt.datetime) -> None:
                 alert, by=helper, at=at + 20 * MINUTE, disposition="contacted_safe",
                 note=cast.words("Alert.note", "Called. Safe, not alone, plan agreed. Reviewed history and safety plan."),
             )  # fmt: skip
+    if patient.care_team.psychiatrist is None:
+        return  # a hold is cleared by the psychiatrist who cares for this person, and there is none yet
     for hold in holds_of(patient):
         with clock.frozen(at + 30 * MINUTE):
             safety.clear_hold(hold, by=helper, at=at + 30 * MINUTE, note=cast.words("SafetyHold.note", "Reviewed by phone; may go on."))
@@ -343,7 +345,7 @@ def whole_session(cast: Cast, user: User, number: int, *, high: bool = False) ->
     if morning < cast.now:
         with clock.frozen(morning):
             sessions.record_follow_up(
-                _session(user, number), slept=True, mood=6, suicidal=False, side_effects=(), by=user, at=morning
+                _session(user, number), slept=True, mood_0_10=6, suicidal_thoughts=False, by=user, at=morning
             )
     _answer_alerts(cast, user, start + 3 * HOUR)
     return start
