@@ -1,0 +1,92 @@
+"""The public pages and the gallery in a real browser: axe at WCAG 2.2 AA, both themes, phone and desk; nothing wider than 320 px."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.components.test_public_pages import PAGES
+
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def chromium_path() -> str:
+    named = os.environ.get("HEARTHSIDE_CHROMIUM", "")
+    return named or next((p for p in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(p).exists()), "")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    path = chromium_path()
+    if not path:
+        if os.environ.get("CI"):
+            pytest.fail("No browser: set HEARTHSIDE_CHROMIUM to the path of Chromium.")
+        pytest.skip("No browser here: set HEARTHSIDE_CHROMIUM to the path of Chromium.")
+    # Playwright's loop makes Django think that every query is asynchronous.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=path,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"],
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_public_page(live_server: Any, browser: Any, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = []
+    for width in (360, 1280):
+        page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        errors: list[str] = []
+        page.on(
+            "console",
+            lambda message, seen=errors: seen.append(message.text) if message.type == "error" else None,
+        )
+        for path in (*PAGES, "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"):
+            page.goto(live_server.url + path)
+            answer = Axe().run(page, options={"runOnly": WCAG}).response
+            found += [(path, width, v["id"], v["nodes"][0]["target"]) for v in answer["violations"]]
+        assert errors == [], "the content security policy or a missing file"
+        page.close()
+    assert found == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_scrolls_sideways_at_320_px(live_server: Any, browser: Any) -> None:
+    page = browser.new_page(viewport={"width": 320, "height": 700})
+    wide = {}
+    for path in PAGES:
+        page.goto(live_server.url + path)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 320:
+            wide[path] = width
+    page.close()
+    assert wide == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_keyboard_reaches_the_page_first_and_the_error_summary_after_a_mistake(
+    live_server: Any, browser: Any
+) -> None:
+    page = browser.new_page()
+    page.goto(live_server.url + "/help/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.goto(live_server.url + "/accounts/login/")
+    page.locator("main form button[type=submit]").first.click()
+    page.wait_for_load_state()
+    assert page.title().startswith("Error:")
+    assert "error-summary" in page.evaluate("document.activeElement.className")
+    page.locator(".error-summary a").first.click()
+    assert page.evaluate("document.activeElement.name") == "login"
+    page.close()
