@@ -39,15 +39,6 @@ def free_or_any(wanted: int) -> int:
     return wanted if 1024 <= wanted <= 65535 and is_free(wanted) else any_free()
 
 
-def answers(port: int, host: str = HOST) -> bool:
-    """Does something accept connections here?"""
-    try:
-        with socket.create_connection((host, port), timeout=0.5):
-            return True
-    except OSError:
-        return False
-
-
 def wanted_port() -> int:
     """PORT, checked to be usable: one sentence for each way it can be wrong."""
     text = os.environ.get("PORT") or "8000"

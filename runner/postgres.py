@@ -8,6 +8,8 @@ import re
 import secrets
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -18,7 +20,7 @@ from typing import IO
 
 from runner import processes
 from runner.paths import PYTHON, check_disk
-from runner.ports import HOST, answers
+from runner.ports import HOST
 from runner.say import DISK_FULL, Trouble
 from runner.users import OrdinaryUser, database_user, outside_folder
 
@@ -26,6 +28,9 @@ OLDEST = 14
 ROLE = "hearthside"
 DATABASE = "hearthside"
 ADMINISTRATOR = "hearthside_admin"
+
+PROTOCOL_3 = 196608
+CANNOT_CONNECT_NOW = b"57P03"
 
 SAFE = {"fsync": "on"}
 THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -196,6 +201,11 @@ class Postgres:
                 f"PostgreSQL could not make its data folder {self.data}: {_last_line(done.stderr or done.stdout)}"
             )
 
+    def begin_anew(self) -> None:
+        """Have `prepare` make an empty data folder in the place of this one."""
+        self.clear_stale()
+        (self.home / "ready").unlink(missing_ok=True)
+
     def _run(
         self, command: list[str], typed: str = "", **environment: str
     ) -> subprocess.CompletedProcess[str]:
@@ -278,8 +288,16 @@ class Postgres:
         return str(self.data) in done.stdout
 
     def ready(self) -> bool:
-        """Does it answer?"""
-        return answers(self.port)
+        """Does it take log-ins? After a crash it listens at once, but recovers first and refuses everybody meanwhile."""
+        wish = b"user\0" + ROLE.encode() + b"\0database\0" + DATABASE.encode() + b"\0\0"
+        hello = struct.pack("!ii", len(wish) + 8, PROTOCOL_3) + wish
+        try:
+            with socket.create_connection((HOST, self.port), timeout=1.0) as connection:
+                connection.sendall(hello)
+                answer = connection.recv(1024)
+        except OSError:
+            return False
+        return bool(answer) and CANNOT_CONNECT_NOW not in answer
 
     def make_database(self) -> None:
         """The application's role and database, once."""
@@ -302,17 +320,10 @@ class Postgres:
             str(self.port),
         ]
         command += ["-U", ADMINISTRATOR, "-d", database]
-        end = 100
-        for attempt in range(end):
-            done = self._run(command, statement, PGPASSWORD=self.password)
-            if done.returncode == 0:
-                return
-            starting = "starting up" in done.stderr or "Connection refused" in done.stderr
-            if not starting or attempt == end - 1:
-                raise Trouble(
-                    f"PostgreSQL did not take '{statement.split(' PASSWORD')[0]}': {_last_line(done.stderr)}"
-                )
-            processes.wait_until(lambda: False, seconds=0.1)
+        done = self._run(command, statement, PGPASSWORD=self.password)
+        if done.returncode != 0:
+            what = statement.split(" PASSWORD")[0]
+            raise Trouble(f"PostgreSQL did not take '{what}': {_last_line(done.stderr)}")
 
 
 def _clean(environment: Mapping[str, str]) -> dict[str, str]:

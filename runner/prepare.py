@@ -24,12 +24,16 @@ def main() -> int:
 
     django.setup()
     call_command("migrate", interactive=False, verbosity=1)
-    seeded = Path(os.environ.get("HEARTHSIDE_VAR") or root / "var") / "run" / "seeded"
+    run = Path(os.environ.get("HEARTHSIDE_VAR") or root / "var") / "run"
+    seeding, seeded = run / "seeding", run / "seeded"
     wanted = os.environ.get("HEARTHSIDE_DEMO", "1") == "1"
     if wanted and not seeded.exists() and "seed" in get_commands():
         # A server named by DATABASE_URL may hold a practice already; made-up people have no business there.
         if not get_user_model()._default_manager.exists():
+            if os.environ.get("HEARTHSIDE_OWN_POSTGRES"):
+                seeding.touch()
             call_command("seed", "--demo")
+            seeding.unlink(missing_ok=True)
         seeded.touch()
     return 0
 

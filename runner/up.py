@@ -10,6 +10,7 @@ import signal
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -26,7 +27,11 @@ LOCK_FILE = RUN / "supervisor.lock"
 MARK_FILE = RUN / "mark"
 PORTS_FILE = RUN / "ports.json"
 PID_FILE = RUN / "supervisor.pid"
+SEEDING_FILE = RUN / "seeding"
+SEEDED_FILE = RUN / "seeded"
 LOGINS_FILE = VAR / "demo-logins.txt"
+
+DEATHS_THAT_ARE_NO_ACCIDENT = 3
 
 
 def up(*, with_parent: bool = False) -> int:
@@ -85,72 +90,90 @@ def _fresh_mark() -> str:
     return mark
 
 
+class _Stopped(Exception):
+    """Told to stop before everything was up."""
+
+
 def _start_all(supervisor: Supervisor, port: int, started: float) -> None:
-    settings = env_file.settings()
-    remembered = _remembered_ports()
-    environment = {**os.environ, **settings}
-    # The last: without caches of compiled code each of eight processes would compile Django again on every start.
-    for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "PYTHONDONTWRITEBYTECODE"):
-        environment.pop(name, None)
+    with suppress(_Stopped):
+        settings = env_file.settings()
+        ports = _remembered_ports()
+        environment = {**os.environ, **settings}
+        # The last: without caches of compiled code each of eight processes would compile Django again on every start.
+        for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "PYTHONDONTWRITEBYTECODE"):
+            environment.pop(name, None)
+        if not os.environ.get("DATABASE_URL"):
+            environment["DATABASE_URL"] = _start_postgres(supervisor, settings["POSTGRES_PASSWORD"], ports)
+            environment["HEARTHSIDE_OWN_POSTGRES"] = "1"
+        if not os.environ.get("REDIS_URL"):
+            environment["REDIS_URL"] = _start_redis(supervisor, settings["REDIS_PASSWORD"], ports)
+        ports["ws"] = free_or_any(port + 1)
+        PORTS_FILE.write_text(json.dumps(ports) + "\n")
+        environment.update(_told_to_programs(port, ports["ws"]))
+        _prepare_database(supervisor, environment)
+        _start_programs(supervisor, port, ports["ws"], environment, started)
 
-    if not os.environ.get("DATABASE_URL"):
-        postgres = Postgres(
-            VAR / "postgres", free_or_any(remembered.get("postgres", 0)), settings["POSTGRES_PASSWORD"]
-        )
-        remembered["postgres"] = postgres.port
-        first = not (postgres.home / "ready").exists()
-        say(
-            f"Starting PostgreSQL {postgres.binaries.version}"
-            + (" (making its data folder first)" if first else "")
-        )
-        postgres.prepare()
-        part = supervisor.add(Part("postgres", postgres, POSTGRES_GRACE_SECONDS))
-        if not _came_up(supervisor, part, postgres.ready, 60):
-            return
-        postgres.make_database()
-        environment["DATABASE_URL"] = postgres.url
 
-    redis = None
-    if not os.environ.get("REDIS_URL"):
-        program = binary()
-        if program:
-            redis = Redis(
-                program, VAR / "redis", free_or_any(remembered.get("redis", 0)), settings["REDIS_PASSWORD"]
-            )
-            remembered["redis"] = redis.port
-            redis.prepare()
-            part = supervisor.add(Part("redis", redis, REDIS_GRACE_SECONDS))
-            if not _came_up(supervisor, part, redis.ready, 30):
-                return
-            environment["REDIS_URL"] = redis.url
-        else:
-            say("No Redis runs on this machine: doing without (one web process, work queued in var/celery)")
-            environment.pop("REDIS_URL", None)
-            for folder in ("celery", "celery/control"):
-                (VAR / folder).mkdir(exist_ok=True)
-
-    host = os.environ.get("HOST") or HOST
-    ws_port = free_or_any(port + 1)
-    remembered["ws"] = ws_port
-    PORTS_FILE.write_text(json.dumps(remembered) + "\n")
-    environment.update(
-        {
-            "SITE_URL": os.environ.get("SITE_URL") or f"http://{HOST}:{port}",
-            "WS_PORT": str(ws_port),
-            "HEARTHSIDE_DEMO": os.environ.get("HEARTHSIDE_DEMO", "1"),
-            "HEARTHSIDE_TEST_CLOCK": os.environ.get("HEARTHSIDE_TEST_CLOCK", "1"),
-            "HEARTHSIDE_TEST_CLOCK_FILE": os.environ.get("HEARTHSIDE_TEST_CLOCK_FILE")
-            or str(VAR / "test-clock"),
-            "DJANGO_SETTINGS_MODULE": "config.settings",
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONPATH": str(ROOT),
-            "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        }
+def _start_postgres(supervisor: Supervisor, password: str, ports: dict[str, int]) -> str:
+    postgres = Postgres(VAR / "postgres", free_or_any(ports.get("postgres", 0)), password)
+    ports["postgres"] = postgres.port
+    if SEEDING_FILE.exists():
+        # Nobody has seen this database yet: the site starts after the demo practice is whole.
+        say("The last start was stopped while the demo practice was being loaded: beginning anew")
+        postgres.begin_anew()
+        SEEDING_FILE.unlink()
+    first = not (postgres.home / "ready").exists()
+    if first:
+        SEEDED_FILE.unlink(missing_ok=True)
+    say(
+        f"Starting PostgreSQL {postgres.binaries.version}"
+        + (" (making its data folder first)" if first else "")
     )
-    if not _prepare_database(supervisor, environment):
-        return
-    with_redis = bool(environment.get("REDIS_URL"))
-    programs = commands(host, port, ws_port, workers=2 if with_redis else 1)
+    postgres.prepare()
+    part = supervisor.add(Part("postgres", postgres, POSTGRES_GRACE_SECONDS))
+    _await(supervisor, part, postgres.ready, 120)
+    postgres.make_database()
+    return postgres.url
+
+
+def _start_redis(supervisor: Supervisor, password: str, ports: dict[str, int]) -> str:
+    program = binary()
+    if program is None:
+        say("No Redis runs on this machine: doing without (one web process, work queued in var/celery)")
+        (VAR / "celery" / "control").mkdir(parents=True, exist_ok=True)
+        return ""
+    redis = Redis(program, VAR / "redis", free_or_any(ports.get("redis", 0)), password)
+    ports["redis"] = redis.port
+    redis.prepare()
+    part = supervisor.add(Part("redis", redis, REDIS_GRACE_SECONDS))
+    _await(supervisor, part, redis.ready, 60)
+    return redis.url
+
+
+def _told_to_programs(port: int, ws_port: int) -> dict[str, str]:
+    """What the programs learn from us; anything said in the environment already stays."""
+    wanted = {
+        "SITE_URL": f"http://{HOST}:{port}",
+        "HEARTHSIDE_DEMO": "1",
+        "HEARTHSIDE_TEST_CLOCK": "1",
+        "HEARTHSIDE_TEST_CLOCK_FILE": str(VAR / "test-clock"),
+    }
+    return {
+        **{name: os.environ.get(name) or value for name, value in wanted.items()},
+        "WS_PORT": str(ws_port),
+        "HEARTHSIDE_VAR": str(VAR),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": str(ROOT),
+        "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+    }
+
+
+def _start_programs(
+    supervisor: Supervisor, port: int, ws_port: int, environment: dict[str, str], started: float
+) -> None:
+    host = os.environ.get("HOST") or HOST
+    programs = commands(host, port, ws_port, workers=2 if environment["REDIS_URL"] else 1)
     # The page and the crisis lane first: each start costs a second of processor, and somebody is waiting for the page.
     for name in ("web", "pager"):
         supervisor.add(Part(name, Program(programs.pop(name), environment)))
@@ -193,15 +216,18 @@ def commands(host: str, port: int, ws_port: int, *, workers: int) -> dict[str, l
     }
 
 
-def _came_up(supervisor: Supervisor, part: Part, ready: object, seconds: float) -> bool:
-    assert callable(ready)
-    if supervisor.wait_for(ready, seconds=seconds):
-        return True
+def _await(supervisor: Supervisor, part: Part, ready: Callable[[], bool], seconds: float) -> None:
+    """Wait for a server; trouble, with its own last words, when it dies on the way or takes too long."""
+
+    def ready_or_dead() -> bool:
+        return part.deaths >= DEATHS_THAT_ARE_NO_ACCIDENT or ready()
+
+    if supervisor.wait_for(ready_or_dead, seconds=seconds) and part.deaths < DEATHS_THAT_ARE_NO_ACCIDENT:
+        return
     if supervisor.stopping:
-        return False
-    raise Trouble(
-        f"{part.name} did not start: {part.last_words() or 'it gave no reason'} (its log is {part.log_path})"
-    )
+        raise _Stopped
+    words = part.last_words() or "it gave no reason"
+    raise Trouble(f"{part.name} did not start: {words} (its log is {part.log_path})")
 
 
 def _remembered_ports() -> dict[str, int]:
@@ -211,7 +237,7 @@ def _remembered_ports() -> dict[str, int]:
     return {}
 
 
-def _prepare_database(supervisor: Supervisor, environment: dict[str, str]) -> bool:
+def _prepare_database(supervisor: Supervisor, environment: dict[str, str]) -> None:
     """Bring the tables up to date and, the first time, load the demo practice: one process, because each start costs."""
     say("Bringing the database up to date")
     log_path = LOG / "prepare.log"
@@ -224,14 +250,13 @@ def _prepare_database(supervisor: Supervisor, environment: dict[str, str]) -> bo
         processes.signal_group(child.pid, signal.SIGKILL)
         child.wait()
         if supervisor.stopping:
-            return False
+            raise _Stopped
         raise Trouble(f"Bringing the database up to date took more than ten minutes: see {log_path}.")
     if child.returncode != 0:
         lines = [line for line in log_path.read_text(errors="replace").splitlines() if line.strip()]
         raise Trouble(
             f"The database could not be brought up to date: {lines[-1] if lines else ''} (see {log_path})"
         )
-    return True
 
 
 def _serves(host: str, port: int) -> bool:
