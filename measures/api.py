@@ -10,27 +10,16 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.access import patient_of
+from accounts.access import patient_of, visible_patient
+from accounts.actions import open_chart
 from common import clock
 from common.api import IdempotentWrites, NewestFirst, StrictSerializer
 from measures import access, actions
 from measures.models import TIMEPOINTS, Instrument, InstrumentResponse
 from measures.wording import HELP_HEADING, HELP_LINES
+from safety.api import KEY, refusals
 
 JSON_INTEGER_MAX = 1000
-
-
-class ErrorAnswer(serializers.Serializer):
-    """Every refusal has this shape."""
-
-    code = serializers.CharField()
-    detail = serializers.CharField(allow_blank=True)
-    fields = serializers.DictField(child=serializers.CharField())  # type: ignore[assignment]
-
-
-def refusals(*codes: int) -> dict[int, Any]:
-    """The documented refusals of a view."""
-    return dict.fromkeys(codes, ErrorAnswer)
 
 
 class AnswerField(serializers.Field):
@@ -100,12 +89,21 @@ class QuestionnaireResponses(IdempotentWrites, GenericAPIView):
         responses={200: ResponseOut(many=True), **refusals(400, 401, 403, 404)},
     )
     def get(self, request: Request) -> Response:
-        rows = access.responses_visible_to(request.user, _uuid_or_none(request.query_params.get("patient")))
+        patient_id = _uuid_or_none(request.query_params.get("patient"))
+        rows = access.responses_visible_to(request.user, patient_id)
+        if patient_id is not None and patient_id != request.user.pk:
+            open_chart(
+                visible_patient(request.user, patient_id),
+                by=request.user,
+                at=clock.now(),
+                why="questionnaires",
+            )
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(ResponseOut(page, many=True).data)
 
     @extend_schema(
         operation_id="questionnaire_responses_create",
+        parameters=[KEY],
         request=ResponseIn,
         responses={201: RecordedOut, **refusals(400, 401, 403, 404, 409, 422)},
     )
