@@ -113,5 +113,5 @@ def confirm_count(parcel: Fulfilment, *, count: int, by: User, at: datetime) -> 
             detail={"sent": row.count, "counted": count},
         )
         if row.count_differs:
-            place_hold(row.patient, COUNT_DIFFERS, at=at, by="system:consults")
+            place_hold(row.patient, reason_code=COUNT_DIFFERS, at=at, by="system:consults")
     return row

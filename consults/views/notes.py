@@ -16,7 +16,7 @@ from common import clock, intents
 from common.errors import NotVisible
 from config.jinja2 import local_time
 from consults import access, actions, wording
-from consults.actions.notes import WITH_NOTE
+from consults.actions.notes import BODY_FIELDS, WITH_NOTE
 from consults.forms import AddendumForm, NoteForm, PdmpForm, RoomForm
 from consults.models import Appointment, VisitNote
 from consults.rules.signing import note_gaps
@@ -33,13 +33,14 @@ def _visit(request: HttpRequest, appointment_id: uuid.UUID) -> Appointment:
     return row
 
 
+def _words(note: VisitNote) -> dict[str, str]:
+    """The written parts of a note; what is not written yet is empty."""
+    return {name: (note.body or {}).get(name, "") for name in BODY_FIELDS}
+
+
 def _initial(note: VisitNote) -> dict[str, Any]:
-    body = note.body or {}
     return {
-        **{
-            name: body.get(name, "")
-            for name in ("history", "mental_status", "risk", "plan", "short_visit_reason")
-        },
+        **_words(note),
         "diagnosis": note.diagnosis,
         "suitable": {True: "yes", False: "no", None: ""}[note.suitable],
         "identity_confirmed": note.identity_confirmed,
@@ -87,7 +88,7 @@ def visit(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
         "patient": row.patient,
         "own": own,
         "note": note if may_read else None,
-        "body": (note.body or {}) if note is not None and may_read else {},
+        "body": _words(note) if note is not None and may_read else {},
         "form": form,
         "signed": note is not None and note.signed_at is not None,
         "addenda": list(note.addenda.select_related("written_by"))
@@ -160,7 +161,7 @@ def sign_note(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
         "visit": visit_row(row, request.user.time_zone),
         "banner": banner_of(row.patient, at),
         "note": note,
-        "body": note.body or {},
+        "body": _words(note),
         "gaps": wording.sentences(frozenset(map(str, gaps)), wording.NOTE_GAPS),
         "intent": intents.mint(),
     }

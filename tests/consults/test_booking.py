@@ -40,7 +40,9 @@ def accepted(patient: Patient, dana: User, at: dt.datetime) -> Patient:
     return patient
 
 
-def hold(patient: Patient, clinician: User, starts_at: dt.datetime, at: dt.datetime, visit_type: str = "consult") -> Appointment:
+def hold(
+    patient: Patient, clinician: User, starts_at: dt.datetime, at: dt.datetime, visit_type: str = "consult"
+) -> Appointment:
     return actions.hold_slot(
         patient, visit_type=visit_type, clinician_id=clinician.pk, starts_at=starts_at, by=patient.user, at=at
     )
@@ -60,14 +62,26 @@ def test_free_times_are_the_clinicians_hours_and_nothing_sooner_than_the_notice(
     assert {slot.clinician_id for slot in found} == {dana.pk}
 
 
-def test_leave_and_visits_take_time_away_and_extra_hours_add_some(patient: Patient, dana: User, at: dt.datetime) -> None:
+def test_leave_and_visits_take_time_away_and_extra_hours_add_some(
+    patient: Patient, dana: User, at: dt.datetime
+) -> None:
     tomorrow = at + DAY
     an_appointment(patient.user, dana, tomorrow + 2 * HOUR)
-    actions.add_exception(dana, kind="leave", starts_at=tomorrow + 4 * HOUR, ends_at=tomorrow + 20 * HOUR, by=dana, at=at)
     actions.add_exception(
-        dana, kind="extra", starts_at=at + 12 * HOUR, ends_at=at + 13 * HOUR, visit_types=["consult"], by=dana, at=at
+        dana, kind="leave", starts_at=tomorrow + 4 * HOUR, ends_at=tomorrow + 20 * HOUR, by=dana, at=at
     )
-    found = [slot.starts_at for slot in open_slots("consult", patient, at + 10 * HOUR, tomorrow + 10 * HOUR, at=at)]
+    actions.add_exception(
+        dana,
+        kind="extra",
+        starts_at=at + 12 * HOUR,
+        ends_at=at + 13 * HOUR,
+        visit_types=["consult"],
+        by=dana,
+        at=at,
+    )
+    found = [
+        slot.starts_at for slot in open_slots("consult", patient, at + 10 * HOUR, tomorrow + 10 * HOUR, at=at)
+    ]
     assert found == [at + 12 * HOUR] + [tomorrow + n * dt.timedelta(minutes=30) for n in (-2, -1, 0, 1, 2, 6)]
 
 
@@ -79,12 +93,16 @@ def test_only_a_psychiatrist_with_licence_and_registration_there_is_offered(
     assert {s.clinician_id for s in open_slots("intro", patient, at, at + DAY, at=at)} == {dana.pk}
     Patient.objects.filter(pk=patient.pk).update(state="TX")
     texan = Patient.objects.select_related("user").get(pk=patient.pk)
-    assert {s.clinician_id for s in open_slots("intro", texan, at, at + DAY, at=at)} == {other_psychiatrist.pk}
+    assert {s.clinician_id for s in open_slots("intro", texan, at, at + DAY, at=at)} == {
+        other_psychiatrist.pk
+    }
     DeaRegistration.objects.filter(psychiatrist=other_psychiatrist).delete()
     assert open_slots("intro", texan, at, at + DAY, at=at) == []
 
 
-def test_no_time_is_offered_after_the_day_on_which_a_licence_ends(patient: Patient, dana: User, at: dt.datetime) -> None:
+def test_no_time_is_offered_after_the_day_on_which_a_licence_ends(
+    patient: Patient, dana: User, at: dt.datetime
+) -> None:
     Licence.objects.filter(psychiatrist=dana, state="CA").update(expires_on=at.date() + DAY)
     days = {slot.starts_at.date() for slot in open_slots("consult", patient, at, at + 5 * DAY, at=at)}
     assert max(day for day in days) <= at.date() + 2 * DAY
@@ -92,7 +110,9 @@ def test_no_time_is_offered_after_the_day_on_which_a_licence_ends(patient: Patie
     assert last <= at + DAY + 9 * HOUR
 
 
-def test_a_coach_call_is_with_her_own_coach(patient: Patient, cole: User, other_coach: User, at: dt.datetime) -> None:
+def test_a_coach_call_is_with_her_own_coach(
+    patient: Patient, cole: User, other_coach: User, at: dt.datetime
+) -> None:
     weekly_hours(cole)
     weekly_hours(other_coach)
     assert {s.clinician_id for s in open_slots("prep", patient, at, at + DAY, at=at)} == {cole.pk}
@@ -119,7 +139,10 @@ def test_a_hold_lasts_ten_minutes(accepted: Patient, dana: User, at: dt.datetime
     assert row.hold_expires_at == at + dt.timedelta(minutes=10)
     with pytest.raises(SlotTaken):
         actions.confirm_booking(row, by=accepted.user, at=at + dt.timedelta(minutes=10))
-    assert actions.confirm_booking(row, by=accepted.user, at=at + dt.timedelta(minutes=9, seconds=59)).state == "booked"
+    assert (
+        actions.confirm_booking(row, by=accepted.user, at=at + dt.timedelta(minutes=9, seconds=59)).state
+        == "booked"
+    )
 
 
 def test_a_held_time_is_nobody_elses_until_the_hold_is_over(
@@ -150,9 +173,13 @@ def test_the_sweeper_lets_expired_holds_go(accepted: Patient, dana: User, at: dt
 
 
 @pytest.mark.parametrize("minutes", [-30, 5, 15 * 60])
-def test_a_time_that_was_never_offered_cannot_be_held(accepted: Patient, dana: User, at: dt.datetime, minutes: int) -> None:
+def test_a_time_that_was_never_offered_cannot_be_held(
+    accepted: Patient, dana: User, at: dt.datetime, minutes: int
+) -> None:
     with pytest.raises(SlotTaken):
-        hold(accepted, dana, at + (DAY if minutes > 0 else dt.timedelta()) + dt.timedelta(minutes=minutes), at)
+        hold(
+            accepted, dana, at + (DAY if minutes > 0 else dt.timedelta()) + dt.timedelta(minutes=minutes), at
+        )
 
 
 def test_a_consult_waits_for_an_accepted_intake_and_an_introduction_does_not(
@@ -168,18 +195,33 @@ def test_a_consult_waits_for_an_accepted_intake_and_an_introduction_does_not(
 def test_what_upper_apps_hold_against_it_blocks_a_booking(
     accepted: Patient, dana: User, at: dt.datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unpaid = {"code": "not_paid", "sentence": "Pay for the programme first.", "url": "/billing/", "label": "Pay"}
+    unpaid = {
+        "code": "not_paid",
+        "sentence": "Pay for the programme first.",
+        "url": "/billing/",
+        "label": "Pay",
+    }
     monkeypatch.setitem(hooks._hooks, "booking.blockers", [lambda **_: [unpaid]])
     with pytest.raises(Conflict) as refused:
         booked(accepted, dana, at + DAY, at)
     assert refused.value.code == "not_paid"
 
 
-def test_a_booking_is_audited_and_promises_invitation_and_reminders(accepted: Patient, dana: User, at: dt.datetime) -> None:
+def test_a_booking_is_audited_and_promises_invitation_and_reminders(
+    accepted: Patient, dana: User, at: dt.datetime
+) -> None:
     starts_at = at + 3 * DAY
     row = booked(accepted, dana, starts_at, at)
-    assert AuditEntry.objects.filter(action="visit.booked", object_id=str(row.pk), patient_id=accepted.pk).count() == 1
-    sent = {(m.kind, m.channel, m.recipient_id): m.wanted_at for m in OutboxMessage.objects.filter(about_id=row.pk)}
+    assert (
+        AuditEntry.objects.filter(
+            action="visit.booked", object_id=str(row.pk), patient_id=accepted.pk
+        ).count()
+        == 1
+    )
+    sent = {
+        (m.kind, m.channel, m.recipient_id): m.wanted_at
+        for m in OutboxMessage.objects.filter(about_id=row.pk)
+    }
     assert sent == {
         ("visit_booked", "email", accepted.pk): at,
         ("visit_booked", "email", dana.pk): at,
@@ -202,7 +244,11 @@ def test_a_reminder_speaks_in_the_patients_zone_and_says_nothing_clinical(
         text = render_message(message.template, message.channel, message.context)
         assert "12:00 pm EST" in text.body
         words = f"{text.subject} {text.body}".lower()
-        assert not [word for word in ("ketamine", "consult", "psychiatr", "depress", "anxiety", "dose", "session") if word in words.replace("/consults/", "/")]
+        assert not [
+            word
+            for word in ("ketamine", "consult", "psychiatr", "depress", "anxiety", "dose", "session")
+            if word in words.replace("/consults/", "/")
+        ]
 
 
 def test_a_moved_visit_keeps_its_number_raises_its_sequence_and_takes_its_reminders_along(
@@ -218,23 +264,32 @@ def test_a_moved_visit_keeps_its_number_raises_its_sequence_and_takes_its_remind
 
 def test_a_visit_may_move_within_its_own_time(accepted: Patient, dana: User, at: dt.datetime) -> None:
     row = booked(accepted, dana, at + 3 * DAY, at)
-    moved = actions.reschedule(row, starts_at=at + 3 * DAY + HOUR / 2, clinician_id=None, by=accepted.user, at=at)
+    moved = actions.reschedule(
+        row, starts_at=at + 3 * DAY + HOUR / 2, clinician_id=None, by=accepted.user, at=at
+    )
     assert moved.starts_at == at + 3 * DAY + HOUR / 2
 
 
-def test_a_visit_cannot_move_onto_another(accepted: Patient, stranger_patient: User, dana: User, at: dt.datetime) -> None:
+def test_a_visit_cannot_move_onto_another(
+    accepted: Patient, stranger_patient: User, dana: User, at: dt.datetime
+) -> None:
     row = booked(accepted, dana, at + 3 * DAY, at)
     a_booked_consult(stranger_patient, dana, at + 4 * DAY)
     with pytest.raises(SlotTaken):
         actions.reschedule(row, starts_at=at + 4 * DAY, clinician_id=None, by=accepted.user, at=at)
 
 
-def test_a_cancelled_visit_takes_its_reminders_back_and_tells_both(accepted: Patient, dana: User, at: dt.datetime) -> None:
+def test_a_cancelled_visit_takes_its_reminders_back_and_tells_both(
+    accepted: Patient, dana: User, at: dt.datetime
+) -> None:
     row = booked(accepted, dana, at + 3 * DAY, at)
     gone = actions.cancel(row, by=accepted.user, at=at + HOUR)
     assert (gone.state, gone.sequence, gone.cancel_reason) == ("cancelled", 1, "patient")
     left = OutboxMessage.objects.filter(about_id=row.pk, state="scheduled")
-    assert {(m.kind, m.recipient_id) for m in left} == {("visit_cancelled", accepted.pk), ("visit_cancelled", dana.pk)}
+    assert {(m.kind, m.recipient_id) for m in left} == {
+        ("visit_cancelled", accepted.pk),
+        ("visit_cancelled", dana.pk),
+    }
     assert actions.cancel(row, by=accepted.user, at=at + HOUR).sequence == 1
 
 
@@ -245,10 +300,17 @@ def test_another_patient_can_neither_see_nor_change_a_visit(
     assert not visible_appointments(stranger_patient).exists()
     for change in (
         lambda: actions.cancel(row, by=stranger_patient, at=at),
-        lambda: actions.reschedule(row, starts_at=at + 4 * DAY, clinician_id=None, by=stranger_patient, at=at),
+        lambda: actions.reschedule(
+            row, starts_at=at + 4 * DAY, clinician_id=None, by=stranger_patient, at=at
+        ),
         lambda: actions.arrive(row, state_now="CA", by=stranger_patient, at=at + 3 * DAY),
         lambda: actions.hold_slot(
-            accepted, visit_type="consult", clinician_id=dana.pk, starts_at=at + DAY, by=stranger_patient, at=at
+            accepted,
+            visit_type="consult",
+            clinician_id=dana.pk,
+            starts_at=at + DAY,
+            by=stranger_patient,
+            at=at,
         ),
     ):
         with pytest.raises(NotVisible):
@@ -261,7 +323,9 @@ def test_the_door_opens_a_quarter_of_an_hour_before_and_the_clinician_hears_of_i
     starts_at = at + 3 * DAY
     row = booked(accepted, dana, starts_at, at)
     with pytest.raises(Conflict):
-        actions.arrive(row, state_now="CA", by=accepted.user, at=starts_at - dt.timedelta(minutes=15, seconds=1))
+        actions.arrive(
+            row, state_now="CA", by=accepted.user, at=starts_at - dt.timedelta(minutes=15, seconds=1)
+        )
     come = actions.arrive(row, state_now="CA", by=accepted.user, at=starts_at - dt.timedelta(minutes=15))
     assert come.patient_arrived_at == starts_at - dt.timedelta(minutes=15)
     assert OutboxMessage.objects.filter(kind="visit_waiting", recipient=dana, about_id=row.pk).count() == 1
@@ -289,7 +353,9 @@ def test_only_the_clinician_says_whether_a_visit_took_place_and_not_before_it(
 def test_leave_over_booked_visits_is_refused(accepted: Patient, dana: User, at: dt.datetime) -> None:
     booked(accepted, dana, at + 3 * DAY, at)
     with pytest.raises(Conflict) as refused:
-        actions.add_exception(dana, kind="leave", starts_at=at + 2 * DAY, ends_at=at + 5 * DAY, by=dana, at=at)
+        actions.add_exception(
+            dana, kind="leave", starts_at=at + 2 * DAY, ends_at=at + 5 * DAY, by=dana, at=at
+        )
     assert "1 booked visit lies" in refused.value.detail
 
 

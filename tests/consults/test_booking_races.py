@@ -56,7 +56,9 @@ def patients(dana: User, protocol_version: Any) -> list[Patient]:
     return list(Patient.objects.select_related("user").filter(pk__in=[person.pk for person in people]))
 
 
-def test_fifty_people_want_one_time_and_one_gets_it(patients: list[Patient], dana: User, at: dt.datetime) -> None:
+def test_fifty_people_want_one_time_and_one_gets_it(
+    patients: list[Patient], dana: User, at: dt.datetime
+) -> None:
     """PR-09: one success, forty-nine clean refusals, nothing else."""
     starts_at = at + dt.timedelta(days=1)
 
@@ -79,18 +81,24 @@ def test_one_person_presses_for_twenty_times_at_once_and_holds_one(
     starts = [at + dt.timedelta(days=1, minutes=20 * number) for number in range(20)]
 
     def hold(starts_at: dt.datetime) -> None:
-        actions.hold_slot(patient, visit_type="intro", clinician_id=dana.pk, starts_at=starts_at, by=patient.user, at=at)
+        actions.hold_slot(
+            patient, visit_type="intro", clinician_id=dana.pk, starts_at=starts_at, by=patient.user, at=at
+        )
 
     outcomes = race([lambda s=start: hold(s) for start in starts])  # type: ignore[misc]
     assert set(outcomes) <= {"done", SlotTaken.__name__}
     assert Appointment.objects.filter(state="held").count() == 1
 
 
-def test_many_people_want_overlapping_times_and_no_two_overlap(patients: list[Patient], dana: User, at: dt.datetime) -> None:
+def test_many_people_want_overlapping_times_and_no_two_overlap(
+    patients: list[Patient], dana: User, at: dt.datetime
+) -> None:
     starts = [at + dt.timedelta(days=1, minutes=20 * (number % 6)) for number in range(30)]
 
     def hold(patient: Patient, starts_at: dt.datetime, kind: str) -> None:
-        actions.hold_slot(patient, visit_type=kind, clinician_id=dana.pk, starts_at=starts_at, by=patient.user, at=at)
+        actions.hold_slot(
+            patient, visit_type=kind, clinician_id=dana.pk, starts_at=starts_at, by=patient.user, at=at
+        )
 
     outcomes = race(
         [lambda p=p, s=s: hold(p, s, "intro") for p, s in zip(patients, starts, strict=False)]  # type: ignore[misc]

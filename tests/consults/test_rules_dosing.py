@@ -91,11 +91,11 @@ def test_a_dose_that_is_no_whole_number_of_micrograms_is_refused_and_never_round
     assert micrograms(Decimal("0.001")) == 1
 
 
-@given(
-    concentration=st.integers(1, 300_000), volume=st.integers(1, 1_000), sprays=st.integers(1, 12)
-)
+@given(concentration=st.integers(1, 300_000), volume=st.integers(1, 1_000), sprays=st.integers(1, 12))
 def test_a_spray_dose_is_exact_or_absent(concentration: int, volume: int, sprays: int) -> None:
-    found = dose_ug(Strength("nasal_spray", sprays, concentration_ug_per_ml=concentration, spray_volume_ul=volume))
+    found = dose_ug(
+        Strength("nasal_spray", sprays, concentration_ug_per_ml=concentration, spray_volume_ul=volume)
+    )
     exact = Decimal(concentration) * volume * sprays / 1000
     assert found == (int(exact) if exact == int(exact) and exact > 0 else None)
 
@@ -178,7 +178,9 @@ def test_a_hard_stop_for(changes: dict[str, Any], stop: Hard) -> None:
         ),
     ],
 )
-def test_a_hard_stop_begins_just_beyond_its_limit(fine: dict[str, Any], refused: dict[str, Any], stop: Hard) -> None:
+def test_a_hard_stop_begins_just_beyond_its_limit(
+    fine: dict[str, Any], refused: dict[str, Any], stop: Hard
+) -> None:
     assert stop not in stops(**fine)
     assert stop in stops(**refused)
 
@@ -211,7 +213,9 @@ def test_a_hard_stop_begins_just_beyond_its_limit(fine: dict[str, Any], refused:
         ),
     ],
 )
-def test_a_warning_begins_just_beyond_its_limit(fine: dict[str, Any], warned: dict[str, Any], warning: Soft) -> None:
+def test_a_warning_begins_just_beyond_its_limit(
+    fine: dict[str, Any], warned: dict[str, Any], warning: Soft
+) -> None:
     assert warning not in warnings(**fine)
     assert warning in warnings(**warned)
 

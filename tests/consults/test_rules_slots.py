@@ -7,17 +7,39 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consults.rules.slots import Hours, Span, instant_of, merged, slots_in, when_words, windows, without, zone_words
+from consults.rules.slots import (
+    Hours,
+    Span,
+    instant_of,
+    merged,
+    slots_in,
+    when_words,
+    windows,
+    without,
+    zone_words,
+)
 
 NEW_YORK = "America/New_York"
 # Two clock changes in each hemisphere, a half-hour one, a zone without any, one that changes at midnight.
-ZONES = [NEW_YORK, "America/Los_Angeles", "America/Phoenix", "Australia/Lord_Howe", "Europe/London", "Africa/Cairo", "America/Santiago"]
+ZONES = [
+    NEW_YORK,
+    "America/Los_Angeles",
+    "America/Phoenix",
+    "Australia/Lord_Howe",
+    "Europe/London",
+    "Africa/Cairo",
+    "America/Santiago",
+]
 DAYS = st.dates(date(2026, 1, 1), date(2027, 12, 31))
-WALL = st.times(time(0), time(23, 45)).map(lambda t: t.replace(minute=t.minute // 15 * 15, second=0, microsecond=0))
+WALL = st.times(time(0), time(23, 45)).map(
+    lambda t: t.replace(minute=t.minute // 15 * 15, second=0, microsecond=0)
+)
 
 
 def span(starts: str, ends: str) -> Span:
-    return Span(datetime.fromisoformat(starts).replace(tzinfo=UTC), datetime.fromisoformat(ends).replace(tzinfo=UTC))
+    return Span(
+        datetime.fromisoformat(starts).replace(tzinfo=UTC), datetime.fromisoformat(ends).replace(tzinfo=UTC)
+    )
 
 
 def offered_on(day: date, starts: time, ends: time, zone: str = NEW_YORK) -> list[Span]:
@@ -45,12 +67,22 @@ def test_nine_to_five_is_nine_to_five_before_and_after_the_clocks_change() -> No
 
 def test_the_spring_change_loses_the_hour_that_does_not_exist() -> None:
     """HZ-11: on 2026-03-08 two o'clock does not occur in New York."""
-    assert starts_of(date(2026, 3, 8), time(0), time(5)) == ["00:00 EST", "01:00 EST", "03:00 EDT", "04:00 EDT"]
+    assert starts_of(date(2026, 3, 8), time(0), time(5)) == [
+        "00:00 EST",
+        "01:00 EST",
+        "03:00 EDT",
+        "04:00 EDT",
+    ]
 
 
 def test_the_autumn_change_offers_the_hour_that_occurs_twice_both_times() -> None:
     """HZ-11: on 2026-11-01 one o'clock occurs twice in New York; the two are told apart by their zone."""
-    assert starts_of(date(2026, 11, 1), time(0), time(3)) == ["00:00 EDT", "01:00 EDT", "01:00 EST", "02:00 EST"]
+    assert starts_of(date(2026, 11, 1), time(0), time(3)) == [
+        "00:00 EDT",
+        "01:00 EDT",
+        "01:00 EST",
+        "02:00 EST",
+    ]
 
 
 def test_hours_that_begin_in_the_missing_hour_begin_at_the_change() -> None:
@@ -71,11 +103,15 @@ def test_hours_that_touch_on_the_wall_touch_in_utc_on_both_changes() -> None:
 
 
 def test_the_instant_of_a_missing_time_is_the_change_itself() -> None:
-    assert instant_of(date(2026, 3, 8), time(2, 30), ZoneInfo(NEW_YORK)) == datetime(2026, 3, 8, 7, 0, tzinfo=UTC)
+    assert instant_of(date(2026, 3, 8), time(2, 30), ZoneInfo(NEW_YORK)) == datetime(
+        2026, 3, 8, 7, 0, tzinfo=UTC
+    )
 
 
 @given(day=DAYS, starts=WALL, ends=WALL, zone=st.sampled_from(ZONES))
-def test_every_slot_lies_inside_the_hours_as_the_clinicians_clock_shows_them(day: date, starts: time, ends: time, zone: str) -> None:
+def test_every_slot_lies_inside_the_hours_as_the_clinicians_clock_shows_them(
+    day: date, starts: time, ends: time, zone: str
+) -> None:
     for one in offered_on(day, starts, ends, zone):
         first = one.starts_at.astimezone(ZoneInfo(zone))
         last = (one.ends_at - timedelta(seconds=1)).astimezone(ZoneInfo(zone))
@@ -84,8 +120,14 @@ def test_every_slot_lies_inside_the_hours_as_the_clinicians_clock_shows_them(day
         assert last.time() < ends
 
 
-@given(day=DAYS, zone=st.sampled_from(ZONES), cuts=st.lists(WALL, min_size=2, max_size=6, unique=True).map(sorted))
-def test_a_day_cut_into_rows_offers_the_same_time_as_the_day_in_one_row(day: date, zone: str, cuts: list[time]) -> None:
+@given(
+    day=DAYS,
+    zone=st.sampled_from(ZONES),
+    cuts=st.lists(WALL, min_size=2, max_size=6, unique=True).map(sorted),
+)
+def test_a_day_cut_into_rows_offers_the_same_time_as_the_day_in_one_row(
+    day: date, zone: str, cuts: list[time]
+) -> None:
     whole = offered_on(day, cuts[0], cuts[-1], zone)
     from_at = datetime.combine(day, time(), tzinfo=UTC) - timedelta(hours=24)
     rows = [Hours(day.weekday(), a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
@@ -97,7 +139,9 @@ def test_a_day_cut_into_rows_offers_the_same_time_as_the_day_in_one_row(day: dat
     assert parts == whole
 
 
-INSTANTS = st.integers(0, 400).map(lambda quarter: datetime(2026, 3, 6, tzinfo=UTC) + timedelta(minutes=15 * quarter))
+INSTANTS = st.integers(0, 400).map(
+    lambda quarter: datetime(2026, 3, 6, tzinfo=UTC) + timedelta(minutes=15 * quarter)
+)
 SPANS = st.tuples(INSTANTS, st.integers(1, 30)).map(lambda p: Span(p[0], p[0] + timedelta(minutes=15 * p[1])))
 
 
@@ -113,7 +157,9 @@ def test_slots_are_inside_the_offer_clear_of_what_is_taken_and_apart_or_on_one_g
     offered: list[Span], taken: list[Span], minutes: int, from_at: datetime, hours: int
 ) -> None:
     to_at = from_at + timedelta(hours=hours)
-    found = list(slots_in(offered, taken, minutes=minutes, step_minutes=minutes, from_at=from_at, to_at=to_at))
+    found = list(
+        slots_in(offered, taken, minutes=minutes, step_minutes=minutes, from_at=from_at, to_at=to_at)
+    )
     joined = merged(offered)
     for one in found:
         assert any(window.contains(one) for window in joined)
@@ -129,7 +175,9 @@ def test_no_free_quarter_of_an_hour_is_lost(offered: list[Span], taken: list[Spa
     everything = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
     found = {
         one.starts_at
-        for one in slots_in(offered, taken, minutes=15, step_minutes=15, from_at=everything[0], to_at=everything[1])
+        for one in slots_in(
+            offered, taken, minutes=15, step_minutes=15, from_at=everything[0], to_at=everything[1]
+        )
     }
     free = without(offered, taken)
     expected = set()
