@@ -43,6 +43,14 @@ class SampleForm(forms.Form):
     story = forms.CharField(
         label="Anything you want us to know", required=False, widget=forms.Textarea(attrs={"rows": 4})
     )
+    mood = forms.TypedChoiceField(
+        label="How is your mood today?",
+        help_text="0 is the worst you can imagine, 10 the best.",
+        coerce=int,
+        required=False,
+        widget=forms.RadioSelect,
+        choices=[(n, str(n)) for n in range(11)],
+    )
     agree = forms.BooleanField(label="I have read this and I agree")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

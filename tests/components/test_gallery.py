@@ -92,7 +92,7 @@ def test_a_form_without_errors_has_no_summary(module) -> None:
 def test_every_kind_of_field_has_a_label_and_keeps_what_was_chosen(module, name: str) -> None:
     values = {
         "full_name": "Alice <b>", "email": "a@b.example", "systolic_mmhg": "128", "born_on": "1988-04-03", "wake_at": "07:30",
-        "state": "NY", "interest": "2", "pace": "slow", "medicines": ["benzo"], "story": "A & B", "agree": "on",
+        "state": "NY", "interest": "2", "pace": "slow", "medicines": ["benzo"], "story": "A & B", "agree": "on", "mood": "7",
     }  # fmt: skip
     html = str(module("forms.html").field(SampleForm(values)[name]))
     assert "<label" in html or "<legend" in html
@@ -101,7 +101,7 @@ def test_every_kind_of_field_has_a_label_and_keeps_what_was_chosen(module, name:
         "born_on": 'type="date" name="born_on" id="id_born_on" value="1988-04-03"', "wake_at": 'value="07:30"',
         "state": 'value="NY" selected', "interest": 'value="2" id="id_interest_2" checked',
         "pace": 'value="slow" id="id_pace_1" checked', "medicines": 'value="benzo" id="id_medicines_1" checked',
-        "story": "A &amp; B</textarea>", "agree": "checked",
+        "story": "A &amp; B</textarea>", "agree": "checked", "mood": 'value="7" id="id_mood_7" checked',
     }  # fmt: skip
     assert kept[name] in html
 
