@@ -19,7 +19,7 @@ from consults.rules.signing import NoteFacts
 
 def visible_appointments(user: Any) -> QuerySet[Appointment]:
     """A patient sees hers; a clinician their own and those of the patients they care for; nobody else any."""
-    if not user.is_authenticated:
+    if user is None or not user.is_authenticated:
         return Appointment.objects.none()
     if user.role == Role.PATIENT:
         return Appointment.objects.filter(patient_id=user.pk)

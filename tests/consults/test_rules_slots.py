@@ -1,5 +1,6 @@
 """Slots across any calendar: never outside the hours, never over something taken, never an hour off on the days of a clock change."""
 
+import itertools
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -130,7 +131,7 @@ def test_a_day_cut_into_rows_offers_the_same_time_as_the_day_in_one_row(
 ) -> None:
     whole = offered_on(day, cuts[0], cuts[-1], zone)
     from_at = datetime.combine(day, time(), tzinfo=UTC) - timedelta(hours=24)
-    rows = [Hours(day.weekday(), a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+    rows = [Hours(day.weekday(), a, b) for a, b in itertools.pairwise(cuts)]
     parts = [
         one
         for one in windows(rows, zone, from_at, from_at + timedelta(hours=72))
@@ -165,7 +166,7 @@ def test_slots_are_inside_the_offer_clear_of_what_is_taken_and_apart_or_on_one_g
         assert any(window.contains(one) for window in joined)
         assert not any(one.overlaps(busy) for busy in taken)
         assert from_at <= one.starts_at < to_at
-    assert all(not earlier.overlaps(later) for earlier, later in zip(found, found[1:], strict=False))
+    assert all(not earlier.overlaps(later) for earlier, later in itertools.pairwise(found))
 
 
 @settings(max_examples=150)
