@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -22,6 +22,14 @@ from safety.api import KEY, refusals
 JSON_INTEGER_MAX = 1000
 
 
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "integer", "minimum": 0, "maximum": JSON_INTEGER_MAX},
+            {"type": "string", "enum": ["yes", "no", "unsure"]},
+        ]
+    }
+)
 class AnswerField(serializers.Field):
     """An item's answer: a small whole number, or yes, no, unsure."""
 
