@@ -10,7 +10,17 @@ from notify.models import Heartbeat, OutboxMessage, ProviderEvent
 class OutboxMessageAdmin(HistoryAdmin):
     """Failed messages are sent again from the outbox page."""
 
-    list_display = ("created_at", "lane", "kind", "channel", "state", "due_at", "sent_at", "attempts", "last_error")
+    list_display = (
+        "created_at",
+        "lane",
+        "kind",
+        "channel",
+        "state",
+        "due_at",
+        "sent_at",
+        "attempts",
+        "last_error",
+    )
     list_filter = ("state", "lane", "channel", exact_filter("kind", "kind"))
     fields = (
         "lane", "kind", "channel", "state", "wanted_at", "due_at", "expires_at", "respect_quiet_hours", "attempts", "provider_id",

@@ -10,7 +10,17 @@ from safety.models import Alert, OnCallShift, SafetyHold
 class AlertAdmin(HistoryAdmin):
     """What was raised, who took it and when. The person's words and the closing note stay with clinicians."""
 
-    list_display = ("opened_at", "trigger", "severity", "state", "level", "acknowledged_by", "acknowledged_at", "closed_at", "disposition")
+    list_display = (
+        "opened_at",
+        "trigger",
+        "severity",
+        "state",
+        "level",
+        "acknowledged_by",
+        "acknowledged_at",
+        "closed_at",
+        "disposition",
+    )
     list_filter = ("state", "severity", "is_synthetic", exact_filter("patient_id", "patient"))
     list_select_related = ("acknowledged_by",)
     fields = (

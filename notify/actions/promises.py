@@ -1,6 +1,9 @@
 """Promising a message and taking it back."""
 
+import atexit
 import logging
+import os
+import threading
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -92,16 +95,47 @@ def cancel_for(about: models.Model, *, kinds: Iterable[str] | None = None, at: d
 
 def nudge() -> None:
     """Ask the worker to look soon, after this transaction. Only a nudge: beat finds the row anyway, so trouble is logged."""
+    transaction.on_commit(_nudger.wake, robust=True)
 
-    def send() -> None:
+
+class _Nudger:
+    """One thread a process that speaks to the broker, because a broker that is down can take half a minute to say so, and a
+    person is waiting. Nudges that come while one is under way are one nudge.
+    """
+
+    GRACE_AT_EXIT_S = 1.0
+
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+        self._idle = threading.Event()
+        self._lock = threading.Lock()
+        self._pid = 0
+
+    def wake(self) -> None:
+        """Returns at once, whatever state the broker is in."""
+        with self._lock:
+            # A forked child has the object but not the thread.
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                threading.Thread(target=self._run, daemon=True, name="nudger").start()
+                atexit.register(self._idle.wait, self.GRACE_AT_EXIT_S)
+            self._idle.clear()
+            self._wanted.set()
+
+    def _run(self) -> None:
         from notify.tasks import dispatch_due
 
-        try:
-            dispatch_due.apply_async(retry=False, ignore_result=True)
-        except Exception:
-            log.warning("the worker could not be nudged; the next tick sends it", extra={"event": "nudge_failed"})
+        while self._wanted.wait():
+            self._wanted.clear()
+            try:
+                dispatch_due.apply_async(retry=False, ignore_result=True)
+            except Exception:
+                log.warning("the worker could not be nudged; the next tick sends it", extra={"event": "nudge_failed"})
+            if not self._wanted.is_set():
+                self._idle.set()
 
-    transaction.on_commit(send, robust=True)
+
+_nudger = _Nudger()
 
 
 def try_again(message: OutboxMessage, *, by: User, at: datetime) -> None:

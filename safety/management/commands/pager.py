@@ -34,6 +34,8 @@ BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 3.0)
 
 class Command(BaseCommand):
     help = "Send crisis pages and climb the escalation ladders; needs PostgreSQL only."
+    # A broken page or address elsewhere in the product must not keep the crisis lane from starting.
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="one turn, then stop (tests, cron)")

@@ -1,0 +1,109 @@
+"""PR-03: reminders with worker, beat and Redis killed: lost 0, doubled 0 beyond the class, stuck 0."""
+
+import contextlib
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.conftest import SETTLED, World, wait_for
+
+pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("faults")]
+
+# The worker's own task without Celery around it, as quick to start and to kill as can be.
+DISPATCH = (
+    "import django; django.setup()\n"
+    "from common import clock\nfrom notify import actions\n"
+    "while True:\n"
+    "    actions.resolve_expired(at=clock.now())\n"
+    "    if actions.dispatch_due(at=clock.now(), limit=25).claimed == 0:\n"
+    "        clock.sleep(0.05)\n"
+)
+
+
+def test_a_sender_killed_after_the_vendor_took_it_leaves_one_copy(world: World) -> None:
+    """PR-03: class R at the deterministic point "vendor accepted, sender dead"."""
+    world.promise_mails(1)
+    dead = world.start("-c", DISPATCH, HEARTHSIDE_SANDBOX_DIE="after-accept")
+    assert dead.wait(timeout=20) == -signal.SIGKILL
+    assert world.delivered() == 1
+    world.advance(301)
+    world.start("-c", DISPATCH)
+    wait_for(lambda: world.number(SETTLED) == 0, seconds=20, what="the message is settled")
+    world.reconcile(at_most=1)
+
+
+def test_senders_killed_again_and_again_lose_nothing_and_double_nothing(world: World) -> None:
+    """PR-03: kill -9 at whatever instant it falls on."""
+    world.promise_mails(600)
+    for wait_s in (0.9, 1.1, 1.0, 1.3):
+        child = world.start("-c", DISPATCH)
+        time.sleep(wait_s)
+        world.kill(child)
+    world.advance(301)
+    world.start("-c", DISPATCH)
+    world.start("-c", DISPATCH)
+    wait_for(lambda: world.number(SETTLED) == 0, seconds=20, what="all 600 are settled")
+    world.reconcile(at_most=1)
+    assert world.delivered() == 600
+
+
+def test_worker_beat_and_redis_killed_and_restarted_lose_nothing(world: World) -> None:
+    """PR-03, PR-18: the real worker, the real beat, and a Redis that forgets everything."""
+    if world.pair.redis_child is None:
+        pytest.skip("no Redis runs on this machine")
+    worker, beat = world.worker(), world.beat()
+    world.promise_mails(3000, nudge=True)
+    wait_for(lambda: world.delivered() >= 500, seconds=25, what="the worker is in the middle of it")
+    for child in (worker, beat):
+        world.kill(child)
+    world.pair.redis_child.kill()
+    world.pair.redis_child.wait(timeout=5)
+    world.pair.restart_redis()
+    world.advance(301)
+    world.worker()
+    world.beat()
+    wait_for(lambda: world.number(SETTLED) == 0, seconds=30, what="all 3000 are settled")
+    world.reconcile(at_most=1)
+    assert world.delivered() == 3000
+
+
+@contextlib.contextmanager
+def black_hole() -> Iterator[str]:
+    """A Redis that takes the connection and never says a word."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+        kept: list[socket.socket] = []
+
+        def swallow() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    kept.append(listener.accept()[0])
+
+        threading.Thread(target=swallow, daemon=True).start()
+        yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+        for one in kept:
+            one.close()
+
+
+NUDGE = (
+    "import django; django.setup()\n"
+    "import sys, time\n"
+    "from django.db import transaction\nfrom django.core.mail import send_mail\n"
+    "began = time.monotonic()\n"
+    "send_mail('Confirm', 'Words', None, ['new@example.test'])\n"
+    "sys.exit(0 if time.monotonic() - began < 5 else 9)\n"
+)
+
+
+@pytest.mark.parametrize("trouble", ["stopped", "silent"])
+def test_somebody_signing_up_notices_nothing_of_a_broken_redis(world: World, trouble: str) -> None:
+    """PR-18: the mail is promised, the nudge gives up quickly, the next tick sends it."""
+    with black_hole() as silent:
+        code = world.run(NUDGE, REDIS_URL=silent if trouble == "silent" else "redis://127.0.0.1:1/0")
+    assert code == 0
+    assert world.ask("SELECT kind, state FROM notify_outboxmessage") == [("account.mail", "scheduled")]
