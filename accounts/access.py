@@ -54,7 +54,9 @@ def _licensed(on: date) -> QuerySet[Licence]:
         psychiatrist=OuterRef("psychiatrist"), state=OuterRef("state"), expires_on__gte=on
     )
     return (
-        Licence.objects.filter(expires_on__gte=on, psychiatrist__is_active=True, psychiatrist__role=Role.PSYCHIATRIST)
+        Licence.objects.filter(
+            expires_on__gte=on, psychiatrist__is_active=True, psychiatrist__role=Role.PSYCHIATRIST
+        )
         .exclude(issued_on__gt=on)
         .filter(Exists(registered))
     )
@@ -81,6 +83,18 @@ def patient_of(user: Any) -> Patient:
     if patient is None or user.role != Role.PATIENT:
         raise NotVisible("There is no such page.")
     return patient
+
+
+def ways_to_log_in(user: User) -> dict[str, Any]:
+    """Which second factors this person has."""
+    from allauth.mfa.models import Authenticator
+
+    kinds = list(Authenticator.objects.filter(user=user).values_list("type", flat=True))
+    return {
+        "totp": Authenticator.Type.TOTP in kinds,
+        "passkeys": kinds.count(Authenticator.Type.WEBAUTHN),
+        "recovery": Authenticator.Type.RECOVERY_CODES in kinds,
+    }
 
 
 def invitation_token(user: User) -> str:

@@ -68,7 +68,9 @@ def verify_identity(patient: Patient, *, date_of_birth: date, by: User, at: date
     if by.role != Role.PSYCHIATRIST:
         raise NotPermitted("Only a psychiatrist verifies who somebody is.")
     if age_years(date_of_birth, at.date()) < 18:
-        raise Invalid("This programme is for adults.", fields={"date_of_birth": "This date makes the person under 18."})
+        raise Invalid(
+            "This programme is for adults.", fields={"date_of_birth": "This date makes the person under 18."}
+        )
     with transaction.atomic():
         row = Patient.objects.select_for_update().get(pk=patient.pk)
         if row.identity_verified_at is not None and row.date_of_birth != date_of_birth:
@@ -92,7 +94,11 @@ def update_patient(patient: Patient, *, by: Any, at: datetime, **changes: Any) -
         raise Invalid(f"Not a fact of the chart: {', '.join(sorted(unknown))}.")
     with transaction.atomic():
         row = Patient.objects.select_for_update().get(pk=patient.pk)
-        if row.identity_verified_at and "date_of_birth" in changes and changes["date_of_birth"] != row.date_of_birth:
+        if (
+            row.identity_verified_at
+            and "date_of_birth" in changes
+            and changes["date_of_birth"] != row.date_of_birth
+        ):
             raise Conflict("Your date of birth was checked against your ID. Call us if it is wrong.")
         changed = [name for name, value in changes.items() if getattr(row, name) != value]
         for name in changed:
@@ -100,7 +106,12 @@ def update_patient(patient: Patient, *, by: Any, at: datetime, **changes: Any) -
         if changed:
             row.save(update_fields=changed)
             audit.record(
-                "patient.changed", by=by, at=at, about=row, patient_id=row.pk, detail={"fields": sorted(changed)}
+                "patient.changed",
+                by=by,
+                at=at,
+                about=row,
+                patient_id=row.pk,
+                detail={"fields": sorted(changed)},
             )
             if {"state", "sex", "date_of_birth"} & set(changed):
                 hooks.run("patient.facts_changed", patient=row, by=by, at=at)
@@ -143,7 +154,14 @@ def update_person(user: User, *, full_name: str, time_zone: str, phone: str, by:
         if changed:
             row.save(update_fields=changed)
             patient_id = row.pk if row.role == Role.PATIENT else None
-            audit.record("person.changed", by=by, at=at, about=row, patient_id=patient_id, detail={"fields": sorted(changed)})
+            audit.record(
+                "person.changed",
+                by=by,
+                at=at,
+                about=row,
+                patient_id=patient_id,
+                detail={"fields": sorted(changed)},
+            )
     return row
 
 
@@ -164,7 +182,9 @@ def propose_role(user: User, *, role: str, reason: str, by: User, at: datetime) 
     if role not in STAFF_ROLES:
         raise Invalid("Choose a staff role.", fields={"role": "Choose psychiatrist, coach or administrator."})
     if user.pk == by.pk:
-        raise NotPermitted("Nobody gives a role to themself. Ask another administrator.", code="second_person_needed")
+        raise NotPermitted(
+            "Nobody gives a role to themself. Ask another administrator.", code="second_person_needed"
+        )
     with transaction.atomic():
         row = User.objects.select_for_update().get(pk=user.pk)
         if Patient.objects.filter(pk=row.pk).exists():
@@ -172,7 +192,14 @@ def propose_role(user: User, *, role: str, reason: str, by: User, at: datetime) 
         if row.role_grants.filter(decided_at__isnull=True).exists():
             raise Conflict("A request for this person is already waiting for a second administrator.")
         grant = RoleGrant.objects.create(user=row, role=role, reason=reason, requested_by=by, requested_at=at)
-        audit.record("role.requested", by=by, at=at, about=grant, reason=reason, detail={"user": str(row.pk), "role": role})
+        audit.record(
+            "role.requested",
+            by=by,
+            at=at,
+            about=grant,
+            reason=reason,
+            detail={"user": str(row.pk), "role": role},
+        )
     return grant
 
 
@@ -184,8 +211,12 @@ def invite_staff(
     address = email.strip().lower()
     with transaction.atomic():
         if User.objects.filter(email=address).exists():
-            raise Conflict("Somebody has an account with this address. Ask for a role for that account instead.")
-        user = User.objects.create_user(address, None, full_name=full_name, time_zone=time_zone, phone=phone, is_active=False)
+            raise Conflict(
+                "Somebody has an account with this address. Ask for a role for that account instead."
+            )
+        user = User.objects.create_user(
+            address, None, full_name=full_name, time_zone=time_zone, phone=phone, is_active=False
+        )
         EmailAddress.objects.create(user=user, email=address, verified=False, primary=True)
         audit.record("staff.account_opened", by=by, at=at, about=user)
         return propose_role(user, role=role, reason=reason, by=by, at=at)
@@ -245,7 +276,11 @@ def set_active(user: User, *, active: bool, by: User, at: datetime, reason: str 
         raise NotPermitted("Nobody closes or opens their own account.", code="second_person_needed")
     with transaction.atomic():
         row = User.objects.select_for_update().get(pk=user.pk)
-        if active and row.role_grants.filter(decided_at__isnull=True).exists() and not row.has_usable_password():
+        if (
+            active
+            and row.role_grants.filter(decided_at__isnull=True).exists()
+            and not row.has_usable_password()
+        ):
             raise Conflict("This account opens when a second administrator has approved the role.")
         row.is_active = active
         row.save(update_fields=["is_active"])

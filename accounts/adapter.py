@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts.actions import register_patient
+from accounts.step_up import logged_in_just_now
 from common import clock
 
 
@@ -23,12 +24,26 @@ class AccountAdapter(DefaultAccountAdapter):
         return settings.SITE_URL + reverse("account_confirm_email", args=[emailconfirmation.key])
 
     def get_reset_password_from_key_url(self, key: str) -> str:
-        return settings.SITE_URL + reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"}).replace(
-            "UID-KEY", key
-        )
+        return settings.SITE_URL + reverse(
+            "account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"}
+        ).replace("UID-KEY", key)
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         return "/home/"
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Somebody who logged in a moment ago and has no second factor yet sets it up without giving the password again."""
+        from allauth.mfa.utils import is_mfa_enabled
+
+        request = self.request
+        if (
+            app == "allauth.mfa"
+            and request is not None
+            and not is_mfa_enabled(request.user)
+            and logged_in_just_now(request)
+        ):
+            return False
+        return bool(super().is_reauthentication_required(app=app, **kwargs))
 
 
 class MfaAdapter(DefaultMFAAdapter):
@@ -36,8 +51,13 @@ class MfaAdapter(DefaultMFAAdapter):
 
     def can_delete_authenticator(self, authenticator: Any) -> bool:
         user = authenticator.user
-        if getattr(user, "is_member_of_staff", False) and authenticator.type != authenticator.Type.RECOVERY_CODES:
-            others = user.authenticator_set.exclude(pk=authenticator.pk).exclude(type=authenticator.Type.RECOVERY_CODES)
+        if (
+            getattr(user, "is_member_of_staff", False)
+            and authenticator.type != authenticator.Type.RECOVERY_CODES
+        ):
+            others = user.authenticator_set.exclude(pk=authenticator.pk).exclude(
+                type=authenticator.Type.RECOVERY_CODES
+            )
             return bool(others.exists())
         return True
 

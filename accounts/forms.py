@@ -18,17 +18,73 @@ COMMON_ZONES = (
     ("America/Anchorage", "Alaska (Anchorage)"),
     ("Pacific/Honolulu", "Hawaii (Honolulu)"),
 )
-REGIONS = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
+REGIONS = (
+    "Africa/",
+    "America/",
+    "Antarctica/",
+    "Asia/",
+    "Atlantic/",
+    "Australia/",
+    "Europe/",
+    "Indian/",
+    "Pacific/",
+)
 STATE_NAMES = dict(
     zip(
         STATES,
-        (
-            "Alabama, Alaska, Arizona, Arkansas, California, Colorado, Connecticut, Delaware, District of Columbia, Florida, "
-            "Georgia, Hawaii, Idaho, Illinois, Indiana, Iowa, Kansas, Kentucky, Louisiana, Maine, Maryland, Massachusetts, "
-            "Michigan, Minnesota, Mississippi, Missouri, Montana, Nebraska, Nevada, New Hampshire, New Jersey, New Mexico, "
-            "New York, North Carolina, North Dakota, Ohio, Oklahoma, Oregon, Pennsylvania, Rhode Island, South Carolina, "
-            "South Dakota, Tennessee, Texas, Utah, Vermont, Virginia, Washington, West Virginia, Wisconsin, Wyoming"
-        ).split(", "),
+        [
+            "Alabama",
+            "Alaska",
+            "Arizona",
+            "Arkansas",
+            "California",
+            "Colorado",
+            "Connecticut",
+            "Delaware",
+            "District of Columbia",
+            "Florida",
+            "Georgia",
+            "Hawaii",
+            "Idaho",
+            "Illinois",
+            "Indiana",
+            "Iowa",
+            "Kansas",
+            "Kentucky",
+            "Louisiana",
+            "Maine",
+            "Maryland",
+            "Massachusetts",
+            "Michigan",
+            "Minnesota",
+            "Mississippi",
+            "Missouri",
+            "Montana",
+            "Nebraska",
+            "Nevada",
+            "New Hampshire",
+            "New Jersey",
+            "New Mexico",
+            "New York",
+            "North Carolina",
+            "North Dakota",
+            "Ohio",
+            "Oklahoma",
+            "Oregon",
+            "Pennsylvania",
+            "Rhode Island",
+            "South Carolina",
+            "South Dakota",
+            "Tennessee",
+            "Texas",
+            "Utah",
+            "Vermont",
+            "Virginia",
+            "Washington",
+            "West Virginia",
+            "Wisconsin",
+            "Wyoming",
+        ],
         strict=True,
     )
 )
@@ -39,7 +95,10 @@ def zone_choices() -> list[tuple[str, Any]]:
     """The zones of the United States first, then every other place that the zone database names."""
     common = {name for name, _ in COMMON_ZONES}
     others = sorted(name for name in available_timezones() if name.startswith(REGIONS) and name not in common)
-    return [("United States", list(COMMON_ZONES)), ("Everywhere", [(name, name.replace("_", " ")) for name in others])]
+    return [
+        ("United States", list(COMMON_ZONES)),
+        ("Everywhere", [(name, name.replace("_", " ")) for name in others]),
+    ]
 
 
 class PhoneField(forms.CharField):
@@ -48,7 +107,10 @@ class PhoneField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("max_length", 32)
         kwargs.setdefault(
-            "widget", forms.TextInput(attrs={"type": "tel", "autocomplete": "tel", "inputmode": "tel", "data-width": "medium"})
+            "widget",
+            forms.TextInput(
+                attrs={"type": "tel", "autocomplete": "tel", "inputmode": "tel", "data-width": "medium"}
+            ),
         )
         super().__init__(**kwargs)
 
@@ -71,9 +133,13 @@ class PersonForm(forms.Form):
     full_name = forms.CharField(
         label="Your full name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"})
     )
-    phone = PhoneField(label="Your phone", help_text="For reminders and so that we can reach you on a session day.")
+    phone = PhoneField(
+        label="Your phone", help_text="For reminders and so that we can reach you on a session day."
+    )
     time_zone = forms.ChoiceField(
-        label="Your time zone", choices=zone_choices, help_text="Messages come in your daytime, and every time is shown in this zone."
+        label="Your time zone",
+        choices=zone_choices,
+        help_text="Messages come in your daytime, and every time is shown in this zone.",
     )
 
 

@@ -68,7 +68,7 @@ class StaffSecondFactor:
                     )
                 from allauth.mfa.utils import is_mfa_enabled
 
-                name = "mfa_reauthenticate" if is_mfa_enabled(user) else "mfa_activate_totp"
+                name = "mfa_reauthenticate" if is_mfa_enabled(user) else "accounts:second_step"
                 return HttpResponseRedirect(f"{reverse(name)}?next=/home/")
         return self.get_response(request)
 

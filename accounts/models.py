@@ -13,10 +13,59 @@ from django.db.models.functions import Lower, Now
 
 from common.encryption import EncryptedTextField
 
-STATES = (
-    "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR "
-    "PA RI SC SD TN TX UT VT VA WA WV WI WY"
-).split()
+STATES = [
+    "AL",
+    "AK",
+    "AZ",
+    "AR",
+    "CA",
+    "CO",
+    "CT",
+    "DE",
+    "DC",
+    "FL",
+    "GA",
+    "HI",
+    "ID",
+    "IL",
+    "IN",
+    "IA",
+    "KS",
+    "KY",
+    "LA",
+    "ME",
+    "MD",
+    "MA",
+    "MI",
+    "MN",
+    "MS",
+    "MO",
+    "MT",
+    "NE",
+    "NV",
+    "NH",
+    "NJ",
+    "NM",
+    "NY",
+    "NC",
+    "ND",
+    "OH",
+    "OK",
+    "OR",
+    "PA",
+    "RI",
+    "SC",
+    "SD",
+    "TN",
+    "TX",
+    "UT",
+    "VT",
+    "VA",
+    "WA",
+    "WV",
+    "WI",
+    "WY",
+]
 
 
 class Role(models.TextChoices):
@@ -39,7 +88,9 @@ class UserManager(BaseUserManager):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        return self.create_user(email, password, role=Role.ADMINISTRATOR, is_staff=True, is_superuser=True, **fields)
+        return self.create_user(
+            email, password, role=Role.ADMINISTRATOR, is_staff=True, is_superuser=True, **fields
+        )
 
     def get_by_natural_key(self, email: str | None) -> "User":
         return self.get(email=(email or "").strip().lower())
@@ -68,7 +119,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         constraints = [
             models.UniqueConstraint(Lower("email"), name="one_person_per_email_address"),
             models.CheckConstraint(
-                condition=Q(is_staff=False) | Q(role="administrator"), name="only_administrators_open_the_admin"
+                condition=Q(is_staff=False) | Q(role="administrator"),
+                name="only_administrators_open_the_admin",
             ),
         ]
 
@@ -86,8 +138,12 @@ class Patient(models.Model):
 
     user = models.OneToOneField(User, models.PROTECT, primary_key=True, related_name="patient")
     date_of_birth = models.DateField(null=True, blank=True)
-    sex = models.CharField(max_length=8, blank=True, choices=[("female", "Female"), ("male", "Male"), ("other", "Other")])
-    state = models.CharField(max_length=2, blank=True, help_text="USPS code of the state this person is in for care")
+    sex = models.CharField(
+        max_length=8, blank=True, choices=[("female", "Female"), ("male", "Male"), ("other", "Other")]
+    )
+    state = models.CharField(
+        max_length=2, blank=True, help_text="USPS code of the state this person is in for care"
+    )
     address = EncryptedTextField(blank=True, help_text="Where sessions happen and parcels go.")
     emergency_contact_name = EncryptedTextField(blank=True)
     emergency_contact_phone = EncryptedTextField(blank=True)
@@ -102,10 +158,16 @@ class Patient(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(identity_verified_at__isnull=True, identity_verified_by__isnull=True)
-                | Q(identity_verified_at__isnull=False, identity_verified_by__isnull=False, date_of_birth__isnull=False),
+                | Q(
+                    identity_verified_at__isnull=False,
+                    identity_verified_by__isnull=False,
+                    date_of_birth__isnull=False,
+                ),
                 name="identity_is_verified_by_somebody_at_a_time_with_a_birth_date",
             ),
-            models.CheckConstraint(condition=Q(state="") | Q(state__in=STATES), name="patient_state_is_a_usps_code"),
+            models.CheckConstraint(
+                condition=Q(state="") | Q(state__in=STATES), name="patient_state_is_a_usps_code"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -121,7 +183,9 @@ class CareTeam(models.Model):
     """Who cares for a patient now. Assignment decides who may open the chart."""
 
     patient = models.OneToOneField(Patient, models.PROTECT, primary_key=True, related_name="care_team")
-    psychiatrist = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="patients_as_psychiatrist")
+    psychiatrist = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="patients_as_psychiatrist"
+    )
     coach = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="patients_as_coach")
 
     def __str__(self) -> str:
@@ -141,7 +205,9 @@ class Licence(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["psychiatrist", "state"], name="one_licence_per_psychiatrist_and_state"),
+            models.UniqueConstraint(
+                fields=["psychiatrist", "state"], name="one_licence_per_psychiatrist_and_state"
+            ),
             models.CheckConstraint(condition=Q(state__in=STATES), name="licence_state_is_a_usps_code"),
         ]
         indexes = [models.Index(fields=["state", "expires_on"], name="licences_by_state")]
@@ -162,8 +228,12 @@ class DeaRegistration(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["psychiatrist", "state"], name="one_dea_registration_per_psychiatrist_and_state"),
-            models.CheckConstraint(condition=Q(number__regex=r"^[A-Z][A-Z9][0-9]{7}$"), name="dea_number_has_its_form"),
+            models.UniqueConstraint(
+                fields=["psychiatrist", "state"], name="one_dea_registration_per_psychiatrist_and_state"
+            ),
+            models.CheckConstraint(
+                condition=Q(number__regex=r"^[A-Z][A-Z9][0-9]{7}$"), name="dea_number_has_its_form"
+            ),
             models.CheckConstraint(condition=Q(state__in=STATES), name="dea_state_is_a_usps_code"),
         ]
 
@@ -192,7 +262,9 @@ class RoleGrant(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, models.PROTECT, related_name="role_grants")
-    role = models.CharField(max_length=16, choices=[choice for choice in Role.choices if choice[0] in STAFF_ROLES])
+    role = models.CharField(
+        max_length=16, choices=[choice for choice in Role.choices if choice[0] in STAFF_ROLES]
+    )
     reason = models.CharField(max_length=200)
     requested_at = models.DateTimeField()
     requested_by = models.ForeignKey(User, models.PROTECT, related_name="+")
@@ -202,23 +274,31 @@ class RoleGrant(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=~Q(requested_by=F("user")), name="nobody_asks_for_a_role_for_themself"),
+            models.CheckConstraint(
+                condition=~Q(requested_by=F("user")), name="nobody_asks_for_a_role_for_themself"
+            ),
             models.CheckConstraint(
                 condition=Q(decided_by__isnull=True, decided_at__isnull=True, approved__isnull=True)
                 | Q(decided_by__isnull=False, decided_at__isnull=False, approved__isnull=False),
                 name="a_decided_role_has_person_time_and_answer",
             ),
             models.CheckConstraint(
-                condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("user")), name="nobody_decides_about_their_own_role"
+                condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("user")),
+                name="nobody_decides_about_their_own_role",
             ),
             models.CheckConstraint(
-                condition=~Q(approved=True) | ~Q(decided_by=F("requested_by")), name="a_second_person_approves_a_role"
+                condition=~Q(approved=True) | ~Q(decided_by=F("requested_by")),
+                name="a_second_person_approves_a_role",
             ),
-            models.UniqueConstraint(fields=["user"], condition=Q(decided_at__isnull=True), name="one_open_role_request_per_person"),
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(decided_at__isnull=True), name="one_open_role_request_per_person"
+            ),
         ]
         triggers = [
             pgtrigger.Protect(
-                name="decided_roles_stay", operation=pgtrigger.Update, condition=pgtrigger.Q(old__decided_at__isnull=False)
+                name="decided_roles_stay",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__decided_at__isnull=False),
             ),
             pgtrigger.Protect(name="role_requests_are_never_deleted", operation=pgtrigger.Delete),
         ]

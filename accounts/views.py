@@ -2,7 +2,7 @@
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
-from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -30,9 +30,13 @@ def profile(request: HttpRequest) -> HttpResponse:
         form = kind(request.POST)
         if form.is_valid():
             at = clock.now()
-            actions.update_person(user, by=user, at=at, **{name: form.cleaned_data[name] for name in OF_PERSON})
+            actions.update_person(
+                user, by=user, at=at, **{name: form.cleaned_data[name] for name in OF_PERSON}
+            )
             if patient:
-                actions.update_patient(patient, by=user, at=at, **{name: form.cleaned_data[name] for name in OF_PATIENT})
+                actions.update_patient(
+                    patient, by=user, at=at, **{name: form.cleaned_data[name] for name in OF_PATIENT}
+                )
             messages.success(request, "Saved.")
             return redirect("accounts:profile")
     else:
@@ -51,13 +55,17 @@ def profile(request: HttpRequest) -> HttpResponse:
 @for_role(*EVERYBODY)
 def security(request: HttpRequest) -> HttpResponse:
     """How I log in: the second factor, passkeys and recovery codes that I have, and the way to each."""
-    kinds = list(Authenticator.objects.filter(user=request.user).values_list("type", flat=True))
-    ways = {
-        "totp": Authenticator.Type.TOTP in kinds,
-        "passkeys": kinds.count(Authenticator.Type.WEBAUTHN),
-        "recovery": Authenticator.Type.RECOVERY_CODES in kinds,
-    }
-    return render(request, "public/security.html", {"ways": ways, "person": request.user})
+    return render(
+        request, "public/security.html", {"ways": access.ways_to_log_in(request.user), "person": request.user}
+    )
+
+
+@for_role(*EVERYBODY)
+def second_step(request: HttpRequest) -> HttpResponse:
+    """The choice of a first second factor; staff are brought here until they have one."""
+    if is_mfa_enabled(request.user):
+        return redirect("accounts:security")
+    return render(request, "public/second_step.html", {"person": request.user})
 
 
 @by_link
@@ -68,6 +76,8 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         actions.accept_invitation(user, at=clock.now())
         key = default_token_generator.make_token(user)
         return HttpResponseRedirect(
-            reverse("account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": key})
+            reverse(
+                "account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": key}
+            )
         )
     return render(request, "public/invitation.html", {"person": user})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from accounts.access import patients_visible_to
@@ -40,7 +40,11 @@ def numbers_for(course: Course | None) -> dict[str, Any]:
 
 def open_course(patient: Patient) -> Course | None:
     """The course this person is in now."""
-    return Course.objects.filter(patient=patient, state__in=session_states.COURSE_OPEN).select_related("protocol").first()
+    return (
+        Course.objects.filter(patient=patient, state__in=session_states.COURSE_OPEN)
+        .select_related("protocol")
+        .first()
+    )
 
 
 def check_ins_visible_to(user: Any, patient_id: uuid.UUID | str | None = None) -> QuerySet[CheckIn]:
@@ -49,6 +53,11 @@ def check_ins_visible_to(user: Any, patient_id: uuid.UUID | str | None = None) -
     if patient_id is not None:
         rows = rows.filter(patient_id=patient_id)
     return rows.order_by("-due_at", "-id")
+
+
+def no_check_ins() -> QuerySet[CheckIn]:
+    """Nothing; for drawing the API's description."""
+    return CheckIn.objects.none()
 
 
 def visible_check_in(user: Any, check_in_id: uuid.UUID | str) -> CheckIn:
@@ -77,14 +86,18 @@ def daily_of(patient: Patient, day: date) -> CheckIn | None:
 def open_check_ins_of(patient: Patient) -> list[CheckIn]:
     """What is still to come or overdue for one person, soonest first; daily ones only up to tomorrow's."""
     return list(
-        CheckIn.objects.filter(OPEN, patient=patient, kind__in=BY_COACH).select_related("session").order_by("due_at")[:20]
+        CheckIn.objects.filter(OPEN, patient=patient, kind__in=BY_COACH)
+        .select_related("session")
+        .order_by("due_at")[:20]
     )
 
 
 def given_of(patient: Patient, limit: int = 30) -> list[CheckIn]:
     """The newest given check-ins of one person."""
     return list(
-        CheckIn.objects.filter(patient=patient, done_at__isnull=False).select_related("done_by").order_by("-done_at")[:limit]
+        CheckIn.objects.filter(patient=patient, done_at__isnull=False)
+        .select_related("done_by")
+        .order_by("-done_at")[:limit]
     )
 
 
@@ -98,7 +111,9 @@ class Page:
 
 def _caseload(coach: User, at: datetime) -> QuerySet[Patient]:
     theirs = CheckIn.objects.filter(OPEN, patient=OuterRef("pk"), kind__in=BY_COACH).order_by("due_at")
-    given = CheckIn.objects.filter(patient=OuterRef("pk"), done_at__isnull=False, mood__isnull=False).order_by("-done_at")
+    given = CheckIn.objects.filter(
+        patient=OuterRef("pk"), done_at__isnull=False, mood__isnull=False
+    ).order_by("-done_at")
     sessions = DosingSession.objects.filter(patient=OuterRef("pk")).exclude(state__in=session_states.OVER)
     alerts = Alert.objects.filter(patient=OuterRef("pk"), state__in=LIVE_STATES)
     count = alerts.order_by().values("patient").annotate(n=Count("pk")).values("n")
@@ -109,7 +124,8 @@ def _caseload(coach: User, at: datetime) -> QuerySet[Patient]:
         .select_related("user")
         .annotate(
             open_alerts=Coalesce(Subquery(count), Value(0)),
-            calm=~Exists(alerts),
+            # A number, because NOT EXISTS(...) > true does not mean what it says.
+            calm=Case(When(Exists(alerts), then=Value(0)), default=Value(1)),
             next_due_at=Coalesce(Subquery(theirs.values("due_at")[:1]), Value(FAR)),
             next_kind=Subquery(theirs.values("kind")[:1]),
             next_check_in_id=Subquery(theirs.values("pk")[:1]),
@@ -130,37 +146,45 @@ def caseload(coach: User, *, at: datetime, after: str = "", limit: int = 25) -> 
     if key is not None:
         calm, due_at, pk = key
         rows = rows.filter(
-            Q(calm__gt=calm) | Q(calm=calm, next_due_at__gt=due_at) | Q(calm=calm, next_due_at=due_at, pk__gt=pk)
+            Q(calm__gt=calm)
+            | Q(calm=calm, next_due_at__gt=due_at)
+            | Q(calm=calm, next_due_at=due_at, pk__gt=pk)
         )
     found = list(rows[: limit + 1])
     last = found[limit - 1] if len(found) > limit else None
-    next_key = f"{int(last.calm)}~{last.next_due_at.isoformat()}~{last.pk}" if last is not None else ""
+    next_key = f"{last.calm}~{last.next_due_at.isoformat()}~{last.pk}" if last is not None else ""
     return Page(found[:limit], next_key)
 
 
-def _read_key(text: str) -> tuple[bool, datetime, uuid.UUID] | None:
+def _read_key(text: str) -> tuple[int, datetime, uuid.UUID] | None:
     try:
         calm, due_at, pk = text.split("~")
-        return calm == "1", datetime.fromisoformat(due_at), uuid.UUID(pk)
+        return int(calm), datetime.fromisoformat(due_at), uuid.UUID(pk)
     except ValueError:
         return None
 
 
 def caseload_counts(coach: User, *, at: datetime) -> dict[str, int]:
     """How many calls are overdue and due today, and how many people have a live alert: the numbers above the list."""
-    midnight = at.astimezone(ZoneInfo(coach.time_zone)).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    midnight = at.astimezone(ZoneInfo(coach.time_zone)).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    ) + timedelta(days=1)
     theirs = patients_visible_to(coach)
     found = CheckIn.objects.filter(OPEN, kind__in=BY_COACH, patient__in=theirs).aggregate(
         overdue=Count("pk", filter=Q(due_at__lt=at)),
         today=Count("pk", filter=Q(due_at__gte=at, due_at__lt=midnight)),
     )
-    found["alerts"] = Alert.objects.filter(patient__in=theirs, state__in=LIVE_STATES).values("patient").distinct().count()
+    found["alerts"] = (
+        Alert.objects.filter(patient__in=theirs, state__in=LIVE_STATES).values("patient").distinct().count()
+    )
     return found
 
 
 def out_of_step(*, at: datetime) -> QuerySet[Course]:
     """Open courses whose check-ins no longer fit their sessions: moved, missed or ended ones."""
-    pre = CheckIn.objects.filter(session=OuterRef("pk"), kind=CheckIn.Kind.PRE_SESSION, cancelled_at__isnull=True)
+    pre = CheckIn.objects.filter(
+        session=OuterRef("pk"), kind=CheckIn.Kind.PRE_SESSION, cancelled_at__isnull=True
+    )
     post = CheckIn.objects.filter(OPEN, session=OuterRef("pk"), kind=CheckIn.Kind.POST_SESSION)
     any_open = CheckIn.objects.filter(OPEN, session=OuterRef("pk"))
     given_up = [session_states.ABORTED, session_states.MISSED]
@@ -169,12 +193,17 @@ def out_of_step(*, at: datetime) -> QuerySet[Course]:
     after = timedelta(minutes=numbers["post_session"]["due_minutes_after"])
     wrong = (
         (Q(dose_at__isnull=True, scheduled_at__gt=at) & ~Q(state__in=given_up) & ~Exists(pre))
-        | (Q(dose_at__isnull=True) & Exists(pre.filter(done_at__isnull=True).exclude(due_at=OuterRef("scheduled_at") - before)))
+        | (
+            Q(dose_at__isnull=True)
+            & Exists(pre.filter(done_at__isnull=True).exclude(due_at=OuterRef("scheduled_at") - before))
+        )
         | (Q(dose_at__isnull=False) & Exists(post.exclude(due_at=OuterRef("dose_at") + after)))
         | (Q(state__in=given_up, dose_at__isnull=True) & Exists(any_open))
     )
     sessions = DosingSession.objects.filter(wrong, course=OuterRef("pk"))
-    return Course.objects.filter(Exists(sessions), state__in=session_states.COURSE_OPEN).select_related("protocol", "patient__user")
+    return Course.objects.filter(Exists(sessions), state__in=session_states.COURSE_OPEN).select_related(
+        "protocol", "patient__user"
+    )
 
 
 def silent_patients(*, at: datetime, missed: int, days: int = 14) -> QuerySet[Patient]:
@@ -185,7 +214,9 @@ def silent_patients(*, at: datetime, missed: int, days: int = 14) -> QuerySet[Pa
     last_alert = Alert.objects.filter(patient=OuterRef("patient"), trigger="X20").order_by("-opened_at")
     past = datetime(1, 1, 1, tzinfo=UTC)
     unanswered = (
-        CheckIn.objects.filter(OPEN, kind=CheckIn.Kind.DAILY, due_at__lt=at, due_at__gte=at - timedelta(days=days))
+        CheckIn.objects.filter(
+            OPEN, kind=CheckIn.Kind.DAILY, due_at__lt=at, due_at__gte=at - timedelta(days=days)
+        )
         .annotate(
             answered_until=Coalesce(Subquery(last_given.values("due_at")[:1]), Value(past)),
             alerted_at=Coalesce(Subquery(last_alert.values("opened_at")[:1]), Value(past)),
@@ -197,7 +228,9 @@ def silent_patients(*, at: datetime, missed: int, days: int = 14) -> QuerySet[Pa
         .filter(n__gte=missed)
     )
     return (
-        Patient.objects.filter(pk__in=unanswered.values("patient"), courses__state__in=session_states.COURSE_OPEN)
+        Patient.objects.filter(
+            pk__in=unanswered.values("patient"), courses__state__in=session_states.COURSE_OPEN
+        )
         .select_related("user")
         .order_by("pk")
     )

@@ -60,12 +60,16 @@ def plan_course(course: Course, *, by: Any, at: datetime) -> int:
             if session.dose_at is None and session.state in ("aborted", "missed"):
                 continue
             starts_at = session.dose_at or session.scheduled_at
-            for plan in rules.planned_for(number=session.number, starts_at=starts_at, zone=zone, numbers=numbers):
+            for plan in rules.planned_for(
+                number=session.number, starts_at=starts_at, zone=zone, numbers=numbers
+            ):
                 # One daily check-in a day: where two sessions' days overlap, the later session has it.
                 wanted[(plan.day or session.pk, plan.kind)] = (session, plan)
         existing = {
             (row.day if row.kind == rules.DAILY else row.session_id, row.kind): row
-            for row in CheckIn.objects.filter(patient=patient).exclude(kind=rules.EXTRA).select_related("session")
+            for row in CheckIn.objects.filter(patient=patient)
+            .exclude(kind=rules.EXTRA)
+            .select_related("session")
             if row.session is not None and row.session.course_id == course.pk
         }
         changed = 0
@@ -75,11 +79,18 @@ def plan_course(course: Course, *, by: Any, at: datetime) -> int:
                 # What is already long over when a course is planned late would only be noise.
                 if plan.due_at >= at - timedelta(days=1):
                     row = CheckIn.objects.create(
-                        patient=patient, session=session, kind=plan.kind, day=plan.day, due_at=plan.due_at, created_at=at
+                        patient=patient,
+                        session=session,
+                        kind=plan.kind,
+                        day=plan.day,
+                        due_at=plan.due_at,
+                        created_at=at,
                     )
                     _remind(row, plan, numbers, at=at)
                     changed += 1
-            elif row.done_at is None and (row.due_at != plan.due_at or row.cancelled_at or row.session_id != session.pk):
+            elif row.done_at is None and (
+                row.due_at != plan.due_at or row.cancelled_at or row.session_id != session.pk
+            ):
                 row.due_at, row.cancelled_at, row.session = plan.due_at, None, session
                 row.save(update_fields=["due_at", "cancelled_at", "session"])
                 cancel_for(row, at=at, why="moved")
@@ -93,7 +104,12 @@ def plan_course(course: Course, *, by: Any, at: datetime) -> int:
                 changed += 1
         if changed:
             audit.record(
-                "check_ins.planned", by=by, at=at, about=course, patient_id=patient.pk, detail={"changed": changed}
+                "check_ins.planned",
+                by=by,
+                at=at,
+                about=course,
+                patient_id=patient.pk,
+                detail={"changed": changed},
             )
     return changed
 
@@ -193,12 +209,18 @@ def check_in_today(
 
 
 def _clean(
-    patient: Patient, reached: bool, mood: int | None, suicidal_thoughts: bool | None, side_effects: Iterable[str]
+    patient: Patient,
+    reached: bool,
+    mood: int | None,
+    suicidal_thoughts: bool | None,
+    side_effects: Iterable[str],
 ) -> list[str]:
     if reached and (mood is None or not 0 <= mood <= 10):
         raise Invalid("Some answers need another look.", fields={"mood": "Choose a number from 0 to 10."})
     if reached and suicidal_thoughts is None:
-        raise Invalid("Some answers need another look.", fields={"suicidal_thoughts": "Please answer this one."})
+        raise Invalid(
+            "Some answers need another look.", fields={"suicidal_thoughts": "Please answer this one."}
+        )
     known = access.shipped_numbers()["side_effects"]
     codes = sorted(set(side_effects))
     if not set(codes) <= set(known):
@@ -231,7 +253,9 @@ def _act_on(row: CheckIn, codes: list[str], *, by: User, at: datetime) -> Given:
     )
     cancel_for(row, at=at, why="given")
     for trigger in sorted(triggers):
-        alert = raise_alert(patient=patient, trigger=trigger, source=row, at=at, by=by, detail_codes=("check_in", row.kind))
+        alert = raise_alert(
+            patient=patient, trigger=trigger, source=row, at=at, by=by, detail_codes=("check_in", row.kind)
+        )
         hold = trigger_of(trigger, at=at).get("hold")
         if hold:
             place_hold(patient, reason_code=hold, at=at, by=by, alert=alert)
@@ -257,5 +281,12 @@ def sweep(*, at: datetime) -> dict[str, int]:
 def tell_coach_of_silence(patient: Patient, *, at: datetime) -> None:
     """One alert for one run of unanswered days; the coach calls."""
     with transaction.atomic():
-        raise_alert(patient=patient, trigger=SILENT, source=patient, at=at, by="system:coaching", detail_codes=("daily_check_ins",))
+        raise_alert(
+            patient=patient,
+            trigger=SILENT,
+            source=patient,
+            at=at,
+            by="system:coaching",
+            detail_codes=("daily_check_ins",),
+        )
         audit.record("check_ins.silent", by="system:coaching", at=at, about=patient, patient_id=patient.pk)

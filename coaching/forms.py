@@ -76,7 +76,10 @@ class CallForm(DailyForm):
         widget=forms.RadioSelect,
     )
     side_effects = forms.MultipleChoiceField(
-        label="Effects since the last contact", choices=list(SIDE_EFFECTS.items()), required=False, widget=forms.CheckboxSelectMultiple
+        label="Effects since the last contact",
+        choices=list(SIDE_EFFECTS.items()),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
     )
     note = forms.CharField(
         label="Note",

@@ -25,14 +25,20 @@ class CheckIn(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="check_ins")
-    session = models.ForeignKey("dosing.DosingSession", models.PROTECT, null=True, blank=True, related_name="check_ins")
+    session = models.ForeignKey(
+        "dosing.DosingSession", models.PROTECT, null=True, blank=True, related_name="check_ins"
+    )
     kind = models.CharField(max_length=12, choices=Kind.choices)
-    day = models.DateField(null=True, blank=True, help_text="The patient's own calendar day, for daily check-ins.")
+    day = models.DateField(
+        null=True, blank=True, help_text="The patient's own calendar day, for daily check-ins."
+    )
     due_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True, blank=True)
     done_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     cancelled_at = models.DateTimeField(null=True, blank=True)
-    reached = models.BooleanField(default=True, help_text="False: the coach called and could not reach the person.")
+    reached = models.BooleanField(
+        default=True, help_text="False: the coach called and could not reach the person."
+    )
     mood = models.SmallIntegerField(null=True, blank=True, help_text="0 (worst) to 10 (best)")
     suicidal_thoughts = models.BooleanField(null=True, blank=True)
     side_effects = EncryptedJSONField(null=True, blank=True)
@@ -42,7 +48,9 @@ class CheckIn(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["patient", "day"], condition=Q(kind="daily"), name="one_daily_check_in_per_patient_and_day"
+                fields=["patient", "day"],
+                condition=Q(kind="daily"),
+                name="one_daily_check_in_per_patient_and_day",
             ),
             models.UniqueConstraint(
                 fields=["session", "kind"],
@@ -50,7 +58,8 @@ class CheckIn(models.Model):
                 name="one_check_in_of_a_kind_per_session",
             ),
             models.CheckConstraint(
-                condition=Q(done_at__isnull=True, done_by__isnull=True) | Q(done_at__isnull=False, done_by__isnull=False),
+                condition=Q(done_at__isnull=True, done_by__isnull=True)
+                | Q(done_at__isnull=False, done_by__isnull=False),
                 name="a_check_in_is_done_by_somebody_at_a_time",
             ),
             models.CheckConstraint(
@@ -68,7 +77,9 @@ class CheckIn(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["due_at"], condition=Q(done_at__isnull=True, cancelled_at__isnull=True), name="check_ins_open_by_due_time"
+                fields=["due_at"],
+                condition=Q(done_at__isnull=True, cancelled_at__isnull=True),
+                name="check_ins_open_by_due_time",
             ),
             models.Index(fields=["patient", "-due_at"], name="check_ins_of_a_patient"),
         ]

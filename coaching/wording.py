@@ -46,4 +46,12 @@ AFTER_TRIGGER = {
     "X12": "Lie down with your feet up and do not stay alone. If it happens again, call 911. The clinician on call will contact you.",
 }
 
-URGENCY = {"overdue": ("Overdue", "pause"), "today": ("Due today", "info"), "later": ("Planned", "neutral"), "none": ("Nothing due", "ok")}
+URGENCY = {
+    "overdue": ("Overdue", "pause"),
+    "today": ("Due today", "info"),
+    "later": ("Planned", "neutral"),
+    "none": ("Nothing due", "ok"),
+}
+
+# After these the page says to call for help first.
+URGENT = frozenset({"X03", "X06", "X12"})

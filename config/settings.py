@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from config.unfold import UNFOLD  # noqa: F401
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -59,8 +61,8 @@ HEARTHSIDE_APPS = [a for a in HEARTHSIDE_APPS if (BASE_DIR / a / "apps.py").exis
 APP_CONFIGS = {"sessions": "sessions.apps.SessionsConfig"}
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "config.admin.HearthsideAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -206,6 +208,7 @@ CELERY_BEAT_SCHEDULE: dict = {
     "notify-dispatch": {"task": "notify.tasks.dispatch_due", "schedule": 10.0},
     "sessions-overdue": {"task": "sessions.tasks.sweep_overdue", "schedule": 30.0},
     "safety-coverage": {"task": "safety.tasks.check_coverage", "schedule": 3600.0},
+    "coaching-sweep": {"task": "coaching.tasks.sweep", "schedule": 600.0},
 }
 
 # --- people ---
@@ -230,6 +233,8 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+# No "remember me": the devices are phones that others hold too, and the sessions end by themselves.
+ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/15m/ip,10/15m/key", "reauthenticate": "10/15m/user"}
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

@@ -26,7 +26,10 @@ def timepoints() -> dict[str, Any]:
 
 def label_of(timepoint: str) -> str:
     """What a time point is called."""
-    return next((p["label"] for p in timepoints()["timepoints"] if p["code"] == timepoint), timepoint.replace("_", " "))
+    return next(
+        (p["label"] for p in timepoints()["timepoints"] if p["code"] == timepoint),
+        timepoint.replace("_", " "),
+    )
 
 
 def latest_course(patient: Patient) -> Course | None:
@@ -57,9 +60,7 @@ def responses_of(patient: Patient) -> list[InstrumentResponse]:
     )
 
 
-def courses_of(
-    rows: list[InstrumentResponse], definitions: ChangeDefinitions
-) -> dict[str, rules.Course]:
+def courses_of(rows: list[InstrumentResponse], definitions: ChangeDefinitions) -> dict[str, rules.Course]:
     """Each instrument's scores over time, compared with the baseline."""
     by_instrument: dict[str, list[rules.Point]] = {name: [] for name in SCORED}
     for row in rows:
@@ -91,7 +92,9 @@ def due_for(patient: Patient, *, at: datetime) -> list[rules.Due]:
 def baseline_total(patient: Patient, instrument: str) -> int | None:
     """The total before the course that later answers are compared with."""
     return (
-        InstrumentResponse.objects.filter(patient=patient, instrument=instrument, timepoint=rules.BASELINE, total__isnull=False)
+        InstrumentResponse.objects.filter(
+            patient=patient, instrument=instrument, timepoint=rules.BASELINE, total__isnull=False
+        )
         .order_by("-completed_at", "-id")
         .values_list("total", flat=True)
         .first()

@@ -16,7 +16,11 @@ DETERIORATION = "X18"
 
 def on_instrument_completed(*, response: Any, by: Any, at: datetime) -> None:
     """Compare with the baseline. Five points worse (by the protocol's number) tells the psychiatrist and holds the next dose."""
-    if response.instrument not in access.SCORED or response.total is None or response.timepoint == rules.BASELINE:
+    if (
+        response.instrument not in access.SCORED
+        or response.total is None
+        or response.timepoint == rules.BASELINE
+    ):
         return
     patient = response.patient
     baseline = access.baseline_total(patient, response.instrument)
@@ -31,7 +35,10 @@ def on_instrument_completed(*, response: Any, by: Any, at: datetime) -> None:
         after = scores.after.get(rules.AFTER_4)
         if after is not None and after.change is not None:
             fell_back = relapse(
-                after.point.total, response.total, in_remission=bool(after.change.remission), definitions=definitions
+                after.point.total,
+                response.total,
+                in_remission=bool(after.change.remission),
+                definitions=definitions,
             )
     if not (moved.deterioration or fell_back):
         return
@@ -46,7 +53,12 @@ def on_instrument_completed(*, response: Any, by: Any, at: datetime) -> None:
         )
         place_hold(patient, reason_code="deterioration", at=at, by=by, alert=alert)
         audit.record(
-            "outcome.deteriorated", by=by, at=at, about=response, patient_id=patient.pk, detail={"points": moved.points}
+            "outcome.deteriorated",
+            by=by,
+            at=at,
+            about=response,
+            patient_id=patient.pk,
+            detail={"points": moved.points},
         )
 
 

@@ -51,7 +51,11 @@ def windows(*, sessions: Mapping[int, datetime], zone: str, numbers: Mapping[str
 
 
 def due(
-    *, open_windows: Iterable[Window], answered: frozenset[tuple[str, str]], instruments: Sequence[str], at: datetime
+    *,
+    open_windows: Iterable[Window],
+    answered: frozenset[tuple[str, str]],
+    instruments: Sequence[str],
+    at: datetime,
 ) -> list[Due]:
     """What is still to be filled in, oldest first. A time point is let go when the next one opens."""
     opened = sorted((w for w in open_windows if w.opens_at <= at), key=lambda w: w.opens_at)
@@ -59,7 +63,14 @@ def due(
         return []
     newest = opened[-1]
     return [
-        Due(instrument, newest.timepoint, newest.label, newest.opens_at, newest.closes_at, at > newest.closes_at)
+        Due(
+            instrument,
+            newest.timepoint,
+            newest.label,
+            newest.opens_at,
+            newest.closes_at,
+            at > newest.closes_at,
+        )
         for instrument in instruments
         if (instrument, newest.timepoint) not in answered
     ]
@@ -179,7 +190,8 @@ def group(
     both = [change(row[BASELINE], row[timepoint], definitions) for row in with_baseline if timepoint in row]
     order = COURSE_POINTS[: COURSE_POINTS.index(timepoint) + 1]
     carried = [
-        change(row[BASELINE], row[[code for code in order if code in row][-1]], definitions) for row in with_baseline
+        change(row[BASELINE], row[[code for code in order if code in row][-1]], definitions)
+        for row in with_baseline
     ]
     return Group(
         instrument=instrument,

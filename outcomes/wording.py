@@ -9,8 +9,12 @@ TITLES = {
     "any_improvement": "Any improvement",
     "deterioration": "Got worse",
 }
-INSTRUMENTS = {"phq9": "PHQ-9 (depression)", "gad7": "GAD-7 (anxiety)", "suicide_risk": "Safety questions"}
-ABOUT = {"phq9": "low mood", "gad7": "anxiety"}
+INSTRUMENTS = {"phq9": "PHQ-9, depression", "gad7": "GAD-7, anxiety", "suicide_risk": "Safety questions"}
+FOR_PATIENT = {
+    "phq9": "Your mood over the last two weeks",
+    "gad7": "Worry and tension over the last two weeks",
+    "suicide_risk": "Questions about your safety",
+}
 MAXIMUM = {"phq9": 27, "gad7": 21}
 
 
@@ -42,21 +46,3 @@ def words(change: Change) -> list[tuple[str, str, str]]:
         else:
             rows.append((code, "Yes" if value else "No", "ok" if value else "neutral"))
     return rows
-
-
-def for_patient(instrument: str, change: Change) -> str:
-    """One kind sentence about how far the score moved; a number is not the whole story."""
-    about = ABOUT.get(instrument, "")
-    points = abs(change.points)
-    unit = "point" if points == 1 else "points"
-    if change.deterioration:
-        return f"Your score for {about} is {points} {unit} higher than before. We have told your psychiatrist, who will contact you."
-    if change.remission:
-        return f"Your score for {about} went down by {points} {unit}, into the range of few or no symptoms."
-    if change.response:
-        return f"Your score for {about} went down by {points} {unit}: half of where you started, or less."
-    if change.any_improvement:
-        return f"Your score for {about} went down by {points} {unit}."
-    if change.points == 0:
-        return f"Your score for {about} is the same as before. For some people change comes later, for some it does not come."
-    return f"Your score for {about} is {points} {unit} higher than before. Scores move from week to week."

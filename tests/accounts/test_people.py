@@ -91,7 +91,7 @@ def test_reading_a_chart_leaves_a_trace(alice: User, dana: User, at: dt.datetime
 def test_staff_without_a_second_factor_are_sent_to_set_one_up(client_for: Any, dana: User, path: str) -> None:
     """PR-11."""
     answer = client_for(dana, second_factor=False).get(path)
-    assert answer.status_code == 302 and answer["Location"].startswith("/accounts/2fa/")
+    assert answer.status_code == 302 and answer["Location"].startswith("/accounts/second-step/")
 
 
 def test_the_api_refuses_staff_without_a_second_factor(client_for: Any, dana: User) -> None:

@@ -11,8 +11,20 @@ DEFINITIONS = change_definitions()
 NUMBERS = {
     "timepoints": [
         {"code": "baseline", "label": "Before"},
-        {"code": "after_session_2", "label": "After 2", "after_session": 2, "opens_days": 2, "closes_days": 6},
-        {"code": "after_session_4", "label": "After 4", "after_session": 4, "opens_days": 2, "closes_days": 6},
+        {
+            "code": "after_session_2",
+            "label": "After 2",
+            "after_session": 2,
+            "opens_days": 2,
+            "closes_days": 6,
+        },
+        {
+            "code": "after_session_4",
+            "label": "After 4",
+            "after_session": 4,
+            "opens_days": 2,
+            "closes_days": 6,
+        },
     ]
 }
 LA = "America/Los_Angeles"
@@ -42,7 +54,9 @@ def test_nothing_is_due_before_a_window_opens_and_both_instruments_when_it_does(
 
 def test_an_unanswered_window_stays_due_and_is_called_late_until_the_next_opens() -> None:
     first = rules.windows(sessions={2: at(1)}, zone=LA, numbers=NUMBERS)
-    assert {d.late for d in rules.due(open_windows=first, answered=frozenset(), instruments=("phq9",), at=at(12))} == {True}
+    assert {
+        d.late for d in rules.due(open_windows=first, answered=frozenset(), instruments=("phq9",), at=at(12))
+    } == {True}
     both = rules.windows(sessions={2: at(1), 4: at(15)}, zone=LA, numbers=NUMBERS)
     after = rules.due(open_windows=both, answered=frozenset(), instruments=("phq9",), at=at(18))
     assert [d.timepoint for d in after] == ["after_session_4"]
@@ -72,7 +86,9 @@ def test_one_course_is_named_by_its_definitions(
         significant,
         worse,
     )
-    assert wording.for_patient("phq9", moved)
+    assert [code for code, value, _ in wording.words(moved) if value == "Yes"] == [
+        code for code in wording.TITLES if getattr(moved, code)
+    ]
 
 
 def test_without_a_baseline_nothing_is_compared() -> None:

@@ -1,0 +1,162 @@
+"""Pages: the coach's caseload and calls; the patient's half minute a day."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from accounts.access import patient_of, visible_patient
+from accounts.actions import open_chart
+from accounts.guards import for_role
+from coaching import access, actions, rules, wording
+from coaching.forms import CallForm, DailyForm
+from coaching.models import CheckIn
+from common import clock, intents
+from common.errors import NotVisible
+from safety.access import holds_of, open_alerts_for
+
+
+@for_role("coach")
+def caseload(request: HttpRequest) -> HttpResponse:
+    """Everybody this coach cares for, most urgent first."""
+    at = clock.now()
+    page = access.caseload(request.user, at=at, after=request.GET.get("after", ""))
+    return render(
+        request,
+        "coach/caseload.html",
+        {
+            "rows": [_row(patient, at=at, zone=request.user.time_zone) for patient in page.rows],
+            "counts": access.caseload_counts(request.user, at=at),
+            "next_url": f"{request.path}?{urlencode({'after': page.next_key})}" if page.next_key else "",
+            "first_url": request.path if request.GET.get("after") else "",
+            "at": at,
+        },
+    )
+
+
+def _row(patient: Any, *, at: datetime, zone: str) -> dict[str, Any]:
+    due_at = None if patient.next_due_at == access.FAR else patient.next_due_at
+    urgency = rules.urgency(due_at=due_at, at=at, zone=zone)
+    label, kind = wording.URGENCY[urgency]
+    return {
+        "patient": patient,
+        "due_at": due_at,
+        "late_s": (at - due_at).total_seconds() if due_at and due_at < at else 0,
+        "urgency": urgency,
+        "label": label,
+        "kind": kind,
+        "what": wording.KIND_FOR_STAFF.get(patient.next_kind, ""),
+        "url": reverse("coaching:check_in", args=[patient.next_check_in_id])
+        if patient.next_check_in_id
+        else reverse("coaching:patient", args=[patient.pk]),
+    }
+
+
+@for_role("coach", "psychiatrist")
+def patient_page(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """One person's calls and daily answers."""
+    at = clock.now()
+    patient = visible_patient(request.user, patient_id)
+    open_chart(patient, by=request.user, at=at, why="check-ins")
+    return render(request, "coach/patient.html", _person(request, patient, at))
+
+
+def _person(request: HttpRequest, patient: Any, at: datetime) -> dict[str, Any]:
+    given = access.given_of(patient)
+    return {
+        "patient": patient,
+        "upcoming": [
+            {
+                "row": row,
+                "label": wording.URGENCY[
+                    rules.urgency(due_at=row.due_at, at=at, zone=request.user.time_zone)
+                ],
+            }
+            for row in access.open_check_ins_of(patient)
+        ],
+        "given": given,
+        "kinds": wording.KIND_FOR_STAFF,
+        "effects": wording.SIDE_EFFECTS,
+        "alerts": list(open_alerts_for(request.user).filter(patient=patient)[:10]),
+        "holds": list(holds_of(patient)),
+        "at": at,
+    }
+
+
+@for_role("coach")
+@intents.guard
+def check_in(request: HttpRequest, check_in_id: uuid.UUID) -> HttpResponse:
+    """One planned call: what to ask, and what was answered."""
+    at = clock.now()
+    row = access.visible_check_in(request.user, check_in_id)
+    if not row.is_by_coach:
+        raise NotVisible("There is no such page.")
+    patient = row.patient
+    if request.method == "POST":
+        form = CallForm(request.POST)
+        if form.is_valid():
+            given = actions.give_check_in(row, by=request.user, at=at, **form.cleaned_data)
+            if given.crisis:
+                response = render(
+                    request, "coach/check_in_crisis.html", {"patient": patient, "given": given, "at": at}
+                )
+                response.replay_url = reverse("coaching:patient", args=[patient.pk])  # type: ignore[attr-defined]
+                return response
+            return redirect("coaching:caseload")
+    else:
+        form = CallForm()
+        open_chart(patient, by=request.user, at=at, why="check-in")
+    context = _person(request, patient, at) | {
+        "check_in": row,
+        "form": form,
+        "intent": intents.mint(),
+        "kind": wording.KIND_FOR_STAFF[row.kind],
+        "minutes": wording.MINUTES[row.kind],
+    }
+    return render(request, "coach/check_in.html", context, status=422 if request.method == "POST" else 200)
+
+
+@for_role("patient")
+@intents.guard
+def daily(request: HttpRequest) -> HttpResponse:
+    """Half a minute: mood, safety, effects."""
+    at = clock.now()
+    patient = patient_of(request.user)
+    today = access.daily_of(patient, access.local_day(patient, at))
+    done = today is not None and today.done_at is not None
+    again = request.GET.get("again") == "1" or request.method == "POST"
+    if request.method == "POST":
+        form = DailyForm(request.POST)
+        if form.is_valid():
+            given = actions.check_in_today(patient, by=request.user, at=at, **form.cleaned_data)
+            if given.crisis or given.triggers:
+                response = render(request, "patient/check_in_help.html", _help(given))
+                response.replay_url = reverse("coaching:daily")  # type: ignore[attr-defined]
+                return response
+            return redirect("coaching:daily")
+    else:
+        form = DailyForm()
+    context = {
+        "done": done and not again,
+        "today": today,
+        "form": form,
+        "intent": intents.mint(),
+        "recent": [row for row in access.given_of(patient, 7) if row.kind in rules.BY_PATIENT],
+    }
+    return render(request, "patient/check_in.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _help(given: actions.Given) -> dict[str, Any]:
+    """What the page says on the same response: help first, then what happens with each effect."""
+    return {
+        "crisis": given.crisis,
+        "sentences": [
+            wording.AFTER_TRIGGER[code] for code in sorted(given.triggers) if code in wording.AFTER_TRIGGER
+        ],
+        "urgent": bool(given.triggers & wording.URGENT),
+        "kind_daily": CheckIn.Kind.DAILY,
+    }
