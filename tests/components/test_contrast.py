@@ -38,7 +38,7 @@ def tokens() -> dict[str, dict[str, str]]:
     css = (CSS / "tokens.css").read_text()
     light = re.search(r":root \{\n\s+color-scheme: light;(.*?)\n  \}", css, re.S)
     dark = re.search(r"prefers-color-scheme: dark\) \{\n\s+:root \{(.*?)\n    \}", css, re.S)
-    dim = re.search(r"\.theme-dim \{\n\s+color-scheme: dark;(.*?)\n  \}", css, re.S)
+    dim = re.search(r"\.theme-dim \{\n\s+color-scheme: dark;(.*?)\n    \}", css, re.S)
     assert light and dark and dim
     found = [
         dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", block.group(1))) for block in (light, dark, dim)
