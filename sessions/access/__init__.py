@@ -1,6 +1,7 @@
 """Who may see which session, and what the gate reads. Querysets already know who is asking."""
 
 from sessions.access.facts import GateInputs, gate_inputs, numbers_of, reading_facts, timeline_for
+from sessions.access.room import MEASURE_AGAIN, Room, gate_rows, room_of
 from sessions.access.visible import (
     active_session,
     checkpoints_of,
@@ -18,18 +19,22 @@ from sessions.access.visible import (
 )
 
 __all__ = [
+    "MEASURE_AGAIN",
     "GateInputs",
+    "Room",
     "active_session",
     "checkpoints_of",
     "course_of",
     "driving_allowed",
     "gate_inputs",
+    "gate_rows",
     "journal_of",
     "link_by_token",
     "live_link",
     "next_session",
     "numbers_of",
     "reading_facts",
+    "room_of",
     "sessions_for_staff",
     "sessions_of",
     "sessions_visible_to",
