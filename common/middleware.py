@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 
@@ -22,14 +22,21 @@ class ResponseHeaders:
         return response
 
 
-def not_found(request: HttpRequest, exception: Http404 | None = None) -> HttpResponse:
+def _last_resort(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+    """The API answers in its one shape, everybody else gets a page."""
+    if request.path.startswith("/api/"):
+        return JsonResponse({"code": code, "detail": detail, "fields": {}}, status=status)
+    return render(request, f"public/{status}.html", status=status)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """One answer for what does not exist and for what is not this person's to see."""
-    return render(request, "public/404.html", status=404)
+    return _last_resort(request, 404, "not_found", "There is nothing here.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return render(request, "public/500.html", status=500)
+    return _last_resort(request, 500, "error", "Something went wrong on our side. It has been noted.")
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return render(request, "public/403.html", status=403)
+    return _last_resort(request, 403, "permission_denied", "You may not do this.")
