@@ -26,6 +26,9 @@ from runner.users import OrdinaryUser, database_user, outside_folder
 
 OLDEST = 14
 FIRST_WITH_PARAMETER_GRANTS = 15
+# Tests that commit clean up with TRUNCATE, which the audit trail refuses unless the database allows it; and tests of the audit
+# chain play somebody with an administrator's rights, who switches triggers off.
+TEST_PARAMETERS = ("hearthside.allow_truncate", "session_replication_role")
 ROLE = "hearthside"
 DATABASE = "hearthside"
 ADMINISTRATOR = "hearthside_admin"
@@ -307,8 +310,8 @@ class Postgres:
         self._sql("postgres", f"CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{self.password}'")
         self._sql("postgres", f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
         if not self.durable and self.binaries.version >= FIRST_WITH_PARAMETER_GRANTS:
-            # Tests that commit clean up with TRUNCATE, which the audit trail refuses unless the database allows it.
-            self._sql("postgres", f"GRANT SET ON PARAMETER hearthside.allow_truncate TO {ROLE}")
+            for parameter in TEST_PARAMETERS:
+                self._sql("postgres", f"GRANT SET ON PARAMETER {parameter} TO {ROLE}")
         (self.home / "ready").touch()
 
     def _sql(self, database: str, statement: str) -> None:
