@@ -15,8 +15,7 @@ from coaching import access, actions
 from coaching.models import CheckIn
 from coaching.wording import SIDE_EFFECTS
 from common import audit, clock
-from common.api import IdempotentWrites, StrictSerializer
-from measures.api import refusals
+from common.api import IdempotentWrites, StrictSerializer, refusals
 
 
 class CheckInOut(serializers.ModelSerializer):

@@ -5,17 +5,17 @@ import json
 from typing import Any
 
 from django.db import transaction
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions, status
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
+from rest_framework.serializers import CharField, DictField, Serializer
 from rest_framework.views import exception_handler as drf_handler
 
 from common.errors import DomainError
 from common.intents import body_hash, claim
-
 
 
 class NewestFirst(CursorPagination):
@@ -49,12 +49,18 @@ def _flatten(detail: Any, prefix: str = "") -> dict[str, str]:
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """{"code", "detail", "fields"}: never a stack trace, never another person's data."""
     if isinstance(error, DomainError):
-        return Response({"code": error.code, "detail": error.detail, "fields": error.fields}, status=error.status)
+        return Response(
+            {"code": error.code, "detail": error.detail, "fields": error.fields}, status=error.status
+        )
     response = drf_handler(error, context)
     if response is None:
         return None
     if isinstance(error, exceptions.ValidationError):
-        body = {"code": "invalid", "detail": "Some fields need another look.", "fields": _flatten(error.detail)}
+        body = {
+            "code": "invalid",
+            "detail": "Some fields need another look.",
+            "fields": _flatten(error.detail),
+        }
         # One status for bad input, whether a serializer or an action finds it... 400 is what the framework's parsers use.
         response.status_code = status.HTTP_400_BAD_REQUEST
     else:
@@ -80,6 +86,29 @@ class StrictSerializer(Serializer):
 
     def update(self, instance: Any, validated_data: Any) -> Any:
         raise NotImplementedError("actions write, serializers do not")
+
+
+class Refusal(Serializer):
+    """What every refusal looks like."""
+
+    code = CharField()
+    detail = CharField()
+    fields = DictField(child=CharField())  # type: ignore[assignment]
+
+
+def refusals(*codes: int) -> dict[int, Any]:
+    """The documented refusals of a view, for `extend_schema(responses=...)`."""
+    return dict.fromkeys(codes, Refusal)
+
+
+# The header of every write, for `extend_schema(parameters=[KEY])`.
+KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    required=False,
+    description="8 to 80 printable characters; the same key sent again gets the first answer.",
+)
 
 
 class IdempotentWrites:
@@ -112,7 +141,9 @@ class IdempotentWrites:
                     replay["Idempotent-Replay"] = "true"
                     return replay
                 response = handler(request, *args, **kwargs)
-                plain = json.loads(json.dumps(response.data, default=str)) if response.data is not None else None
+                plain = (
+                    json.loads(json.dumps(response.data, default=str)) if response.data is not None else None
+                )
                 row = taken.row
                 row.status, row.result = response.status_code, plain
                 row.save(update_fields=["status", "result"])
@@ -124,5 +155,3 @@ class IdempotentWrites:
 def _stranger(request: Request) -> str:
     """Somebody not logged in: told apart by address, which is hashed and not kept."""
     return "stranger:" + hashlib.sha256(str(request.META.get("REMOTE_ADDR", "")).encode()).hexdigest()[:32]
-
-

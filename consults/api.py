@@ -14,10 +14,9 @@ from rest_framework.views import APIView
 
 from accounts.access import patient_of
 from common import clock
-from common.api import IdempotentWrites, StrictSerializer
+from common.api import KEY, IdempotentWrites, StrictSerializer, refusals
 from consults import access, actions
 from consults.models import Appointment, VisitType
-from safety.api import KEY, refusals
 
 LONGEST_SEARCH = timedelta(days=31)
 PEOPLE = ("patient", "psychiatrist", "coach")
@@ -59,9 +58,14 @@ class Slots(APIView):
         operation_id="slots",
         parameters=[
             OpenApiParameter("visit_type", str, required=True, enum=list(VisitType.values)),
-            OpenApiParameter("from", {"type": "string", "format": "date-time"}, required=True, description="With a zone."),
             OpenApiParameter(
-                "to", {"type": "string", "format": "date-time"}, required=True, description="At most 31 days later."
+                "from", {"type": "string", "format": "date-time"}, required=True, description="With a zone."
+            ),
+            OpenApiParameter(
+                "to",
+                {"type": "string", "format": "date-time"},
+                required=True,
+                description="At most 31 days later.",
             ),
         ],
         responses={200: SlotOut(many=True), **refusals(400, 401, 403, 409, 422)},
@@ -82,7 +86,17 @@ class AppointmentOut(serializers.ModelSerializer):
 
     class Meta:
         model = Appointment
-        fields = ("id", "patient", "clinician", "visit_type", "state", "starts_at", "ends_at", "sequence", "created_at")
+        fields = (
+            "id",
+            "patient",
+            "clinician",
+            "visit_type",
+            "state",
+            "starts_at",
+            "ends_at",
+            "sequence",
+            "created_at",
+        )
 
 
 class AppointmentIn(StrictSerializer):
@@ -103,7 +117,10 @@ class Appointments(IdempotentWrites, ListAPIView):
             return access.visible_appointments(None)
         return access.visible_appointments(self.request.user)
 
-    @extend_schema(operation_id="appointments", responses={200: AppointmentOut(many=True), **refusals(400, 401, 403, 404)})
+    @extend_schema(
+        operation_id="appointments",
+        responses={200: AppointmentOut(many=True), **refusals(400, 401, 403, 404)},
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.list(request, *args, **kwargs)
 

@@ -12,13 +12,12 @@ from rest_framework.views import APIView
 
 from accounts.step_up import require_step_up
 from common import clock
-from common.api import IdempotentWrites, StrictSerializer
+from common.api import KEY, IdempotentWrites, StrictSerializer, refusals
 from common.errors import Invalid
 from intake import access, actions
 from intake.models import Decision, Intake
 from intake.rules import FACTS_BY_NAME, FactsError
 from intake.wording import rule_texts
-from safety.api import KEY, refusals
 
 PAGE_SIZE_MOST = 200
 

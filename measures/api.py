@@ -13,11 +13,10 @@ from rest_framework.response import Response
 from accounts.access import patient_of, visible_patient
 from accounts.actions import open_chart
 from common import clock
-from common.api import IdempotentWrites, NewestFirst, StrictSerializer
+from common.api import KEY, IdempotentWrites, NewestFirst, StrictSerializer, refusals
 from measures import access, actions
 from measures.models import TIMEPOINTS, Instrument, InstrumentResponse
 from measures.wording import HELP_HEADING, HELP_LINES
-from safety.api import KEY, refusals
 
 JSON_INTEGER_MAX = 1000
 

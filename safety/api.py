@@ -11,15 +11,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from common import clock
-from common.api import IdempotentWrites, StrictSerializer
+from common.api import KEY, IdempotentWrites, StrictSerializer, refusals
 from safety import access, actions
 from safety.models import Alert
 from safety.states import DISPOSITIONS
 
 STAFF = ("psychiatrist", "coach", "administrator")
-KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="8 to 80 printable characters; a replay gets the first answer."
-)
 
 
 class AlertSerializer(serializers.ModelSerializer):
@@ -47,19 +44,6 @@ class AlertSerializer(serializers.ModelSerializer):
         return str(alert.closed_by) if alert.closed_by_id else None
 
 
-class Refusal(serializers.Serializer):
-    """What every refusal looks like."""
-
-    code = serializers.CharField()
-    detail = serializers.CharField()
-    fields = serializers.DictField(child=serializers.CharField())  # type: ignore[assignment]
-
-
-def refusals(*codes: int) -> dict[int, Any]:
-    """The documented refusals of a view."""
-    return dict.fromkeys(codes, Refusal)
-
-
 class CloseSerializer(StrictSerializer):
     """What came of an alert."""
 
@@ -80,14 +64,18 @@ class Alerts(ListAPIView):
 
     @extend_schema(
         operation_id="alerts_list",
-        parameters=[OpenApiParameter("state", str, enum=["live", "closed"], description="live (default) or closed")],
+        parameters=[
+            OpenApiParameter("state", str, enum=["live", "closed"], description="live (default) or closed")
+        ],
         responses={200: AlertSerializer(many=True), **refusals(401, 403, 404)},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> Any:
-        return access.alerts_in_state(self.request.user, closed=self.request.query_params.get("state") == "closed")
+        return access.alerts_in_state(
+            self.request.user, closed=self.request.query_params.get("state") == "closed"
+        )
 
 
 class AcknowledgeAlert(IdempotentWrites, APIView):

@@ -19,16 +19,13 @@ from accounts.access import patient_of, visible_patient
 from accounts.actions import open_chart
 from accounts.models import Role
 from common import clock
-from common.api import IdempotentWrites, StrictSerializer
+from common.api import KEY, IdempotentWrites, StrictSerializer, refusals
 from vitals import access, hot_path
 from vitals.actions import IMPLAUSIBLE, PULSE_IMPLAUSIBLE, RecordedReading, record_reading
 from vitals.models import Reading
 from vitals.rules import HoldReason, NextStep, PostDoseFlag, next_steps
 from vitals.wording import CUFF_HELP, HOLD, POST_DOSE, WHO
 
-KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="8 to 80 printable characters; a replay gets the first answer."
-)
 JSON_TYPE = "application/json"
 TOKEN = "Token "  # noqa: S105  (the name of the scheme)
 # A device may be a little ahead or have been offline for weeks; what lies beyond is a clock that was never set.
@@ -43,7 +40,9 @@ class NewReading(StrictSerializer):
     diastolic_mmhg = serializers.IntegerField(min_value=0, max_value=999)
     pulse_bpm = serializers.IntegerField(min_value=0, max_value=999)
     spo2_pct = serializers.IntegerField(min_value=0, max_value=100, required=False, allow_null=True)
-    taken_at = serializers.DateTimeField(help_text="With a zone; as the device claims. The server keeps its own time beside it.")
+    taken_at = serializers.DateTimeField(
+        help_text="With a zone; as the device claims. The server keeps its own time beside it."
+    )
     source = serializers.ChoiceField(choices=Reading.Source.values)
     session = serializers.UUIDField(required=False, allow_null=True)
     phase = serializers.ChoiceField(choices=Reading.Phase.values, required=False)
@@ -90,7 +89,9 @@ class RecordedSerializer(ReadingSerializer):
     verdict = serializers.CharField(allow_blank=True)
     reasons = ReasonSerializer(many=True)
     next = StepSerializer(many=True)
-    help = serializers.CharField(allow_blank=True, help_text="How to measure again, when the reading was not right.")
+    help = serializers.CharField(
+        allow_blank=True, help_text="How to measure again, when the reading was not right."
+    )
     alert = serializers.UUIDField(allow_null=True, help_text="Somebody was called because of this reading.")
 
 
@@ -99,18 +100,6 @@ class ReadingPage(serializers.Serializer):
 
     next = serializers.CharField(allow_null=True)
     results = ReadingSerializer(many=True)
-
-
-class Refusal(serializers.Serializer):
-    """What every refusal looks like."""
-
-    code = serializers.CharField()
-    detail = serializers.CharField()
-    fields = serializers.DictField(child=serializers.CharField())  # type: ignore[assignment]
-
-
-def refusals(*codes: int) -> dict[int, Any]:
-    return dict.fromkeys(codes, Refusal)
 
 
 def wording_of(code: str) -> str:
@@ -173,7 +162,9 @@ class Readings(IdempotentWrites, APIView):
     @extend_schema(
         operation_id="readings_list",
         parameters=[
-            OpenApiParameter("patient", uuid.UUID, description="Staff: whose readings. A patient leaves it out."),
+            OpenApiParameter(
+                "patient", uuid.UUID, description="Staff: whose readings. A patient leaves it out."
+            ),
             OpenApiParameter("cursor", str, description="As given in `next`."),
         ],
         responses={200: ReadingPage, **refusals(400, 401, 403, 404)},
@@ -298,4 +289,3 @@ def with_short_way(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 readings = with_short_way(Readings.as_view())
-
