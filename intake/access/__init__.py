@@ -18,6 +18,7 @@ from intake.access.people import (
 from intake.access.queue import (
     PAGE_SIZE,
     Place,
+    QueueView,
     held_by,
     intake_visible_to,
     patients_held_by,
@@ -25,6 +26,7 @@ from intake.access.queue import (
     queue_count,
     queue_for,
     queue_page,
+    queue_view,
     states_today,
 )
 
@@ -32,6 +34,7 @@ __all__ = [
     "PAGE_SIZE",
     "Chart",
     "Place",
+    "QueueView",
     "active_medicines",
     "chart_of",
     "consent_current",
@@ -50,6 +53,7 @@ __all__ = [
     "queue_count",
     "queue_for",
     "queue_page",
+    "queue_view",
     "signatures_of",
     "signed_now",
     "states_today",

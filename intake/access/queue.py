@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
@@ -132,6 +132,114 @@ def queue_page(
     rows = rows[:size]
     last = rows[-1]
     return rows, Place(last["urgency"], last["submitted_at"], last["id"])
+
+
+@dataclass(frozen=True)
+class QueueView:
+    """Everything the queue page shows."""
+
+    states: list[str]
+    rows: list[dict[str, Any]]
+    after: Place | None
+    count: str
+    held: list[dict[str, Any]]
+
+
+# The page in one round trip: the states of today, a page of rows, how many wait, what is in one's own hands. Each part says
+# the same as `states_today`, `queue_page`, `queue_count` and `held_by`; tests/intake/test_queue_view.py holds them together.
+_VIEW_SQL = """
+WITH codes AS MATERIALIZED (
+    SELECT l.state AS code
+    FROM accounts_licence l
+    WHERE l.psychiatrist_id = %(me)s AND l.expires_on >= %(on)s AND (l.issued_on IS NULL OR l.issued_on <= %(on)s)
+      AND EXISTS (
+        SELECT 1 FROM accounts_dearegistration d
+        WHERE d.psychiatrist_id = l.psychiatrist_id AND d.state = l.state AND d.expires_on >= %(on)s
+      )
+), page AS (
+    SELECT w.*
+    FROM codes s
+    CROSS JOIN LATERAL (
+        SELECT i.id, i.patient_id, i.care_state, i.urgency, i.outcome, i.reasons, i.submitted_at
+        FROM intake_intake i
+        WHERE i.care_state = s.code
+          AND i.state IN ('submitted', 'claimed')
+          AND (i.state = 'submitted' OR i.claim_expires_at <= %(at)s)
+          {after}
+        ORDER BY (i.urgency * -1), i.submitted_at, i.id
+        LIMIT %(limit)s
+    ) w
+    ORDER BY w.urgency DESC, w.submitted_at, w.id
+    LIMIT %(limit)s
+)
+SELECT
+    (SELECT json_agg(code ORDER BY code) FROM codes),
+    (SELECT json_agg(json_build_array(q.id, q.patient_id, q.care_state, q.urgency, q.outcome, q.reasons, q.submitted_at,
+                                      u.full_name, p.date_of_birth) ORDER BY q.urgency DESC, q.submitted_at, q.id)
+     FROM page q JOIN accounts_patient p ON p.user_id = q.patient_id JOIN accounts_user u ON u.id = q.patient_id),
+    (SELECT count(*) FROM (
+        SELECT 1 FROM codes s CROSS JOIN LATERAL (
+            SELECT 1 FROM intake_intake i
+            WHERE i.care_state = s.code AND i.state IN ('submitted', 'claimed')
+              AND (i.state = 'submitted' OR i.claim_expires_at <= %(at)s)
+            LIMIT %(count_limit)s
+        ) one LIMIT %(count_limit)s
+    ) counted),
+    (SELECT json_agg(json_build_array(h.patient_id, u.full_name, h.claim_expires_at) ORDER BY h.claim_expires_at)
+     FROM (SELECT patient_id, claim_expires_at FROM intake_intake WHERE claimed_by_id = %(me)s AND state = 'claimed'
+           ORDER BY claim_expires_at LIMIT %(count_limit)s) h
+     JOIN accounts_user u ON u.id = h.patient_id)
+"""
+
+
+def queue_view(
+    psychiatrist: User, *, at: datetime, after: Place | None = None, size: int = PAGE_SIZE
+) -> QueueView:
+    """The queue page of a psychiatrist who is logged in, in one query."""
+    values: dict[str, Any] = {
+        "me": psychiatrist.pk,
+        "on": local_date(at, psychiatrist.time_zone),
+        "at": at,
+        "limit": size + 1,
+        "count_limit": COUNT_UP_TO + 1,
+    }
+    if after is not None:
+        values |= {"urgency": after.urgency, "submitted_at": after.submitted_at, "id": after.id}
+    with connection.cursor() as cursor:
+        cursor.execute(_VIEW_SQL.format(after=_AFTER if after else ""), values)
+        codes, found, count, held = cursor.fetchone()
+    rows = [_row(row) for row in _list(found)]
+    following = None
+    if len(rows) > size:
+        rows = rows[:size]
+        following = Place(rows[-1]["urgency"], rows[-1]["submitted_at"], rows[-1]["id"])
+    return QueueView(
+        states=_list(codes),
+        rows=rows,
+        after=following,
+        count=f"{COUNT_UP_TO}+" if count > COUNT_UP_TO else str(count),
+        held=[
+            {
+                "patient_id": uuid.UUID(patient),
+                "full_name": name,
+                "claim_expires_at": datetime.fromisoformat(until),
+            }
+            for patient, name, until in _list(held)
+        ],
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    """JSON from the driver, as text or already read."""
+    return value if isinstance(value, list) else json.loads(value or "[]")
+
+
+def _row(values: list[Any]) -> dict[str, Any]:
+    row = dict(zip(_COLUMNS, values, strict=True))
+    row["id"], row["patient_id"] = uuid.UUID(row["id"]), uuid.UUID(row["patient_id"])
+    row["submitted_at"] = datetime.fromisoformat(row["submitted_at"])
+    row["date_of_birth"] = date.fromisoformat(row["date_of_birth"]) if row["date_of_birth"] else None
+    return row
 
 
 def queue_count(codes: Iterable[str], *, at: datetime) -> str:

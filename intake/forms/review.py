@@ -28,6 +28,7 @@ class DecideForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 4}),
     )
     kind = Decision.Kind.ACCEPT
+    field_order = ("seen", "reasons", "items", "letter", "note")
 
 
 class DeclineForm(DecideForm):

@@ -38,7 +38,8 @@ WIDEST_REASONS = 6
 
 @cache
 def _criteria() -> dict[str, str]:
-    return {id: text.criterion for id, text in rule_texts().items()}
+    # The last rule's criterion is a wish; in a list of what is true its opposite must stand.
+    return {id: text.criterion for id, text in rule_texts().items()} | {"E71": "Something not answered"}
 
 
 def _waited(since: datetime, at: datetime) -> str:
@@ -76,24 +77,23 @@ def row_for_page(row: dict[str, Any], at: datetime, today: date) -> dict[str, An
 def queue(request: HttpRequest) -> HttpResponse:
     """What waits in the states this psychiatrist is licensed in today, most urgent first, then oldest."""
     at = clock.now()
-    codes = access.states_today(request.user, at)  # type: ignore[arg-type]
     token = request.GET.get("after", "")
-    rows, after = access.queue_page(codes, at=at, after=access.place_from(token) if token else None)
+    view = access.queue_view(request.user, at=at, after=access.place_from(token) if token else None)  # type: ignore[arg-type]
     today = local_date(at, request.user.time_zone)  # type: ignore[union-attr]
     context = {
-        "rows": [row_for_page(row, at, today) for row in rows],
-        "count": access.queue_count(codes, at=at) if after is not None or token else str(len(rows)),
-        "next_url": f"{reverse('intake:queue')}?after={after.token()}" if after else "",
+        "rows": [row_for_page(row, at, today) for row in view.rows],
+        "count": view.count,
+        "next_url": f"{reverse('intake:queue')}?after={view.after.token()}" if view.after else "",
         "first_url": reverse("intake:queue") if token else "",
-        "states": ", ".join(sorted(codes)),
+        "states": ", ".join(view.states),
         "held": [
             {
-                "patient_id": intake.patient_id,
-                "name": intake.patient.user.full_name or "Name not given",
-                "until": intake.claim_expires_at,
-                "over": intake.claim_expires_at is not None and intake.claim_expires_at <= at,
+                "patient_id": one["patient_id"],
+                "name": one["full_name"] or "Name not given",
+                "until": one["claim_expires_at"],
+                "over": one["claim_expires_at"] <= at,
             }
-            for intake in access.held_by(request.user)  # type: ignore[arg-type]
+            for one in view.held
         ],
     }
     return render(request, "psychiatrist/queue.html", context)

@@ -64,7 +64,7 @@ def test_a_page_of_the_queue_costs_the_same_few_queries_however_many_wait(client
     for number in range(30):
         waiting(f"P{number:02d} Person", at)
     client.get("/queue/")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(4):
         assert client.get("/queue/").status_code == 200
 
 
