@@ -21,6 +21,7 @@ ITEMS: dict[str, tuple[Item, ...]] = {
     "psychiatrist": (
         ("Today", "/home/"),
         ("Queue", "/queue/"),
+        ("Sessions", "/sessions/"),
         ("Alerts", "/alerts/"),
         ("Calendar", "/calendar/"),
         ("Outcomes", "/outcomes/practice/"),
@@ -29,6 +30,7 @@ ITEMS: dict[str, tuple[Item, ...]] = {
     "coach": (
         ("Today", "/home/"),
         ("Caseload", "/coaching/"),
+        ("Sessions", "/sessions/"),
         ("Alerts", "/alerts/"),
         ("Calendar", "/calendar/"),
         ("Outbox", "/outbox/"),

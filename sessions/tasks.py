@@ -1,0 +1,19 @@
+"""What beat drives: what is late in the sessions."""
+
+from celery import shared_task
+
+from common import clock
+from sessions import actions
+
+
+@shared_task(name="sessions.tasks.sweep_overdue")
+def sweep_overdue() -> dict[str, int]:
+    """Take batches of what is late until nothing is left; two sweeps at once share the rows (SKIP LOCKED)."""
+    total: dict[str, int] = {}
+    for _ in range(20):
+        done = actions.sweep(at=clock.now())
+        if not +done:
+            break
+        for name, count in done.items():
+            total[name] = total.get(name, 0) + count
+    return total
