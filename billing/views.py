@@ -182,8 +182,10 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     if signed_at_s is None or signed_at_s > clock.wall_time_s() + FUTURE_S:
         return JsonResponse({"code": "bad_signature"}, status=400)
     try:
-        stripe.Webhook.construct_event(body, header, settings.STRIPE_WEBHOOK_SECRET, tolerance=TOLERANCE_S)
         event = json.loads(body)
+        if not isinstance(event, dict):
+            raise TypeError
+        stripe.Webhook.construct_event(body, header, settings.STRIPE_WEBHOOK_SECRET, tolerance=TOLERANCE_S)
         event_id, kind = str(event["id"]), str(event["type"])
     except (stripe.SignatureVerificationError, ValueError, KeyError, TypeError):
         return JsonResponse({"code": "bad_signature"}, status=400)

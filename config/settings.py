@@ -207,6 +207,8 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE: dict = {
     "notify-dispatch": {"task": "notify.tasks.dispatch_due", "schedule": 10.0},
     "sessions-overdue": {"task": "sessions.tasks.sweep_overdue", "schedule": 30.0},
+    "consults-holds": {"task": "consults.tasks.release_holds", "schedule": 60.0},
+    "billing-sweep": {"task": "billing.tasks.sweep", "schedule": 30.0},
     "safety-coverage": {"task": "safety.tasks.check_coverage", "schedule": 3600.0},
     "coaching-sweep": {"task": "coaching.tasks.sweep", "schedule": 600.0},
 }

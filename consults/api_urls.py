@@ -7,5 +7,9 @@ from consults.api import Appointments, CancelAppointment, Slots
 urlpatterns = [
     path("slots/", Slots.as_view(), name="api_slots"),
     path("appointments/", Appointments.as_view(), name="api_appointments"),
-    path("appointments/<uuid:appointment_id>/cancel/", CancelAppointment.as_view(), name="api_appointment_cancel"),
+    path(
+        "appointments/<uuid:appointment_id>/cancel/",
+        CancelAppointment.as_view(),
+        name="api_appointment_cancel",
+    ),
 ]

@@ -28,7 +28,9 @@ def search(api: Any, **changes: str) -> Any:
     return api.get("/api/v1/slots/", query)
 
 
-def test_a_free_time_is_found_booked_listed_and_cancelled(alice: User, dana: User, at: dt.datetime, api_for: Any) -> None:
+def test_a_free_time_is_found_booked_listed_and_cancelled(
+    alice: User, dana: User, at: dt.datetime, api_for: Any
+) -> None:
     weekly_hours(dana)
     an_accepted_intake(alice, dana, at - 3 * DAY)
     api = api_for(alice)
@@ -60,7 +62,9 @@ def test_a_key_makes_a_booking_happen_once(alice: User, dana: User, at: dt.datet
     assert (other.status_code, other.json()["code"]) == (422, "intent_reused")
 
 
-def test_what_blocks_a_booking_leaves_no_hold_behind(alice: User, dana: User, at: dt.datetime, api_for: Any) -> None:
+def test_what_blocks_a_booking_leaves_no_hold_behind(
+    alice: User, dana: User, at: dt.datetime, api_for: Any
+) -> None:
     weekly_hours(dana)
     body = {"visit_type": "consult", "clinician": str(dana.pk), "starts_at": (at + DAY).isoformat()}
     answer = api_for(alice).post("/api/v1/appointments/", body)
@@ -78,14 +82,22 @@ def test_what_blocks_a_booking_leaves_no_hold_behind(alice: User, dana: User, at
         ({"form": "1"}, "form"),
     ],
 )
-def test_a_search_that_cannot_be_read_names_the_field(changes: dict[str, str], field: str, alice: User, api_for: Any) -> None:
+def test_a_search_that_cannot_be_read_names_the_field(
+    changes: dict[str, str], field: str, alice: User, api_for: Any
+) -> None:
     answer = search(api_for(alice), **changes)
     assert answer.status_code == 400
     assert field in answer.json()["fields"]
 
 
 def test_strangers_and_other_roles_get_nothing(
-    alice: User, stranger_patient: User, dana: User, other_psychiatrist: User, admin_ann: User, at: dt.datetime, api_for: Any
+    alice: User,
+    stranger_patient: User,
+    dana: User,
+    other_psychiatrist: User,
+    admin_ann: User,
+    at: dt.datetime,
+    api_for: Any,
 ) -> None:
     """PR-02"""
     visit = a_booked_consult(alice, dana, at + DAY)

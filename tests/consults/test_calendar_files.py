@@ -35,10 +35,17 @@ def test_an_invitation_keeps_its_uid_and_raises_its_sequence_when_the_visit_move
     assert second["DTSTART"].dt == at + 2 * DAY
     gone = actions.cancel(moved, by=alice, at=at)
     method, third = read(invitation(gone, at=at))
-    assert (method, third["SEQUENCE"], third["UID"], str(third["STATUS"])) == ("CANCEL", 2, first["UID"], "CANCELLED")
+    assert (method, third["SEQUENCE"], third["UID"], str(third["STATUS"])) == (
+        "CANCEL",
+        2,
+        first["UID"],
+        "CANCELLED",
+    )
 
 
-def test_an_invitation_says_nothing_about_what_the_visit_is_for(alice: User, dana: User, at: dt.datetime) -> None:
+def test_an_invitation_says_nothing_about_what_the_visit_is_for(
+    alice: User, dana: User, at: dt.datetime
+) -> None:
     """PR-14: calendars are shared and shown on lock screens."""
     text = invitation(a_booked_consult(alice, dana, at), at=at).decode().lower()
     for word in ("ketamine", "psychiatr", "depress", "dana", "reyes", "consult with", "lindqvist"):

@@ -1,0 +1,332 @@
+"""What must be true before an order is signed; each condition by itself, on the real database."""
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from accounts.models import DeaRegistration, Licence, Patient, User
+from common import hooks
+from common.errors import Conflict, Invalid, NotPermitted, NotVisible
+from common.models import AuditEntry
+from consults import access, actions
+from consults.models import Order, VisitNote
+from intake.models import EligibilityEvaluation
+from safety.actions import place_hold
+from tests.consults.builders import a_pdmp_check, a_signed_note, a_verified_identity, weekly_dates
+from tests.intake.builders import an_accepted_intake
+
+pytestmark = pytest.mark.django_db
+DAY = dt.timedelta(days=1)
+HOUR = dt.timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, protocol_version: Any) -> None:
+    monkeypatch.setitem(hooks._hooks, "order.signed", [])
+
+
+@pytest.fixture
+def ready(alice: User, dana: User, at: dt.datetime) -> Patient:
+    """Accepted, seen yesterday, PDMP clear an hour ago."""
+    an_accepted_intake(alice, dana, at - 5 * DAY)
+    a_verified_identity(alice, dana, at - DAY)
+    a_signed_note(alice, dana, at - DAY)
+    a_pdmp_check(alice, dana, at - HOUR)
+    return Patient.objects.select_related("user").get(pk=alice.pk)
+
+
+def fields(at: dt.datetime, **changes: Any) -> dict[str, Any]:
+    return {
+        "form": "sublingual_tablet",
+        "strength_ug": 70_000,
+        "concentration_ug_per_ml": None,
+        "spray_volume_ul": None,
+        "units_per_dose": 1,
+        "weight_kg": Decimal("70"),
+        "session_dates": weekly_dates(at),
+        "sessions_covered": [1, 2],
+        "systolic_max_mmhg": 140,
+        "diastolic_max_mmhg": 90,
+        "holds": [{"medicine": "lisinopril", "instruction": "take as usual"}],
+        "directions": "Hold under the tongue for ten minutes, then spit out.",
+        "authority_basis": "telemedicine_flexibility",
+        "authority_reference": "",
+        "authority_expires_on": None,
+        "warning_reason": "",
+        **changes,
+    }
+
+
+def drafted(patient: Patient, by: User, at: dt.datetime, **changes: Any) -> Order:
+    return actions.save_draft(patient, fields=fields(at, **changes), by=by, at=at)
+
+
+def refusal(patient: Patient, by: User, at: dt.datetime, **changes: Any) -> str:
+    order = drafted(patient, by, at, **changes)
+    with pytest.raises(Invalid) as refused:
+        actions.sign_order(order, by=by, at=at)
+    order.refresh_from_db()
+    assert order.signed_at is None
+    return refused.value.detail
+
+
+def test_a_signed_order_carries_what_the_paper_needs_and_is_in_force(
+    ready: Patient, dana: User, at: dt.datetime
+) -> None:
+    order = actions.sign_order(drafted(ready, dana, at), by=dana, at=at)
+    assert order.dose_mg == 70
+    assert order.expires_on == weekly_dates(at)[1] + 10 * DAY
+    assert order.authority_expires_on == dt.date(2026, 12, 31)
+    facts = order.signed_facts
+    assert (facts["patient_name"], facts["dea_number"], facts["licence_number"]) == (
+        "Alice Lindqvist",
+        "FR1234560",
+        "CA-1000",
+    )
+    assert access.active_order(ready, at) == order
+    assert access.active_order(ready, at + 24 * DAY) == order
+    assert access.active_order(ready, at + 25 * DAY) is None
+    entry = AuditEntry.objects.get(action="order.signed")
+    assert entry.detail["dose_ug"] == 70_000
+    kept = EligibilityEvaluation.objects.filter(patient=ready, cause="order").get()
+    assert (kept.stage, kept.outcome) == ("decision", "ok")
+    assert not {"E08", "E55", "E69", "E70"} & set(kept.reasons)
+
+
+def test_what_rests_on_a_signed_order_lives_in_its_transaction(
+    ready: Patient, dana: User, at: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_: Any) -> None:
+        raise RuntimeError("no course")
+
+    monkeypatch.setitem(hooks._hooks, "order.signed", [broken])
+    order = drafted(ready, dana, at)
+    with pytest.raises(RuntimeError):
+        actions.sign_order(order, by=dana, at=at)
+    order.refresh_from_db()
+    assert order.signed_at is None
+
+
+def test_signing_twice_is_signing_once(ready: Patient, dana: User, at: dt.datetime) -> None:
+    order = actions.sign_order(drafted(ready, dana, at), by=dana, at=at)
+    again = actions.sign_order(order, by=dana, at=at + HOUR)
+    assert again.signed_at == at
+    assert AuditEntry.objects.filter(action="order.signed").count() == 1
+
+
+def _no_licence(patient: Patient, dana: User, at: dt.datetime) -> None:
+    Licence.objects.filter(psychiatrist=dana, state="CA").update(expires_on=at.date() - DAY)
+
+
+def _no_dea(patient: Patient, dana: User, at: dt.datetime) -> None:
+    DeaRegistration.objects.filter(psychiatrist=dana, state="CA").delete()
+
+
+def _moved(patient: Patient, dana: User, at: dt.datetime) -> None:
+    Patient.objects.filter(pk=patient.pk).update(state="TX")
+
+
+def _held(patient: Patient, dana: User, at: dt.datetime) -> None:
+    place_hold(patient, reason_code="test", at=at, by="system:test")
+
+
+def _not_verified(patient: Patient, dana: User, at: dt.datetime) -> None:
+    Patient.objects.filter(pk=patient.pk).update(identity_verified_at=None, identity_verified_by=None)
+
+
+def _discrepancy(patient: Patient, dana: User, at: dt.datetime) -> None:
+    a_pdmp_check(patient.user, dana, at, finding="discrepancy", note="Another prescriber")
+
+
+def _another_state_checked(patient: Patient, dana: User, at: dt.datetime) -> None:
+    a_pdmp_check(patient.user, dana, at, states=["NY"])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (_no_licence, "You hold no licence and DEA registration"),
+        (_no_dea, "You hold no licence and DEA registration"),
+        (_moved, "You hold no licence and DEA registration"),
+        (_moved, "signed the current consent"),
+        (_held, "Dosing is on hold"),
+        (_not_verified, "identity is not verified (E69)"),
+        (_discrepancy, "showed something to resolve first (E55)"),
+        (_another_state_checked, "Record a check of the monitoring programme"),
+    ],
+)
+def test_an_order_is_not_signed_when(
+    spoil: Callable[[Patient, User, dt.datetime], None],
+    sentence: str,
+    ready: Patient,
+    dana: User,
+    at: dt.datetime,
+) -> None:
+    spoil(ready, dana, at)
+    patient = Patient.objects.select_related("user").get(pk=ready.pk)
+    assert sentence in refusal(patient, dana, at)
+
+
+def test_a_pdmp_check_is_good_for_a_day(ready: Patient, dana: User, at: dt.datetime) -> None:
+    checked_at = at - HOUR
+    assert "is too old" in refusal(ready, dana, checked_at + 24 * HOUR + dt.timedelta(seconds=1))
+    order = Order.objects.get()
+    assert actions.sign_order(order, by=dana, at=checked_at + 24 * HOUR).signed_at
+
+
+@pytest.mark.parametrize(
+    ("last_day", "fine"), [("2026-11-22", False), ("2026-11-23", True), ("2026-12-31", True)]
+)
+def test_the_telemedicine_flexibility_must_be_in_force_on_the_day_of_signing(
+    last_day: str, fine: bool, ready: Patient, dana: User, at: dt.datetime, settings: Any
+) -> None:
+    settings.TELEMEDICINE_FLEXIBILITY_ENDS_ON = last_day
+    if fine:
+        assert actions.sign_order(drafted(ready, dana, at), by=dana, at=at).signed_at == at
+    else:
+        assert "authority to prescribe by telemedicine is not in force" in refusal(ready, dana, at)
+
+
+@pytest.mark.parametrize(
+    ("basis", "reference", "until", "fine"),
+    [
+        ("prior_in_person", "2026-03-01, Oakland", None, True),
+        ("prior_in_person", "", None, False),
+        ("special_registration", "SR-1", dt.date(2027, 1, 1), True),
+        ("special_registration", "SR-1", None, False),
+        ("special_registration", "SR-1", dt.date(2026, 11, 22), False),
+        ("other", "", dt.date(2027, 1, 1), False),
+    ],
+)
+def test_another_basis_needs_its_reference_and_its_term(
+    basis: str,
+    reference: str,
+    until: dt.date | None,
+    fine: bool,
+    ready: Patient,
+    dana: User,
+    at: dt.datetime,
+    settings: Any,
+) -> None:
+    settings.TELEMEDICINE_FLEXIBILITY_ENDS_ON = "2026-01-01"
+    changes = {"authority_basis": basis, "authority_reference": reference, "authority_expires_on": until}
+    if fine:
+        assert actions.sign_order(drafted(ready, dana, at, **changes), by=dana, at=at).signed_at == at
+    else:
+        assert refusal(ready, dana, at, **changes)
+
+
+def test_an_order_needs_a_signed_note_that_says_suitable(alice: User, dana: User, at: dt.datetime) -> None:
+    an_accepted_intake(alice, dana, at - 5 * DAY)
+    a_verified_identity(alice, dana, at - DAY)
+    a_pdmp_check(alice, dana, at - HOUR)
+    patient = Patient.objects.select_related("user").get(pk=alice.pk)
+    assert "Sign the visit note first." in refusal(patient, dana, at)
+    a_signed_note(alice, dana, at - DAY, diagnosis="none", suitable=False)
+    found = refusal(patient, dana, at)
+    assert "says that the programme is not suitable" in found
+    assert "eligibility rules exclude" in found  # E08
+    Order.objects.all().delete()
+    a_signed_note(alice, dana, at - 2 * HOUR)
+    assert actions.sign_order(drafted(patient, dana, at), by=dana, at=at).signed_at
+
+
+def test_a_note_is_too_old_after_thirty_days(ready: Patient, dana: User, at: dt.datetime) -> None:
+    later = at - DAY + 30 * DAY
+    a_pdmp_check(ready.user, dana, later)
+    order = drafted(ready, dana, later, session_dates=weekly_dates(later))
+    with pytest.raises(Invalid) as refused:
+        actions.sign_order(order, by=dana, at=later + dt.timedelta(seconds=1))
+    assert "too old for a new order" in refused.value.detail
+    assert actions.sign_order(order, by=dana, at=later).signed_at == later
+
+
+def test_an_order_needs_an_accepted_intake(alice: User, dana: User, at: dt.datetime) -> None:
+    a_verified_identity(alice, dana, at - DAY)
+    a_signed_note(alice, dana, at - DAY)
+    a_pdmp_check(alice, dana, at - HOUR)
+    patient = Patient.objects.select_related("user").get(pk=alice.pk)
+    assert "The intake has not been accepted." in refusal(patient, dana, at)
+
+
+def test_a_warning_needs_a_reason_and_the_reason_is_kept(ready: Patient, dana: User, at: dt.datetime) -> None:
+    high = {"strength_ug": 100_000, "sessions_covered": [1, 2, 3, 4]}
+    assert "Write your reason" in refusal(ready, dana, at, **high)
+    Order.objects.all().delete()
+    order = drafted(ready, dana, at, **high, warning_reason="Tolerated 100 mg before; lives far away.")
+    signed = actions.sign_order(order, by=dana, at=at)
+    assert signed.warnings == ["first_dose_high", "many_sessions"]
+    assert Order.objects.get(pk=order.pk).warning_reason.startswith("Tolerated")
+
+
+def test_limits_may_be_tighter_never_looser(ready: Patient, dana: User, at: dt.datetime) -> None:
+    assert "never looser" in refusal(ready, dana, at, systolic_max_mmhg=150)
+    Order.objects.all().delete()
+    assert (
+        actions.sign_order(drafted(ready, dana, at, systolic_max_mmhg=130), by=dana, at=at).systolic_max_mmhg
+        == 130
+    )
+
+
+def test_a_synthetic_patient_cannot_even_have_a_draft(ready: Patient, dana: User, at: dt.datetime) -> None:
+    """HZ-30"""
+    Patient.objects.filter(pk=ready.pk).update(is_synthetic=True)
+    with pytest.raises(Invalid):
+        drafted(Patient.objects.select_related("user").get(pk=ready.pk), dana, at)
+
+
+def test_nobody_but_her_psychiatrist_drafts_and_nobody_but_the_author_signs(
+    ready: Patient, dana: User, cole: User, other_psychiatrist: User, stranger_patient: User, at: dt.datetime
+) -> None:
+    """TM-15, HZ-22"""
+    for person in (cole, other_psychiatrist, stranger_patient, ready.user):
+        with pytest.raises(NotVisible):
+            drafted(ready, person, at)
+    order = drafted(ready, dana, at)
+    from accounts.models import CareTeam
+
+    CareTeam.objects.filter(pk=ready.pk).update(psychiatrist=other_psychiatrist)
+    with pytest.raises(NotPermitted):
+        actions.sign_order(order, by=other_psychiatrist, at=at)
+
+
+def test_a_superseding_order_ends_the_first_in_the_same_moment(
+    ready: Patient, dana: User, at: dt.datetime
+) -> None:
+    first = actions.sign_order(drafted(ready, dana, at), by=dana, at=at)
+    assert "Another order is in force" in refusal(ready, dana, at)
+    Order.objects.filter(signed_at__isnull=True).delete()
+    draft = actions.supersede(first, by=dana, at=at + HOUR)
+    assert actions.supersede(first, by=dana, at=at + HOUR) == draft
+    second = actions.sign_order(draft, by=dana, at=at + HOUR)
+    first.refresh_from_db()
+    assert (first.superseded_at, second.supersedes_id) == (at + HOUR, first.pk)
+    assert access.active_order(ready, at + HOUR) == second
+    with pytest.raises(Conflict):
+        actions.supersede(first, by=dana, at=at + 2 * HOUR)
+
+
+def test_a_revoked_order_is_in_force_no_more(ready: Patient, dana: User, at: dt.datetime) -> None:
+    """HZ-13"""
+    order = actions.sign_order(drafted(ready, dana, at), by=dana, at=at)
+    actions.revoke(order, reason="Rash.", by=dana, at=at + HOUR)
+    assert access.active_order(ready, at + HOUR) is None
+    with pytest.raises(Conflict):
+        actions.ship(order, lot="L", count=1, by=dana, at=at + HOUR)
+
+
+def test_no_more_is_sent_than_was_ordered(ready: Patient, dana: User, at: dt.datetime) -> None:
+    """HZ-19"""
+    order = actions.sign_order(drafted(ready, dana, at), by=dana, at=at)
+    with pytest.raises(Invalid):
+        actions.ship(order, lot="L", count=3, by=dana, at=at)
+    parcel = actions.ship(order, lot="L", count=1, by=dana, at=at)
+    with pytest.raises(Conflict):
+        actions.ship(order, lot="L", count=1, by=dana, at=at)
+    actions.confirm_count(parcel, count=1, by=ready.user, at=at + DAY)
+    actions.ship(order, lot="L", count=1, by=dana, at=at + DAY)
+    assert access.medicine_delivered(order)
+    assert VisitNote.objects.filter(patient=ready).exists()
