@@ -47,7 +47,11 @@ def outbox_page(
 ) -> tuple[list[OutboxMessage], str]:
     """One page, newest first, and the key of the next one (empty on the last)."""
     rows = messages_visible_to(user)
-    for name, value, known in (("state", state, STATES), ("lane", lane, LANES), ("channel", channel, CHANNELS)):
+    for name, value, known in (
+        ("state", state, STATES),
+        ("lane", lane, LANES),
+        ("channel", channel, CHANNELS),
+    ):
         if value in dict(known):
             rows = rows.filter(**{name: value})
     created, _, key = before.partition("~")

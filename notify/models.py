@@ -40,15 +40,25 @@ class OutboxMessage(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     lane = models.CharField(max_length=10, choices=Lane.choices, default=Lane.ORDINARY)
     kind = models.CharField(max_length=60)
-    recipient = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
-    to_address = EncryptedTextField(blank=True, help_text="Only for people without an account; others are looked up when it goes.")
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
+    to_address = EncryptedTextField(
+        blank=True, help_text="Only for people without an account; others are looked up when it goes."
+    )
     channel = models.CharField(max_length=8, choices=Channel.choices)
-    fallbacks = models.JSONField(default=list, blank=True, help_text="Channels to try when this one fails, in order")
+    fallbacks = models.JSONField(
+        default=list, blank=True, help_text="Channels to try when this one fails, in order"
+    )
     template = models.CharField(max_length=80)
     context = EncryptedJSONField(default=dict)
-    wanted_at = models.DateTimeField(help_text="When its cause wanted it; `due_at` may be later for the night's sake")
+    wanted_at = models.DateTimeField(
+        help_text="When its cause wanted it; `due_at` may be later for the night's sake"
+    )
     due_at = models.DateTimeField()
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="Later than this it would be about something over")
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="Later than this it would be about something over"
+    )
     respect_quiet_hours = models.BooleanField(default=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.SCHEDULED)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -58,7 +68,9 @@ class OutboxMessage(models.Model):
     dedupe_key = models.CharField(max_length=160, null=True, blank=True, unique=True)
     about_type = models.CharField(max_length=60, blank=True)
     about_id = models.UUIDField(null=True, blank=True)
-    patient = models.ForeignKey(Patient, models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    patient = models.ForeignKey(
+        Patient, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=200, blank=True)
@@ -66,20 +78,33 @@ class OutboxMessage(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=~Q(state="sending") | Q(lease_until__isnull=False), name="a_message_being_sent_has_a_lease"
+                condition=~Q(state="sending") | Q(lease_until__isnull=False),
+                name="a_message_being_sent_has_a_lease",
             ),
-            models.CheckConstraint(condition=~Q(state="sent") | Q(sent_at__isnull=False), name="a_sent_message_says_when"),
+            models.CheckConstraint(
+                condition=~Q(state="sent") | Q(sent_at__isnull=False), name="a_sent_message_says_when"
+            ),
         ]
         indexes = [
             # Each lane finds what is due in a small index of its own, so a million rows waiting cost a page nothing.
             models.Index(
-                fields=["due_at", "id"], condition=Q(state="scheduled", lane="ordinary"), name="outbox_due_ordinary"
+                fields=["due_at", "id"],
+                condition=Q(state="scheduled", lane="ordinary"),
+                name="outbox_due_ordinary",
             ),
-            models.Index(fields=["due_at", "id"], condition=Q(state="scheduled", lane="crisis"), name="outbox_due_crisis"),
+            models.Index(
+                fields=["due_at", "id"],
+                condition=Q(state="scheduled", lane="crisis"),
+                name="outbox_due_crisis",
+            ),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="outbox_in_flight"),
             models.Index(fields=["about_type", "about_id"], condition=~Q(about_type=""), name="outbox_about"),
             models.Index(fields=["provider_id"], condition=~Q(provider_id=""), name="outbox_by_vendor_id"),
-            models.Index(fields=["patient", "-created_at"], condition=Q(patient__isnull=False), name="outbox_of_patient"),
+            models.Index(
+                fields=["patient", "-created_at"],
+                condition=Q(patient__isnull=False),
+                name="outbox_of_patient",
+            ),
             models.Index(fields=["-created_at", "-id"], name="outbox_newest_first"),
         ]
 
@@ -118,7 +143,9 @@ class ProviderEvent(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["provider", "sid", "status"], name="one_report_per_message_and_status")
+            models.UniqueConstraint(
+                fields=["provider", "sid", "status"], name="one_report_per_message_and_status"
+            )
         ]
 
     def __str__(self) -> str:
@@ -143,12 +170,16 @@ class InboundText(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     sid = models.CharField(max_length=64, unique=True)
     from_number = EncryptedTextField()
-    sender = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     body = EncryptedTextField(blank=True)
     meaning = models.CharField(max_length=8, choices=[(m, m) for m in ("stop", "start", "help", "triage")])
     received_at = models.DateTimeField()
     handled_at = models.DateTimeField(null=True, blank=True)
-    handled_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    handled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         indexes = [models.Index(fields=["-received_at", "-id"], name="inbound_newest_first")]

@@ -13,7 +13,9 @@ RETRY_SECONDS = (30, 120, 600, 1800, 7200)
 
 # The same words the carriers know, without CANCEL: a person who answers CANCEL to a reminder may mean the visit, or the
 # messages, or something else entirely, so a person reads it (HZ-23).
-STOP_WORDS = frozenset({"stop", "stopall", "stop all", "unsubscribe", "end", "quit", "optout", "opt out", "revoke"})
+STOP_WORDS = frozenset(
+    {"stop", "stopall", "stop all", "unsubscribe", "end", "quit", "optout", "opt out", "revoke"}
+)
 START_WORDS = frozenset({"start", "unstop", "yes"})
 HELP_WORDS = frozenset({"help", "info"})
 

@@ -19,6 +19,7 @@ from notify.actions.callbacks import receive_text, record_report
 from notify.actions.rendering import always_known
 from notify.gateways.twilio_gateway import signature_is_valid
 from notify.models import OutboxMessage
+from notify.wording import CHANNEL_WORDS
 
 log = logging.getLogger("notify")
 
@@ -31,7 +32,9 @@ MAX_WEBHOOK_BYTES = 256 * 1024
 def _words(message: OutboxMessage) -> tuple[str, str]:
     """Subject and body as they went or will go; a sentence when they cannot be put together."""
     try:
-        rendered = actions.render_message(message.template, message.channel, {"notice_number": 1, **message.context})
+        rendered = actions.render_message(
+            message.template, message.channel, {"notice_number": 1, **message.context}
+        )
     except Exception:
         return "", "(These words cannot be put together. The message waits for a person.)"
     return rendered.subject, rendered.body
@@ -42,11 +45,23 @@ def _words(message: OutboxMessage) -> tuple[str, str]:
 def outbox(request: HttpRequest) -> HttpResponse:
     """What leaves the house, newest first."""
     chosen = {name: request.GET.get(name, "") for name in ("state", "lane", "channel")}
-    rows, older = access.outbox_page(request.user, before=request.GET.get("before", ""), **chosen)
+    rows, older = access.outbox_page(
+        request.user,
+        before=request.GET.get("before", ""),
+        state=chosen["state"],
+        lane=chosen["lane"],
+        channel=chosen["channel"],
+    )
     shown: list[dict[str, Any]] = []
     for message in rows:
-        subject, body = _words(message) if access.may_read_words(request.user, message) else ("", "(Not shown: it holds a personal link.)")
-        shown.append({"message": message, "subject": subject, "body": body, "kind": STATE_KINDS[message.state]})
+        subject, body = (
+            _words(message)
+            if access.may_read_words(request.user, message)
+            else ("", "(Not shown: it holds a personal link.)")
+        )
+        shown.append(
+            {"message": message, "subject": subject, "body": body, "kind": STATE_KINDS[message.state]}
+        )
     return render(
         request,
         "administrator/outbox.html",
@@ -54,10 +69,15 @@ def outbox(request: HttpRequest) -> HttpResponse:
             "rows": shown,
             "older": older,
             "chosen": chosen,
-            "filters": [("state", "State", access.STATES), ("channel", "By", access.CHANNELS), ("lane", "Lane", access.LANES)],
+            "channel_words": CHANNEL_WORDS,
+            "filters": [
+                ("state", "State", access.STATES),
+                ("channel", "By", access.CHANNELS),
+                ("lane", "Lane", access.LANES),
+            ],
             "failed": access.failed_count(request.user),
             "may_retry": request.user.role == "administrator",
-            "intent": intents.mint(),
+            "mint": intents.mint,
         },
     )
 
@@ -79,7 +99,9 @@ def try_again(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
 def replies(request: HttpRequest) -> HttpResponse:
     """Texts that people sent back. Only a person acts on them."""
     return render(
-        request, "administrator/replies.html", {"rows": access.replies_visible_to(request.user)[:100], "intent": intents.mint()}
+        request,
+        "administrator/replies.html",
+        {"rows": access.replies_visible_to(request.user)[:100], "mint": intents.mint},
     )
 
 
@@ -112,7 +134,9 @@ def demo(request: HttpRequest) -> HttpResponse:
     for message in access.newest_mails():
         subject, body = _words(message)
         # Our own addresses become links, nothing else does.
-        parts = re.split(rf"({re.escape(settings.SITE_URL)}\S*|https?://{re.escape(request.get_host())}\S*)", body)
+        parts = re.split(
+            rf"({re.escape(settings.SITE_URL)}\S*|https?://{re.escape(request.get_host())}\S*)", body
+        )
         mails.append(
             {
                 "at": message.created_at,
@@ -138,7 +162,9 @@ def from_twilio(request: HttpRequest) -> HttpResponse | None:
 
 def twiml(body: str = "") -> HttpResponse:
     """An answer in Twilio's own markup."""
-    return HttpResponse(f'<?xml version="1.0" encoding="UTF-8"?><Response>{body}</Response>', content_type="text/xml")
+    return HttpResponse(
+        f'<?xml version="1.0" encoding="UTF-8"?><Response>{body}</Response>', content_type="text/xml"
+    )
 
 
 @csrf_exempt

@@ -19,6 +19,7 @@ from safety import wording
 from safety.models import LIVE_STATES, Alert, OnCallShift, SafetyHold
 from safety.rules import gaps
 
+
 class SqlNow(Func):
     """This instant by the database's clock, which the test clock moves too."""
 
@@ -68,7 +69,10 @@ def alerts_visible_to(user: Any) -> QuerySet[Alert]:
     if not user.is_authenticated or not user.is_member_of_staff or not user.is_active:
         return Alert.objects.none()
     paged = OutboxMessage.objects.filter(
-        about_type="safety.alert", about_id=OuterRef("pk"), recipient_id=user.pk, kind__in=("crisis_page", "alert_notice")
+        about_type="safety.alert",
+        about_id=OuterRef("pk"),
+        recipient_id=user.pk,
+        kind__in=("crisis_page", "alert_notice"),
     )
     rule = Q(Exists(paged))
     if user.role in CLINICAL_ROLES:
@@ -104,11 +108,19 @@ def page_key(alert: Alert) -> str:
 
 def closed_alerts_for(user: Any, *, before: str = "", limit: int = 25) -> list[Alert]:
     """Closed alerts, newest first, after the place that `page_key` named; a place that is none begins anew."""
-    rows = alerts_visible_to(user).filter(state="closed").select_related("patient__user", "acknowledged_by", "closed_by")
+    rows = (
+        alerts_visible_to(user)
+        .filter(state="closed")
+        .select_related("patient__user", "acknowledged_by", "closed_by")
+    )
     opened, _, key = before.partition("~")
     try:
         opened_at, pk = datetime.fromisoformat(opened), uuid.UUID(key)
-        rows = rows.filter(Q(opened_at__lt=opened_at) | Q(opened_at=opened_at, pk__lt=pk)) if opened_at.tzinfo else rows
+        rows = (
+            rows.filter(Q(opened_at__lt=opened_at) | Q(opened_at=opened_at, pk__lt=pk))
+            if opened_at.tzinfo
+            else rows
+        )
     except ValueError:
         pass
     return list(rows.order_by("-opened_at", "-id")[:limit])
@@ -122,7 +134,9 @@ def history_of(alert: Alert) -> QuerySet[StateEvent]:
 def visible_hold(user: Any, hold_id: uuid.UUID) -> SafetyHold:
     """A hold of a patient this person cares for, or NotVisible."""
     hold = (
-        SafetyHold.objects.filter(pk=hold_id, patient__in=patients_visible_to(user)).select_related("patient", "alert").first()
+        SafetyHold.objects.filter(pk=hold_id, patient__in=patients_visible_to(user))
+        .select_related("patient", "alert")
+        .first()
     )
     if hold is None:
         raise NotVisible("There is no such hold.")
@@ -142,7 +156,13 @@ def visible_alert(user: Any, alert_id: uuid.UUID | str) -> Alert:
     alert = (
         alerts_visible_to(user)
         .filter(pk=alert_id)
-        .select_related("patient__user", "patient__care_team__psychiatrist", "patient__care_team__coach", "acknowledged_by", "closed_by")
+        .select_related(
+            "patient__user",
+            "patient__care_team__psychiatrist",
+            "patient__care_team__coach",
+            "acknowledged_by",
+            "closed_by",
+        )
         .first()
     )
     if alert is None:
@@ -154,7 +174,11 @@ def paged_alert(alert_id: uuid.UUID, person_id: uuid.UUID) -> tuple[Alert | None
     """An alert and a person who was paged for it; nothing for a pair that never was."""
     page = (
         OutboxMessage.objects.filter(
-            about_type="safety.alert", about_id=alert_id, recipient_id=person_id, kind="crisis_page", recipient__is_active=True
+            about_type="safety.alert",
+            about_id=alert_id,
+            recipient_id=person_id,
+            kind="crisis_page",
+            recipient__is_active=True,
         )
         .select_related("recipient")
         .first()
@@ -165,7 +189,9 @@ def paged_alert(alert_id: uuid.UUID, person_id: uuid.UUID) -> tuple[Alert | None
 def pages_of(alert: Alert) -> QuerySet[OutboxMessage]:
     """Everything sent or promised about an alert, in order."""
     return (
-        OutboxMessage.objects.filter(about_type="safety.alert", about_id=alert.pk).select_related("recipient").order_by("created_at", "id")
+        OutboxMessage.objects.filter(about_type="safety.alert", about_id=alert.pk)
+        .select_related("recipient")
+        .order_by("created_at", "id")
     )
 
 
@@ -180,13 +206,19 @@ def may_close(user: User, alert: Alert, *, at: datetime) -> bool:
 
 def holds_of(patient: Patient) -> QuerySet[SafetyHold]:
     """Holds that still stand. While there is one, no dose is released."""
-    return SafetyHold.objects.filter(patient=patient, cleared_at__isnull=True).select_related("alert").order_by("placed_at")
+    return (
+        SafetyHold.objects.filter(patient=patient, cleared_at__isnull=True)
+        .select_related("alert")
+        .order_by("placed_at")
+    )
 
 
 def has_unresolved_crisis(patient: Patient) -> bool:
     """Is an alert of severity 3 or 4, or of suicide risk, still not closed?"""
     return Alert.objects.filter(
-        Q(severity__gte=CRISIS_SEVERITY) | Q(episode_key="suicide_risk"), patient=patient, state__in=LIVE_STATES
+        Q(severity__gte=CRISIS_SEVERITY) | Q(episode_key="suicide_risk"),
+        patient=patient,
+        state__in=LIVE_STATES,
     ).exists()
 
 
@@ -213,10 +245,14 @@ def on_call_now(*, at: datetime, level: int = 1) -> User | None:
 
 def is_on_call(user: User, *, at: datetime) -> bool:
     """Does this person hold any level now?"""
-    return OnCallShift.objects.filter(person=user, removed_at__isnull=True, starts_at__lte=at, ends_at__gt=at).exists()
+    return OnCallShift.objects.filter(
+        person=user, removed_at__isnull=True, starts_at__lte=at, ends_at__gt=at
+    ).exists()
 
 
-def gaps_between(starts_at: datetime, ends_at: datetime, *, level: int = 1) -> list[tuple[datetime, datetime]]:
+def gaps_between(
+    starts_at: datetime, ends_at: datetime, *, level: int = 1
+) -> list[tuple[datetime, datetime]]:
     """Stretches of the window in which nobody active holds this level."""
     shifts = shifts_between(starts_at, ends_at).filter(level=level, person__is_active=True)
     return gaps(shifts.values_list("starts_at", "ends_at"), starts_at=starts_at, ends_at=ends_at)
@@ -251,7 +287,9 @@ def lane_trouble(*, at: datetime) -> str:
 
 def alert_title(alert: Alert) -> str:
     """What happened, for staff."""
-    return next((row["trigger"] for row in _shipped()["triggers"] if row["id"] == alert.trigger), alert.trigger)
+    return next(
+        (row["trigger"] for row in _shipped()["triggers"] if row["id"] == alert.trigger), alert.trigger
+    )
 
 
 def role_label(user: User) -> str:

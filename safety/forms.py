@@ -26,7 +26,10 @@ class CloseForm(forms.Form):
         min_length=3,
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 4}),
-        error_messages={"required": "Write what was done, in a sentence.", "min_length": "Write what was done, in a sentence."},
+        error_messages={
+            "required": "Write what was done, in a sentence.",
+            "min_length": "Write what was done, in a sentence.",
+        },
     )
 
 
@@ -38,7 +41,10 @@ class ClearHoldForm(forms.Form):
         min_length=3,
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        error_messages={"required": "Say why it is safe to go on.", "min_length": "Say why it is safe to go on."},
+        error_messages={
+            "required": "Say why it is safe to go on.",
+            "min_length": "Say why it is safe to go on.",
+        },
     )
 
 
@@ -46,7 +52,10 @@ class ShiftForm(forms.Form):
     """One shift, in the clock of whoever types it."""
 
     person = forms.ModelChoiceField(
-        label="Who", queryset=User.objects.none(), empty_label="Choose a person", error_messages={"required": "Choose a person."}
+        label="Who",
+        queryset=User.objects.none(),
+        empty_label="Choose a person",
+        error_messages={"required": "Choose a person."},
     )
     level = forms.TypedChoiceField(
         label="Level", coerce=int, choices=OnCallShift.LEVELS, widget=forms.RadioSelect, initial=1,
@@ -64,7 +73,9 @@ class ShiftForm(forms.Form):
         self.zone = zone
         field = self.fields["person"]
         assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = User.objects.filter(is_active=True, role__in=[Role.PSYCHIATRIST, Role.COACH]).order_by("role", "full_name")
+        field.queryset = User.objects.filter(
+            is_active=True, role__in=[Role.PSYCHIATRIST, Role.COACH]
+        ).order_by("role", "full_name")
 
     def full_clean(self) -> None:
         # A wall-clock time means the zone of the person who typed it; one that the clock change skips is refused.

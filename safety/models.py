@@ -26,7 +26,12 @@ class Alert(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.ForeignKey(
-        Patient, models.PROTECT, null=True, blank=True, related_name="alerts", help_text="Empty for the practice's own (P01)"
+        Patient,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="alerts",
+        help_text="Empty for the practice's own (P01)",
     )
     trigger = models.CharField(max_length=8)
     severity = models.SmallIntegerField()
@@ -49,10 +54,16 @@ class Alert(models.Model):
     next_page_at = models.DateTimeField(null=True, blank=True)
     next_escalation_at = models.DateTimeField(null=True, blank=True)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
-    acknowledged_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    acknowledged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     closed_at = models.DateTimeField(null=True, blank=True)
-    closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
-    disposition = models.CharField(max_length=30, blank=True, choices=[(d, d.replace("_", " ")) for d in DISPOSITIONS])
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    disposition = models.CharField(
+        max_length=30, blank=True, choices=[(d, d.replace("_", " ")) for d in DISPOSITIONS]
+    )
     note = EncryptedTextField(blank=True)
 
     class Meta:
@@ -67,16 +78,21 @@ class Alert(models.Model):
                 condition=Q(state__in=LIVE_STATES, patient__isnull=True),
                 name="one_live_alert_of_the_practice_per_episode",
             ),
-            models.CheckConstraint(condition=Q(severity__gte=1, severity__lte=4), name="alert_severity_is_1_to_4"),
             models.CheckConstraint(
-                condition=Q(patient__isnull=False) | Q(trigger__startswith="P"), name="only_the_practices_own_alerts_lack_a_patient"
+                condition=Q(severity__gte=1, severity__lte=4), name="alert_severity_is_1_to_4"
             ),
             models.CheckConstraint(
-                condition=~Q(state="acknowledged") | Q(acknowledged_by__isnull=False, acknowledged_at__isnull=False),
+                condition=Q(patient__isnull=False) | Q(trigger__startswith="P"),
+                name="only_the_practices_own_alerts_lack_a_patient",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="acknowledged")
+                | Q(acknowledged_by__isnull=False, acknowledged_at__isnull=False),
                 name="an_acknowledged_alert_names_the_person",
             ),
             models.CheckConstraint(
-                condition=~Q(state="closed") | (Q(closed_by__isnull=False, closed_at__isnull=False) & ~Q(disposition="") & ~Q(note="")),
+                condition=~Q(state="closed")
+                | (Q(closed_by__isnull=False, closed_at__isnull=False) & ~Q(disposition="") & ~Q(note="")),
                 name="a_closed_alert_has_person_disposition_and_note",
             ),
         ]
@@ -110,13 +126,17 @@ class SafetyHold(models.Model):
     placed_at = models.DateTimeField()
     placed_by = models.CharField(max_length=80)
     cleared_at = models.DateTimeField(null=True, blank=True)
-    cleared_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    cleared_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     note = EncryptedTextField(blank=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["patient", "reason_code"], condition=Q(cleared_at__isnull=True), name="one_uncleared_hold_per_reason"
+                fields=["patient", "reason_code"],
+                condition=Q(cleared_at__isnull=True),
+                name="one_uncleared_hold_per_reason",
             ),
             models.CheckConstraint(
                 condition=Q(cleared_at__isnull=True, cleared_by__isnull=True)
@@ -144,13 +164,17 @@ class AdverseEvent(models.Model):
     severity = models.SmallIntegerField()
     seriousness = models.JSONField(default=list, blank=True)
     causality = models.CharField(
-        max_length=12, default="unassessed", choices=[(c, c) for c in ("unassessed", "unrelated", "possible", "probable", "definite")]
+        max_length=12,
+        default="unassessed",
+        choices=[(c, c) for c in ("unassessed", "unrelated", "possible", "probable", "definite")],
     )
     action_on_drug = models.CharField(
         max_length=12, default="none", choices=[(c, c) for c in ("none", "delayed", "reduced", "stopped")]
     )
     outcome = models.CharField(
-        max_length=12, default="ongoing", choices=[(c, c) for c in ("ongoing", "recovered", "sequelae", "died", "unknown")]
+        max_length=12,
+        default="ongoing",
+        choices=[(c, c) for c in ("ongoing", "recovered", "sequelae", "died", "unknown")],
     )
     resolved_at = models.DateTimeField(null=True, blank=True)
     description = EncryptedTextField(blank=True)
@@ -161,7 +185,9 @@ class AdverseEvent(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(severity__gte=1, severity__lte=5), name="adverse_event_severity_is_1_to_5")
+            models.CheckConstraint(
+                condition=Q(severity__gte=1, severity__lte=5), name="adverse_event_severity_is_1_to_5"
+            )
         ]
         indexes = [models.Index(fields=["patient", "-onset_at"], name="adverse_events_of_patient")]
 
@@ -191,7 +217,9 @@ class OnCallShift(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="a_shift_ends_after_it_starts"),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")), name="a_shift_ends_after_it_starts"
+            ),
             models.CheckConstraint(condition=Q(level__in=[1, 2]), name="a_shift_is_level_1_or_2"),
             ExclusionConstraint(
                 name="one_person_per_on_call_level_at_a_time",
@@ -202,7 +230,11 @@ class OnCallShift(models.Model):
                 condition=Q(removed_at__isnull=True),
             ),
         ]
-        indexes = [models.Index(fields=["level", "starts_at"], condition=Q(removed_at__isnull=True), name="shifts_by_start")]
+        indexes = [
+            models.Index(
+                fields=["level", "starts_at"], condition=Q(removed_at__isnull=True), name="shifts_by_start"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"level {self.level}: {self.person}"

@@ -51,7 +51,9 @@ def step_at(ladder: Ladder, *, since: datetime, at: datetime) -> Step:
         return Step(CARE_TEAM, begins, begins)
     wait = ladder.repage_everyone_s if level == EVERYONE else ladder.repage_s
     climbs = {FIRST: ladder.next_level_s, SECOND: ladder.everyone_s}.get(level)
-    return Step(level, at + timedelta(seconds=wait), since + timedelta(seconds=climbs) if climbs is not None else None)
+    return Step(
+        level, at + timedelta(seconds=wait), since + timedelta(seconds=climbs) if climbs is not None else None
+    )
 
 
 def is_worse(

@@ -17,6 +17,7 @@ from accounts.guards import for_role, public
 from common import audit, clock, intents
 from common.errors import DomainError, Invalid, NotPermitted
 from notify.views import from_twilio, twiml
+from notify.wording import CHANNEL_WORDS
 from safety import access, actions, wording
 from safety.forms import ClearHoldForm, CloseForm, ShiftForm
 from safety.models import Alert
@@ -36,7 +37,9 @@ def _card(alert: Alert) -> dict[str, Any]:
         "who": str(alert.patient) if alert.patient_id else "The practice",
         "severity": f"S{alert.severity} {wording.SEVERITY_WORDS[alert.severity]}",
         "kind": KINDS[alert.severity] if alert.is_live else "info",
-        "state": f"Taken by {alert.acknowledged_by}" if alert.state == "acknowledged" else STATE_WORDS[alert.state],
+        "state": f"Taken by {alert.acknowledged_by}"
+        if alert.state == "acknowledged"
+        else STATE_WORDS[alert.state],
         "level": wording.LEVEL_WORDS[alert.level],
     }
 
@@ -48,7 +51,9 @@ def alerts(request: HttpRequest) -> HttpResponse:
     at = clock.now()
     closed = request.GET.get("show") == "closed"
     if closed:
-        rows = access.closed_alerts_for(request.user, before=request.GET.get("before", ""), limit=PAGE_SIZE + 1)
+        rows = access.closed_alerts_for(
+            request.user, before=request.GET.get("before", ""), limit=PAGE_SIZE + 1
+        )
     else:
         rows = list(access.open_alerts_for(request.user)[: PAGE_SIZE * 4])
     more = closed and len(rows) > PAGE_SIZE
@@ -60,14 +65,19 @@ def alerts(request: HttpRequest) -> HttpResponse:
             "cards": [_card(alert) for alert in rows],
             "closed": closed,
             "older": access.page_key(rows[-1]) if more else "",
-            "on_call": [(words, access.on_call_now(at=at, level=level)) for level, words in ((1, "First on call"), (2, "Second on call"))],
+            "on_call": [
+                (words, access.on_call_now(at=at, level=level))
+                for level, words in ((1, "First on call"), (2, "Second on call"))
+            ],
             "at": at,
-            "intent": intents.mint(),
+            "mint": intents.mint,
         },
     )
 
 
-def _alert_page(request: HttpRequest, alert: Alert, *, close_form: CloseForm, status: int = 200) -> HttpResponse:
+def _alert_page(
+    request: HttpRequest, alert: Alert, *, close_form: CloseForm, status: int = 200
+) -> HttpResponse:
     at = clock.now()
     patient = alert.patient
     visible = patient is not None and patients_visible_to(request.user).filter(pk=patient.pk).exists()
@@ -84,6 +94,8 @@ def _alert_page(request: HttpRequest, alert: Alert, *, close_form: CloseForm, st
             "chart_url": chart if visible and is_valid_path(chart) else "",
             "pages": access.pages_of(alert),
             "history": access.history_of(alert),
+            "move_words": wording.MOVE_WORDS,
+            "channel_words": CHANNEL_WORDS,
             "holds": [{"hold": hold, "words": wording.hold_for_staff(hold.reason_code)} for hold in holds],
             "may_close": access.may_close(request.user, alert, at=at),
             "may_clear": visible and request.user.role == "psychiatrist" and not alert.is_live,
@@ -93,7 +105,7 @@ def _alert_page(request: HttpRequest, alert: Alert, *, close_form: CloseForm, st
             "minutes": max(0, round((at - alert.opened_at).total_seconds() / 60)),
             "target_minutes": max(1, round((alert.acknowledge_by_at - alert.opened_at).total_seconds() / 60)),
             "at": at,
-            "intent": intents.mint(),
+            "mint": intents.mint,
         },
         status=status,
     )
@@ -183,7 +195,7 @@ def roster(request: HttpRequest) -> HttpResponse:
             "form": form,
             "may_edit": request.user.role == "administrator",
             "at": at,
-            "intent": intents.mint(),
+            "mint": intents.mint,
         },
         status=422 if form.errors else 200,
     )

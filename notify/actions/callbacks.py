@@ -39,7 +39,11 @@ def apply_report(sid: str, status: str, *, at: datetime | None) -> None:
     """Move the message forward, never back. A page that did not arrive goes over its next channel at once."""
     with transaction.atomic():
         message = (
-            OutboxMessage.objects.select_for_update().filter(provider_id=sid).exclude(provider_id="").order_by("created_at").first()
+            OutboxMessage.objects.select_for_update()
+            .filter(provider_id=sid)
+            .exclude(provider_id="")
+            .order_by("created_at")
+            .first()
         )
         if message is None or not moves_forward(message.provider_status, status):
             return
@@ -60,7 +64,9 @@ def receive_text(*, sid: str, from_number: str, body: str, vendor_opt_out: str, 
     """
     number = normal_number(from_number)
     digest = lookup_digest(number)
-    meaning = vendor_opt_out.lower() if vendor_opt_out.lower() in ("stop", "start", "help") else reply_means(body)
+    meaning = (
+        vendor_opt_out.lower() if vendor_opt_out.lower() in ("stop", "start", "help") else reply_means(body)
+    )
     try:
         with transaction.atomic():
             text = InboundText.objects.create(
@@ -73,7 +79,9 @@ def receive_text(*, sid: str, from_number: str, body: str, vendor_opt_out: str, 
                 handled_at=None if meaning == "triage" else at,
             )
             if meaning == "stop":
-                OptOut.objects.update_or_create(number_digest=digest, defaults={"number": number, "since_at": at})
+                OptOut.objects.update_or_create(
+                    number_digest=digest, defaults={"number": number, "since_at": at}
+                )
             elif meaning == "start":
                 OptOut.objects.filter(number_digest=digest).delete()
             audit.record(f"text.{meaning}", by="system:twilio", at=at, about=text)

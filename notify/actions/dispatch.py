@@ -9,7 +9,7 @@ import logging
 import random
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -164,14 +164,22 @@ def _address(message: OutboxMessage, recipient: User | None) -> str:
     return recipient.email if message.channel == "email" else recipient.phone
 
 
-def _prepare(rows: Sequence[OutboxMessage], batch: _Batch, counts: Dispatched) -> list[tuple[OutboxMessage, Envelope]]:
+def _prepare(
+    rows: Sequence[OutboxMessage], batch: _Batch, counts: Dispatched
+) -> list[tuple[OutboxMessage, Envelope]]:
     """Sort out what cannot or must not go now; word and address the rest."""
     at = batch.at
     people = {p.pk: p for p in User.objects.filter(pk__in={r.recipient_id for r in rows if r.recipient_id})}
-    addresses = {row.pk: _address(row, people.get(row.recipient_id)) for row in rows}
+    addresses = {
+        row.pk: _address(row, people.get(row.recipient_id) if row.recipient_id else None) for row in rows
+    }
     digests = {row.pk: lookup_digest(addresses[row.pk]) for row in rows if row.channel == "sms"}
     stopped = (
-        set(OptOut.objects.filter(number_digest__in=set(digests.values())).values_list("number_digest", flat=True))
+        set(
+            OptOut.objects.filter(number_digest__in=set(digests.values())).values_list(
+                "number_digest", flat=True
+            )
+        )
         if digests
         else set()
     )
@@ -203,8 +211,17 @@ def _prepare(rows: Sequence[OutboxMessage], batch: _Batch, counts: Dispatched) -
                     else row.context,
                 )
             except Exception as error:  # one poisoned row must not hold up the others
-                log.error("a message could not be worded", extra={"event": "poison", "object_id": str(row.pk)})
-                _over(row, "failed", f"could not be worded: {type(error).__name__}", batch, counts, other_channel=True)
+                log.error(
+                    "a message could not be worded", extra={"event": "poison", "object_id": str(row.pk)}
+                )
+                _over(
+                    row,
+                    "failed",
+                    f"could not be worded: {type(error).__name__}",
+                    batch,
+                    counts,
+                    other_channel=True,
+                )
                 continue
             ready.append(
                 (
@@ -217,7 +234,9 @@ def _prepare(rows: Sequence[OutboxMessage], batch: _Batch, counts: Dispatched) -
                         body=words.body,
                         since_at=row.due_at,
                         at=at,
-                        extra={"answer_url": row.context.get("answer_url", "")} if row.channel == "voice" else {},
+                        extra={"answer_url": row.context.get("answer_url", "")}
+                        if row.channel == "voice"
+                        else {},
                     ),
                 )
             )
@@ -225,12 +244,22 @@ def _prepare(rows: Sequence[OutboxMessage], batch: _Batch, counts: Dispatched) -
 
 
 def _over(
-    row: OutboxMessage, state: str, why: str, batch: _Batch, counts: Dispatched, *, other_channel: bool = False
+    row: OutboxMessage,
+    state: str,
+    why: str,
+    batch: _Batch,
+    counts: Dispatched,
+    *,
+    other_channel: bool = False,
 ) -> None:
     batch.over.append((row.pk, state, why))
     if state == "dropped":
         counts.dropped += 1
-        log.info("message dropped: %s", why, extra={"event": "dropped", "object_id": str(row.pk), "channel": row.channel})
+        log.info(
+            "message dropped: %s",
+            why,
+            extra={"event": "dropped", "object_id": str(row.pk), "channel": row.channel},
+        )
     else:
         counts.failed += 1
     if other_channel and row.fallbacks:
@@ -250,7 +279,8 @@ def _note(row: OutboxMessage, result: Receipt | Refused | InDoubt, batch: _Batch
     permanent = isinstance(result, Refused) and result.permanent
     if row.lane == Lane.CRISIS:
         # A page in doubt is sent again: one page too many is better than one too few.
-        wait = CRISIS_RETRY_SECONDS * (1 + random.random() / 2) if row.attempts < CRISIS_TRIES_PER_CHANNEL else None  # noqa: S311
+        again = row.attempts < CRISIS_TRIES_PER_CHANNEL
+        wait = CRISIS_RETRY_SECONDS * (1 + random.random() / 2) if again else None  # noqa: S311
     else:
         wait = retry_after_seconds(row.attempts, random.random())  # noqa: S311
     if permanent or wait is None:
@@ -314,7 +344,11 @@ def resolve_expired(*, at: datetime, limit: int = 100) -> int:
             known = gateways.for_channel(row.channel).find(envelope)
         except (Refused, InDoubt) as trouble:
             # The vendor cannot be asked: better late than twice, so it waits until it can.
-            log.warning("vendor cannot be asked: %s", trouble.why, extra={"event": "vendor_silent", "channel": row.channel})
+            log.warning(
+                "vendor cannot be asked: %s",
+                trouble.why,
+                extra={"event": "vendor_silent", "channel": row.channel},
+            )
             batch.in_doubt.append(row.pk)
             continue
         if known is not None:
@@ -336,13 +370,14 @@ def dispatch_crisis(*, at: datetime, limit: int = AT_ONCE) -> Dispatched:
         return counts
     batch = _Batch(lease_until=lease_until, at=at)
     for gateway, group in _by_channel(_prepare(rows, batch, counts)):
-        send: Callable[[Envelope], Receipt | Refused | InDoubt] = lambda e, g=gateway: g.send_many([e])[0]  # noqa: E731
         if gateway.instant:
             results = gateway.send_many([envelope for _, envelope in group])
         else:
             # At the same time, so that ten pages to a silent vendor do not wait for one another.
             with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-                results = list(pool.map(send, [envelope for _, envelope in group]))
+                results = [
+                    one for part in pool.map(gateway.send_many, [[e] for _, e in group]) for one in part
+                ]
         for (row, _), result in zip(group, results, strict=True):
             _note(row, result, batch, counts)
         batch.write()
@@ -360,6 +395,8 @@ def _catch_up_with_reports(message_id: uuid.UUID) -> None:
         return
     from notify.actions.callbacks import apply_report
 
-    for status in ProviderEvent.objects.filter(sid=message.provider_id).order_by("id").values_list("status", flat=True):
+    for status in (
+        ProviderEvent.objects.filter(sid=message.provider_id).order_by("id").values_list("status", flat=True)
+    ):
         if moves_forward(message.provider_status, status):
             apply_report(message.provider_id, status, at=message.sent_at)

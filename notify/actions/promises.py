@@ -35,7 +35,7 @@ def promise(
     at: datetime,
     lane: str = "ordinary",
     dedupe_key: str | None = None,
-    about: models.Model | None = None,
+    about: Any = None,
     patient: Patient | None = None,
     expires_at: datetime | None = None,
     respect_quiet_hours: bool = True,
@@ -60,7 +60,7 @@ def promise(
         channel=channel,
         fallbacks=list(fallbacks),
         template=name,
-        context=context or {},
+        context=context or {},  # type: ignore[misc]
         wanted_at=due_at,
         due_at=next_allowed(due_at, recipient.time_zone) if quiet and recipient is not None else due_at,
         expires_at=expires_at,
@@ -82,14 +82,24 @@ def promise(
     return row
 
 
-def cancel_for(about: models.Model, *, kinds: Iterable[str] | None = None, at: datetime, why: str = "moot") -> int:
+def cancel_for(
+    about: models.Model, *, kinds: Iterable[str] | None = None, at: datetime, why: str = "moot"
+) -> int:
     """Take back what is still waiting about this thing (a visit that moved, an alert somebody took). Answers how many."""
-    rows = OutboxMessage.objects.filter(about_type=about._meta.label_lower, about_id=about.pk, state=State.SCHEDULED)
+    rows = OutboxMessage.objects.filter(
+        about_type=about._meta.label_lower, about_id=about.pk, state=State.SCHEDULED
+    )
     if kinds is not None:
         rows = rows.filter(kind__in=list(kinds))
     count = rows.update(state=State.CANCELLED, last_error=why[:200])
     if count:
-        audit.record("messages.cancelled", by="system:notify", at=at, about=about, detail={"count": count, "why": why[:60]})
+        audit.record(
+            "messages.cancelled",
+            by="system:notify",
+            at=at,
+            about=about,
+            detail={"count": count, "why": why[:60]},
+        )
     return count
 
 
@@ -130,7 +140,9 @@ class _Nudger:
             try:
                 dispatch_due.apply_async(retry=False, ignore_result=True)
             except Exception:
-                log.warning("the worker could not be nudged; the next tick sends it", extra={"event": "nudge_failed"})
+                log.warning(
+                    "the worker could not be nudged; the next tick sends it", extra={"event": "nudge_failed"}
+                )
             if not self._wanted.is_set():
                 self._idle.set()
 
@@ -152,7 +164,9 @@ def try_again(message: OutboxMessage, *, by: User, at: datetime) -> None:
 def mark_reply_handled(reply_id: uuid.UUID, *, by: User, at: datetime) -> None:
     """A person has read a text and done what it needs. Raises Conflict when somebody else did already."""
     with transaction.atomic():
-        changed = InboundText.objects.filter(pk=reply_id, handled_at__isnull=True).update(handled_at=at, handled_by=by)
+        changed = InboundText.objects.filter(pk=reply_id, handled_at__isnull=True).update(
+            handled_at=at, handled_by=by
+        )
         if not changed:
             raise Conflict("Somebody has already dealt with this reply.")
         audit.record("reply.handled", by=by, at=at, about=InboundText(pk=reply_id))
@@ -167,7 +181,9 @@ def beat(name: str, *, lane: str, at: datetime) -> None:
             [name[:80], lane, at],
         )
         # Processes that are long gone would only make the table grow.
-        cursor.execute("DELETE FROM notify_heartbeat WHERE lane = %s AND at < %s - interval '1 day'", [lane, at])
+        cursor.execute(
+            "DELETE FROM notify_heartbeat WHERE lane = %s AND at < %s - interval '1 day'", [lane, at]
+        )
 
 
 def last_beat_at(lane: str) -> datetime | None:

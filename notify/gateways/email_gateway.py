@@ -64,10 +64,18 @@ class EmailGateway(Gateway):
             taken = mail.send()
         except (AnymailRecipientsRefused, smtplib.SMTPRecipientsRefused):
             raise Refused("the address was refused", permanent=True) from None
-        except (smtplib.SMTPAuthenticationError, smtplib.SMTPConnectError, smtplib.SMTPResponseException) as error:
+        except (
+            smtplib.SMTPAuthenticationError,
+            smtplib.SMTPConnectError,
+            smtplib.SMTPResponseException,
+        ) as error:
             raise Refused(f"mail server answered {error.smtp_code}") from None
         except AnymailRequestsAPIError as error:
-            status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", 0) or 0
+            status = (
+                getattr(error, "status_code", None)
+                or getattr(getattr(error, "response", None), "status_code", 0)
+                or 0
+            )
             if 400 <= status < 500:
                 raise Refused(f"mail vendor answered {status}") from None
             raise InDoubt(f"mail vendor answered {status or 'nothing'}") from None

@@ -88,7 +88,9 @@ class TwilioGateway(Gateway):
                     **sender,
                 )
                 return Receipt(call.sid, call.status or "")
-            message = client().messages.create(to=envelope.to, body=envelope.body, status_callback=report_to, **sender)
+            message = client().messages.create(
+                to=envelope.to, body=envelope.body, status_callback=report_to, **sender
+            )
             return Receipt(message.sid, message.status or "")
         except (TwilioException, requests.RequestException) as error:
             raise _judged(error) from None
@@ -98,7 +100,9 @@ class TwilioGateway(Gateway):
         if self.channel != "sms":
             return None
         try:
-            found = client().messages.list(to=envelope.to, date_sent_after=envelope.since_at - timedelta(minutes=1), limit=50)
+            found = client().messages.list(
+                to=envelope.to, date_sent_after=envelope.since_at - timedelta(minutes=1), limit=50
+            )
         except (TwilioException, requests.RequestException) as error:
             raise _judged(error) from None
         return next((Receipt(m.sid, m.status or "") for m in found if m.body == envelope.body), None)
@@ -109,7 +113,9 @@ def _judged(error: Exception) -> Refused | InDoubt:
     if isinstance(error, TwilioRestException):
         if error.status >= 500:
             return InDoubt(f"twilio answered {error.status}")
-        return Refused(f"twilio answered {error.status}, code {error.code}", permanent=error.code in PERMANENT)
+        return Refused(
+            f"twilio answered {error.status}, code {error.code}", permanent=error.code in PERMANENT
+        )
     if isinstance(error, requests.ConnectTimeout):
         return Refused("no connection to twilio in time")
     if isinstance(error, requests.ConnectionError):

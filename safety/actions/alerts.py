@@ -43,7 +43,9 @@ def raise_alert(
     with transaction.atomic():
         for _ in range(3):
             alert = (
-                Alert.objects.select_for_update(of=("self",)).filter(patient=patient, episode_key=key, state__in=LIVE_STATES).first()
+                Alert.objects.select_for_update(of=("self",))
+                .filter(patient=patient, episode_key=key, state__in=LIVE_STATES)
+                .first()
             )
             if alert is not None:
                 return _another_sign(
@@ -86,7 +88,16 @@ def _source_of(source: models.Model | str | None) -> dict[str, str]:
 
 
 def _another_sign(
-    alert: Alert, *, trigger: str, severity: int, magnitude: float, codes: list[str], source: Any, in_session: bool, by: Any, at: datetime
+    alert: Alert,
+    *,
+    trigger: str,
+    severity: int,
+    magnitude: float,
+    codes: list[str],
+    source: Any,
+    in_session: bool,
+    by: Any,
+    at: datetime,
 ) -> Alert:
     """Add a sign to a live alert; see `raise_alert`."""
     worse = is_worse(
@@ -109,7 +120,16 @@ def _another_sign(
     for name, value in _source_of(source).items():
         setattr(alert, name, value)
     alert.save(
-        update_fields=["trigger", "severity", "magnitude", "detail_codes", "signs", "in_session", "source_type", "source_id"]
+        update_fields=[
+            "trigger",
+            "severity",
+            "magnitude",
+            "detail_codes",
+            "signs",
+            "in_session",
+            "source_type",
+            "source_id",
+        ]
     )
     audit.record(
         "alert.worse" if worse else "alert.sign_added", by=by, at=at, about=alert, patient_id=alert.patient_id,
@@ -117,7 +137,9 @@ def _another_sign(
     )  # fmt: skip
     if worse:
         if alert.state == "acknowledged":
-            states.move(alert, "open", moves=MOVES, by=by, at=at, reasons=["worse_sign"], escalating_since_at=at)
+            states.move(
+                alert, "open", moves=MOVES, by=by, at=at, reasons=["worse_sign"], escalating_since_at=at
+            )
         else:
             alert.escalating_since_at = at
         minutes = trigger_of(alert.trigger, at=at)["acknowledge_minutes"]
@@ -138,12 +160,16 @@ def acknowledge(alert: Alert, *, by: User, at: datetime) -> Alert:
         raise NotPermitted("Only somebody who was paged, or who cares for this person, can take this.")
     minutes = escalations(at=at).get("unclosed_after_acknowledgement_minutes", 60)
     with transaction.atomic():
-        current = Alert.objects.select_for_update(of=("self",)).select_related("acknowledged_by").get(pk=alert.pk)
+        current = (
+            Alert.objects.select_for_update(of=("self",)).select_related("acknowledged_by").get(pk=alert.pk)
+        )
         if current.state != "open":
             if current.state == "acknowledged" and current.acknowledged_by_id == by.pk:
                 return current
             raise Conflict(
-                f"{current.acknowledged_by} has already taken this." if current.state == "acknowledged" else "This is already closed.",
+                f"{current.acknowledged_by} has already taken this."
+                if current.state == "acknowledged"
+                else "This is already closed.",
                 code="already_taken" if current.state == "acknowledged" else "already_closed",
             )
         states.move(
@@ -176,7 +202,11 @@ def close(alert: Alert, *, by: User, at: datetime, disposition: str, note: str) 
         fields["note"] = "Write what was done, in a sentence."
     if fields:
         raise Invalid("An alert is closed with what came of it and a note.", fields=fields)
-    if not isinstance(by, User) or not alerts_visible_to(by).filter(pk=alert.pk).exists() or not may_close(by, alert, at=at):
+    if (
+        not isinstance(by, User)
+        or not alerts_visible_to(by).filter(pk=alert.pk).exists()
+        or not may_close(by, alert, at=at)
+    ):
         raise NotPermitted("A psychiatrist or the person on call closes this alert.")
     with transaction.atomic():
         current = Alert.objects.select_for_update(of=("self",)).get(pk=alert.pk)
@@ -185,7 +215,12 @@ def close(alert: Alert, *, by: User, at: datetime, disposition: str, note: str) 
             disposition=disposition, note=note.strip(), next_page_at=None, next_escalation_at=None,
         )  # fmt: skip
         audit.record(
-            "alert.closed", by=by, at=at, about=current, patient_id=current.patient_id, detail={"disposition": disposition}
+            "alert.closed",
+            by=by,
+            at=at,
+            about=current,
+            patient_id=current.patient_id,
+            detail={"disposition": disposition},
         )
         cancel_for(current, at=at, why="closed")
     return current

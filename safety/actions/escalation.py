@@ -24,7 +24,9 @@ def ladder_for(alert: Alert, *, at: datetime) -> Ladder:
     # Whatever its trigger's usual pace, a sign graded an emergency is urgent.
     if alert.severity >= 4 and name != "drill":
         name = "urgent"
-    return ladder_of(ladders[name], acknowledge_minutes=row["acknowledge_minutes"], in_session=alert.in_session)
+    return ladder_of(
+        ladders[name], acknowledge_minutes=row["acknowledge_minutes"], in_session=alert.in_session
+    )
 
 
 def care_team_of(alert: Alert, roles: Iterable[str]) -> list[User]:
@@ -36,7 +38,9 @@ def care_team_of(alert: Alert, roles: Iterable[str]) -> list[User]:
 
 def everyone() -> list[User]:
     """All active staff, those with a phone first."""
-    staff = User.objects.filter(is_active=True, role__in=[*CLINICAL_ROLES, Role.ADMINISTRATOR]).order_by("created_at")
+    staff = User.objects.filter(is_active=True, role__in=[*CLINICAL_ROLES, Role.ADMINISTRATOR]).order_by(
+        "created_at"
+    )
     return sorted(staff, key=lambda person: not person.phone)
 
 
@@ -47,7 +51,11 @@ def people_to_page(alert: Alert, *, level: int, at: datetime) -> list[User]:
     if alert.patient_id is None and alert.trigger != "P02":
         people = list(User.objects.filter(is_active=True, role=Role.ADMINISTRATOR))
     else:
-        people = [p for p in (on_call_now(at=at, level=n) for n in range(FIRST, max(level, FIRST) + 1)) if p is not None]
+        people = [
+            p
+            for p in (on_call_now(at=at, level=n) for n in range(FIRST, max(level, FIRST) + 1))
+            if p is not None
+        ]
         if not people:
             # Nobody holds this rung: the other one, else every clinician at once.
             people = [p for p in [on_call_now(at=at, level=SECOND)] if p is not None]
@@ -148,7 +156,11 @@ def _climb(alert: Alert, *, at: datetime) -> None:
             "alert.escalated", by="system:pager", at=at, about=alert, patient_id=alert.patient_id,
             detail={"from": alert.level, "to": level},
         )  # fmt: skip
-    alert.level, alert.next_page_at, alert.next_escalation_at = level, step.next_page_at, step.next_escalation_at
+    alert.level, alert.next_page_at, alert.next_escalation_at = (
+        level,
+        step.next_page_at,
+        step.next_escalation_at,
+    )
     alert.save(update_fields=["level", "next_page_at", "next_escalation_at"])
     # Pages of an earlier round that still wait are overtaken by this one.
     cancel_for(alert, kinds=["crisis_page"], at=at, why="overtaken by the next round")

@@ -12,15 +12,27 @@ from common.errors import Conflict, Invalid, NotPermitted
 from safety.models import Alert, SafetyHold
 
 
-def place_hold(patient: Patient, *, reason_code: str, at: datetime, by: Any, alert: Alert | None = None) -> SafetyHold:
+def place_hold(
+    patient: Patient, *, reason_code: str, at: datetime, by: Any, alert: Alert | None = None
+) -> SafetyHold:
     """From now on no dose is released. A second hold for the same reason is the first one, with the newer alert."""
     with transaction.atomic():
         # The unique index decides between two who place it at once.
         SafetyHold.objects.bulk_create(
-            [SafetyHold(patient=patient, reason_code=reason_code, alert=alert, placed_at=at, placed_by=audit.actor_name(by))],
+            [
+                SafetyHold(
+                    patient=patient,
+                    reason_code=reason_code,
+                    alert=alert,
+                    placed_at=at,
+                    placed_by=audit.actor_name(by),
+                )
+            ],
             ignore_conflicts=True,
         )
-        hold = SafetyHold.objects.select_for_update(of=("self",)).get(patient=patient, reason_code=reason_code, cleared_at__isnull=True)
+        hold = SafetyHold.objects.select_for_update(of=("self",)).get(
+            patient=patient, reason_code=reason_code, cleared_at__isnull=True
+        )
         if hold.placed_at == at and hold.alert_id == (alert.pk if alert else None):
             audit.record("hold.placed", by=by, at=at, about=hold, patient_id=patient.pk, reason=reason_code)
         elif alert is not None and hold.alert_id != alert.pk:
@@ -48,5 +60,12 @@ def clear_hold(hold: SafetyHold, *, by: User, at: datetime, note: str) -> Safety
             raise Conflict("The alert behind this hold is not closed yet. Close it first.", code="alert_open")
         current.cleared_at, current.cleared_by, current.note = at, by, note.strip()
         current.save(update_fields=["cleared_at", "cleared_by", "note"])
-        audit.record("hold.cleared", by=by, at=at, about=current, patient_id=current.patient_id, reason=current.reason_code)
+        audit.record(
+            "hold.cleared",
+            by=by,
+            at=at,
+            about=current,
+            patient_id=current.patient_id,
+            reason=current.reason_code,
+        )
     return current

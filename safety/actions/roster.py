@@ -14,7 +14,9 @@ from safety.access import upcoming_gaps
 from safety.models import Alert, OnCallShift
 
 
-def add_shift(*, person: User, level: int, starts_at: datetime, ends_at: datetime, by: User, at: datetime) -> OnCallShift:
+def add_shift(
+    *, person: User, level: int, starts_at: datetime, ends_at: datetime, by: User, at: datetime
+) -> OnCallShift:
     """Put somebody on call. Raises Invalid for a person who cannot be reached, Conflict when the time is taken."""
     if by.role != Role.ADMINISTRATOR:
         raise NotPermitted("An administrator keeps the roster.")
@@ -38,9 +40,13 @@ def add_shift(*, person: User, level: int, starts_at: datetime, ends_at: datetim
             shift = OnCallShift.objects.create(
                 person=person, level=level, starts_at=starts_at, ends_at=ends_at, created_at=at, created_by=by
             )
-            audit.record("shift.added", by=by, at=at, about=shift, detail={"person": str(person.pk), "level": level})
+            audit.record(
+                "shift.added", by=by, at=at, about=shift, detail={"person": str(person.pk), "level": level}
+            )
     except IntegrityError:
-        raise Conflict("Somebody already holds this level for a part of that time.", code="shift_taken") from None
+        raise Conflict(
+            "Somebody already holds this level for a part of that time.", code="shift_taken"
+        ) from None
     return shift
 
 
@@ -63,7 +69,9 @@ def check_coverage(*, at: datetime) -> Alert | None:
     holes = [(level, begins) for level, found in upcoming_gaps(at=at).items() for begins, _ in found]
     if not holes:
         return None
-    live = Alert.objects.filter(patient__isnull=True, episode_key="roster_gap", state__in=("open", "acknowledged")).first()
+    live = Alert.objects.filter(
+        patient__isnull=True, episode_key="roster_gap", state__in=("open", "acknowledged")
+    ).first()
     codes = sorted(f"level-{level}:{begins:%Y-%m-%dT%H}" for level, begins in holes if level == 1)
     if live is not None:
         return live

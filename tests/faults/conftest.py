@@ -50,7 +50,11 @@ class World:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.log = (folder / "log").open("ab")
         self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("HEARTHSIDE_SANDBOX", "TWILIO_", "EMAIL_URL", "COV"))},
+            **{
+                k: v
+                for k, v in os.environ.items()
+                if not k.startswith(("HEARTHSIDE_SANDBOX", "TWILIO_", "EMAIL_URL", "COV"))
+            },
             **pair.environment(),
             "SECRET_KEY": "fault-tests-only-" + "x" * 40,
             "FIELD_KEYS": "k1:cxV7q7kG7vwRWzvQAiZN1Cw0pcef7EV1IDX-iXEmVws=",
@@ -64,7 +68,10 @@ class World:
     # --- the books ---
 
     def ask(self, sql: str, *values: Any) -> list[tuple]:
-        with psycopg2.connect(self.pair.environment()["DATABASE_URL"]) as connection, connection.cursor() as cursor:
+        with (
+            psycopg2.connect(self.pair.environment()["DATABASE_URL"]) as connection,
+            connection.cursor() as cursor,
+        ):
             cursor.execute(sql, values)
             rows = cursor.fetchall() if cursor.description else []
         connection.close()
@@ -82,7 +89,9 @@ class World:
 
     def reconcile(self, *, at_most: int) -> None:
         """Every promise against the vendor's books: lost 0, stuck 0, more often than its class allows 0."""
-        assert self.number(SETTLED) == 0, self.ask("SELECT kind, state, attempts, last_error FROM notify_outboxmessage WHERE state <> 'sent'")[:5]
+        assert self.number(SETTLED) == 0, self.ask(
+            "SELECT kind, state, attempts, last_error FROM notify_outboxmessage WHERE state <> 'sent'"
+        )[:5]
         lost = self.number(
             "SELECT count(*) FROM notify_outboxmessage m WHERE state = 'sent' AND channel <> 'screen' "
             "AND NOT EXISTS (SELECT 1 FROM notify_sandboxdelivery d WHERE d.reference = m.id)"
@@ -118,7 +127,9 @@ class World:
         return self.start("manage.py", "pager", **environment)
 
     def worker(self) -> subprocess.Popen[bytes]:
-        return self.start("-m", "celery", "-A", "config", "worker", "--concurrency", "1", "--loglevel", "WARNING")
+        return self.start(
+            "-m", "celery", "-A", "config", "worker", "--concurrency", "1", "--loglevel", "WARNING"
+        )
 
     def beat(self) -> subprocess.Popen[bytes]:
         return self.start("-m", "celery", "-A", "config", "beat", "--pidfile=", "--loglevel", "WARNING")
@@ -140,7 +151,9 @@ class World:
 
     # --- what happens in the product ---
 
-    def raise_alert(self, *, trigger: str = "X04", severity: int = 3, more: str = "", **environment: str) -> None:
+    def raise_alert(
+        self, *, trigger: str = "X04", severity: int = 3, more: str = "", **environment: str
+    ) -> None:
         code = (
             "import django; django.setup()\n"
             "from accounts.models import Patient\nfrom common import clock\nfrom safety.actions import raise_alert\n"
@@ -179,7 +192,12 @@ def wait_for(condition: Callable[[], bool], *, seconds: float, what: str) -> Non
 @pytest.fixture(scope="session")
 def pair() -> Iterator[Pair]:
     with throw_away() as found:
-        world = {**os.environ, **found.environment(), "DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONPATH": str(ROOT)}
+        world = {
+            **os.environ,
+            **found.environment(),
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "PYTHONPATH": str(ROOT),
+        }
         world["SECRET_KEY"] = "fault-tests-only-" + "x" * 40
         done = subprocess.run(
             [sys.executable, "-c", "import django; django.setup()\nfrom django.core.management import call_command as c\n"
@@ -198,7 +216,9 @@ def world(pair: Pair, tmp_path: Path) -> Iterator[World]:
     if pair.redis_child is not None and pair.redis_child.poll() is not None:
         pair.restart_redis()
     found = World(pair, tmp_path)
-    found.ask("SET hearthside.allow_truncate = 'on'; TRUNCATE accounts_user, notify_sandboxdelivery, notify_heartbeat CASCADE")
+    found.ask(
+        "SET hearthside.allow_truncate = 'on'; TRUNCATE accounts_user, notify_sandboxdelivery, notify_heartbeat CASCADE"
+    )
     found.ask("UPDATE common_clockoffset SET seconds = 0")
     try:
         assert found.run(PEOPLE) == 0, (tmp_path / "log").read_text()[-2000:]

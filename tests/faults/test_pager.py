@@ -18,7 +18,11 @@ def test_the_first_page_is_out_within_seconds_with_redis_and_celery_down(world: 
     """PR-05, PR-18"""
     world.pair.stop_redis()
     world.pager()
-    wait_for(lambda: world.number("SELECT count(*) FROM notify_heartbeat WHERE lane = 'crisis'") > 0, seconds=20, what="a pager runs")
+    wait_for(
+        lambda: world.number("SELECT count(*) FROM notify_heartbeat WHERE lane = 'crisis'") > 0,
+        seconds=20,
+        what="a pager runs",
+    )
     world.raise_alert()
     opened = time.monotonic()
     wait_for(lambda: world.delivered() == 1, seconds=10, what="the first page")
@@ -45,7 +49,9 @@ def test_a_pager_killed_between_the_vendor_and_its_own_note_pages_again_and_says
 def test_a_page_goes_within_90_seconds_when_the_pager_is_killed_before_it_sends(world: World) -> None:
     """PR-05"""
     first = world.pager()
-    wait_for(lambda: world.number("SELECT count(*) FROM notify_heartbeat") > 0, seconds=20, what="a pager runs")
+    wait_for(
+        lambda: world.number("SELECT count(*) FROM notify_heartbeat") > 0, seconds=20, what="a pager runs"
+    )
     world.kill(first)
     world.raise_alert()
     assert world.delivered() == 0
@@ -79,7 +85,9 @@ def test_the_whole_ladder_runs_in_the_real_pager(world: World) -> None:
     wait_for(lambda: world.delivered() == 2, seconds=10, what="the repeated page")
     assert world.ask("SELECT channel FROM notify_sandboxdelivery ORDER BY id")[-1] == ("voice",)
     world.advance(240)
-    wait_for(lambda: world.number("SELECT level FROM safety_alert") == 2, seconds=10, what="the second on call")
+    wait_for(
+        lambda: world.number("SELECT level FROM safety_alert") == 2, seconds=10, what="the second on call"
+    )
     world.advance(300)
     wait_for(lambda: world.number("SELECT level FROM safety_alert") == 3, seconds=10, what="everyone")
     assert world.ask("SELECT state FROM safety_alert") == [("open",)]
@@ -96,7 +104,9 @@ def test_sms_and_voice_down_the_page_goes_by_mail_within_a_minute(world: World) 
 def test_the_pager_outlives_a_killed_database(world: World) -> None:
     """PR-03: PostgreSQL is killed and comes back; the same pager process goes on."""
     pager = world.pager()
-    wait_for(lambda: world.number("SELECT count(*) FROM notify_heartbeat") > 0, seconds=20, what="a pager runs")
+    wait_for(
+        lambda: world.number("SELECT count(*) FROM notify_heartbeat") > 0, seconds=20, what="a pager runs"
+    )
     world.pair.postgres_child.kill()
     world.pair.postgres_child.wait(timeout=10)
     time.sleep(0.5)
@@ -108,7 +118,9 @@ def test_the_pager_outlives_a_killed_database(world: World) -> None:
 
 def test_sigterm_stops_the_pager_within_two_seconds(world: World) -> None:
     pager = world.pager()
-    wait_for(lambda: world.number("SELECT count(*) FROM notify_heartbeat") > 0, seconds=20, what="a pager runs")
+    wait_for(
+        lambda: world.number("SELECT count(*) FROM notify_heartbeat") > 0, seconds=20, what="a pager runs"
+    )
     asked = time.monotonic()
     pager.send_signal(signal.SIGTERM)
     assert pager.wait(timeout=5) == 0
@@ -124,6 +136,10 @@ def test_ten_thousand_ordinary_messages_waiting_do_not_delay_a_page(world: World
         "'scheduled', 0, '', '', '', now(), '' FROM generate_series(1, 10000)"
     )
     world.pager()
-    wait_for(lambda: world.number("SELECT count(*) FROM notify_heartbeat WHERE lane = 'crisis'") > 0, seconds=20, what="a pager runs")
+    wait_for(
+        lambda: world.number("SELECT count(*) FROM notify_heartbeat WHERE lane = 'crisis'") > 0,
+        seconds=20,
+        what="a pager runs",
+    )
     world.raise_alert()
     wait_for(lambda: world.delivered() == 1, seconds=5, what="the page")

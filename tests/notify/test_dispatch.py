@@ -45,14 +45,18 @@ def test_a_batch_takes_the_oldest_first_and_no_more_than_its_limit(alice: User, 
     assert sent == {rows[4].pk, rows[3].pk}
 
 
-def test_a_batch_of_any_size_costs_the_same_number_of_statements(alice: User, at: datetime, query_budget) -> None:
+def test_a_batch_of_any_size_costs_the_same_number_of_statements(
+    alice: User, at: datetime, query_budget
+) -> None:
     for _ in range(40):
         a_mail(alice, at)
     with query_budget(8):
         assert dispatch_due(at=at).sent == 40
 
 
-def test_a_worker_that_comes_back_at_night_puts_reminders_off_until_morning(alice: User, at: datetime) -> None:
+def test_a_worker_that_comes_back_at_night_puts_reminders_off_until_morning(
+    alice: User, at: datetime
+) -> None:
     message = a_text(alice, at)
     night = datetime(2026, 11, 23, 22, 0, tzinfo=PACIFIC)
     assert dispatch_due(at=night).later == 1
@@ -79,7 +83,9 @@ def test_a_closed_account_gets_no_more_reminders(alice: User, at: datetime) -> N
     assert message.state == "dropped"
 
 
-def test_a_number_that_answered_stop_gets_no_text_but_the_other_channel_still_works(alice: User, at: datetime) -> None:
+def test_a_number_that_answered_stop_gets_no_text_but_the_other_channel_still_works(
+    alice: User, at: datetime
+) -> None:
     """HZ-23"""
     OptOut.objects.create(number_digest=lookup_digest(alice.phone), number=alice.phone, since_at=at)
     silent = a_text(alice, at)
@@ -131,10 +137,17 @@ def abandoned(message: OutboxMessage, at: datetime) -> None:
     OutboxMessage.objects.filter(pk=message.pk).update(state="sending", lease_until=at, attempts=1)
 
 
-def test_after_a_crash_the_vendor_is_asked_and_a_message_it_has_is_not_sent_again(alice: User, at: datetime) -> None:
+def test_after_a_crash_the_vendor_is_asked_and_a_message_it_has_is_not_sent_again(
+    alice: User, at: datetime
+) -> None:
     message = a_mail(alice, at)
     SandboxDelivery.objects.create(
-        reference=message.pk, provider_id="SB1", channel="email", to_address=alice.email, body="A word.", accepted_at=at
+        reference=message.pk,
+        provider_id="SB1",
+        channel="email",
+        to_address=alice.email,
+        body="A word.",
+        accepted_at=at,
     )
     abandoned(message, at)
     soon = at + timedelta(seconds=1)
@@ -160,7 +173,9 @@ def test_a_message_whose_sender_still_holds_the_lease_is_left_alone(alice: User,
     assert dispatch_due(at=at).claimed == 0
 
 
-def test_the_ordinary_lane_leaves_crisis_pages_alone_and_the_other_way_round(alice: User, dana: User, at: datetime) -> None:
+def test_the_ordinary_lane_leaves_crisis_pages_alone_and_the_other_way_round(
+    alice: User, dana: User, at: datetime
+) -> None:
     ordinary, crisis = a_mail(alice, at), a_mail(dana, at, lane="crisis")
     dispatch_due(at=at)
     crisis.refresh_from_db()

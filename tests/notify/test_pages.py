@@ -18,7 +18,9 @@ def _then(clock_at: Any, at: datetime, db: None) -> Any:
         yield
 
 
-def test_an_administrator_reads_the_outbox_and_chooses_by_state(client_for: Any, admin_ann: User, alice: User, at: datetime) -> None:
+def test_an_administrator_reads_the_outbox_and_chooses_by_state(
+    client_for: Any, admin_ann: User, alice: User, at: datetime
+) -> None:
     a_mail(alice, at, context={"subject": "First", "body": "gone already"})
     dispatch_due(at=at)
     a_mail(alice, at, context={"subject": "Second", "body": "waits still"}, due_at=at + timedelta(hours=2))
@@ -76,7 +78,9 @@ def test_a_failed_message_waits_for_a_person_who_sends_it_again(
     assert client.post(f"/outbox/{message.pk}/again/", {"intent": str(uuid.uuid4())}).status_code == 409
 
 
-def test_a_reply_is_marked_done_once(client_for: Any, cole: User, dana: User, other_coach: User, alice: User, at: datetime) -> None:
+def test_a_reply_is_marked_done_once(
+    client_for: Any, cole: User, dana: User, other_coach: User, alice: User, at: datetime
+) -> None:
     reply = InboundText.objects.create(
         sid="SM1", from_number=alice.phone, sender=alice, body="CANCEL", meaning="triage", received_at=at
     )
@@ -88,7 +92,11 @@ def test_a_reply_is_marked_done_once(client_for: Any, cole: User, dana: User, ot
 
 def test_the_demo_shows_a_stranger_the_link_that_was_mailed(client: Any, settings: Any, at: datetime) -> None:
     link = f"{settings.SITE_URL}/accounts/confirm-email/abc/"
-    a_mail("new@example.test", at, context={"subject": "Confirm", "body": f"Open {link} now. Not https://elsewhere.example/x"})
+    a_mail(
+        "new@example.test",
+        at,
+        context={"subject": "Confirm", "body": f"Open {link} now. Not https://elsewhere.example/x"},
+    )
     page = client.get("/outbox/demo/").content.decode()
     assert f'<a href="{link}">' in page
     assert 'href="https://elsewhere.example' not in page

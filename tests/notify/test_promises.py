@@ -51,7 +51,9 @@ def test_a_crisis_page_knows_no_quiet_hours(dana: User, at: datetime) -> None:
     assert a_text(dana, night, due_at=night, lane="crisis").due_at == night
 
 
-def test_what_waits_about_a_thing_is_taken_back_and_what_went_stays(alice: User, dana: User, at: datetime) -> None:
+def test_what_waits_about_a_thing_is_taken_back_and_what_went_stays(
+    alice: User, dana: User, at: datetime
+) -> None:
     waiting = a_mail(alice, at, about=alice)
     gone = a_mail(alice, at, about=alice)
     other = a_mail(alice, at, about=dana)

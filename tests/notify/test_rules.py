@@ -18,7 +18,15 @@ def local(*parts: int, zone: str = EASTERN) -> datetime:
 
 @pytest.mark.parametrize(
     ("hour", "minute", "quiet"),
-    [(7, 59, True), (8, 0, False), (8, 1, False), (20, 59, False), (21, 0, True), (21, 1, True), (0, 0, True)],
+    [
+        (7, 59, True),
+        (8, 0, False),
+        (8, 1, False),
+        (20, 59, False),
+        (21, 0, True),
+        (21, 1, True),
+        (0, 0, True),
+    ],
 )
 def test_quiet_hours_begin_at_21_and_end_at_8(hour: int, minute: int, quiet: bool) -> None:
     assert is_quiet(local(2026, 11, 23, hour, minute), EASTERN) is quiet
@@ -42,7 +50,9 @@ def test_eight_o_clock_is_eight_o_clock_on_the_days_the_clocks_change(day: tuple
 
 @given(
     at=st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)),
-    zone=st.sampled_from([EASTERN, "America/Los_Angeles", "America/Phoenix", "Pacific/Honolulu", "America/St_Johns", "no/zone"]),
+    zone=st.sampled_from(
+        [EASTERN, "America/Los_Angeles", "America/Phoenix", "Pacific/Honolulu", "America/St_Johns", "no/zone"]
+    ),
 )
 def test_quiet_hours_only_ever_move_a_message_later_and_by_less_than_a_day(at: datetime, zone: str) -> None:
     allowed = next_allowed(at, zone)

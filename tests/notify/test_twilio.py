@@ -38,7 +38,9 @@ def test_without_keys_the_sandbox_serves(settings: Any) -> None:
     assert gateways.for_channel("sms").name == "sandbox"
 
 
-def test_a_text_goes_with_the_account_the_key_and_the_report_address(twilio: TwilioServer, alice: User, at: datetime, settings: Any) -> None:
+def test_a_text_goes_with_the_account_the_key_and_the_report_address(
+    twilio: TwilioServer, alice: User, at: datetime, settings: Any
+) -> None:
     message = a_text(alice, at)
     assert dispatch_due(at=at).sent == 1
     (request,) = twilio.requests
@@ -53,7 +55,9 @@ def test_a_text_goes_with_the_account_the_key_and_the_report_address(twilio: Twi
     assert message.provider_id == twilio.accepted[0]["sid"]
 
 
-def test_a_messaging_service_sends_in_place_of_a_number(twilio: TwilioServer, alice: User, at: datetime, settings: Any) -> None:
+def test_a_messaging_service_sends_in_place_of_a_number(
+    twilio: TwilioServer, alice: User, at: datetime, settings: Any
+) -> None:
     settings.TWILIO_FROM = "MG" + "c" * 32
     a_text(alice, at)
     dispatch_due(at=at)
@@ -61,7 +65,9 @@ def test_a_messaging_service_sends_in_place_of_a_number(twilio: TwilioServer, al
     assert form["MessagingServiceSid"] == settings.TWILIO_FROM and "From" not in form
 
 
-def test_a_page_by_voice_asks_for_a_key_and_escapes_its_words(twilio: TwilioServer, dana: User, at: datetime) -> None:
+def test_a_page_by_voice_asks_for_a_key_and_escapes_its_words(
+    twilio: TwilioServer, dana: User, at: datetime
+) -> None:
     a_text(
         dana, at, channel="voice", lane="crisis",
         context={"body": "A & B <c>", "answer_url": "https://care.example/webhooks/twilio/answer/1/2/"},
@@ -74,7 +80,9 @@ def test_a_page_by_voice_asks_for_a_key_and_escapes_its_words(twilio: TwilioServ
     assert "A &amp; B &lt;c&gt;" in call["form"]["Twiml"]
 
 
-def test_a_number_that_does_not_exist_is_not_tried_again(twilio: TwilioServer, alice: User, at: datetime) -> None:
+def test_a_number_that_does_not_exist_is_not_tried_again(
+    twilio: TwilioServer, alice: User, at: datetime
+) -> None:
     twilio.behave = "refuse:400:21211"
     message = a_text(alice, at)
     dispatch_due(at=at)
@@ -112,7 +120,9 @@ def test_when_no_answer_comes_twilio_is_asked_before_anything_goes_again(
     assert message.provider_id == twilio.accepted[0]["sid"]
 
 
-def test_while_twilio_cannot_be_asked_nothing_is_sent(twilio: TwilioServer, alice: User, at: datetime, settings: Any) -> None:
+def test_while_twilio_cannot_be_asked_nothing_is_sent(
+    twilio: TwilioServer, alice: User, at: datetime, settings: Any
+) -> None:
     twilio.behave = "accept-then-hang"
     message = a_text(alice, at)
     dispatch_due(at=at)
@@ -141,9 +151,18 @@ def sent_text(twilio: TwilioServer, alice: User, at: datetime) -> OutboxMessage:
     return message
 
 
-def test_a_report_moves_a_message_forward_only(sent_text: OutboxMessage, client: Client, settings: Any) -> None:
-    for status, known in (("sent", "sent"), ("delivered", "delivered"), ("sending", "delivered"), ("sent", "delivered")):
-        answer = signed(client, settings, STATUS, {"MessageSid": sent_text.provider_id, "MessageStatus": status})
+def test_a_report_moves_a_message_forward_only(
+    sent_text: OutboxMessage, client: Client, settings: Any
+) -> None:
+    for status, known in (
+        ("sent", "sent"),
+        ("delivered", "delivered"),
+        ("sending", "delivered"),
+        ("sent", "delivered"),
+    ):
+        answer = signed(
+            client, settings, STATUS, {"MessageSid": sent_text.provider_id, "MessageStatus": status}
+        )
         assert answer.status_code == 204
         sent_text.refresh_from_db()
         assert sent_text.provider_status == known
@@ -162,19 +181,28 @@ def test_a_report_with_a_wrong_signature_changes_nothing(
     assert not ProviderEvent.objects.exists()
 
 
-def test_a_signature_of_other_words_does_not_fit(sent_text: OutboxMessage, client: Client, settings: Any) -> None:
+def test_a_signature_of_other_words_does_not_fit(
+    sent_text: OutboxMessage, client: Client, settings: Any
+) -> None:
     """TM-03"""
-    signature = RequestValidator(TOKEN).compute_signature(settings.SITE_URL + STATUS, {"MessageSid": "a", "MessageStatus": "sent"})
+    signature = RequestValidator(TOKEN).compute_signature(
+        settings.SITE_URL + STATUS, {"MessageSid": "a", "MessageStatus": "sent"}
+    )
     form = {"MessageSid": sent_text.provider_id, "MessageStatus": "delivered"}
     assert client.post(STATUS, form, headers={"X-Twilio-Signature": signature}).status_code == 403
 
 
 def test_without_a_token_nobody_is_believed(client: Client, settings: Any, db: None) -> None:
     settings.TWILIO_AUTH_TOKEN = ""
-    assert signed(client, settings, STATUS, {"MessageSid": "x", "MessageStatus": "sent"}, token="").status_code == 403
+    assert (
+        signed(client, settings, STATUS, {"MessageSid": "x", "MessageStatus": "sent"}, token="").status_code
+        == 403
+    )
 
 
-def test_a_page_that_the_carrier_could_not_deliver_rings_instead(twilio: TwilioServer, dana: User, client: Client, settings: Any, at: datetime) -> None:
+def test_a_page_that_the_carrier_could_not_deliver_rings_instead(
+    twilio: TwilioServer, dana: User, client: Client, settings: Any, at: datetime
+) -> None:
     """PR-05"""
     message = a_text(dana, at, lane="crisis", fallbacks=["voice"])
     dispatch_crisis(at=at)
@@ -203,7 +231,9 @@ def test_stop_and_start_are_honoured_and_shown_to_the_care_team(
     assert not access.has_opted_out(alice.patient)
 
 
-def test_cancel_is_only_ever_read_by_a_person(client: Client, settings: Any, alice: User, dana: User, client_for: Any) -> None:
+def test_cancel_is_only_ever_read_by_a_person(
+    client: Client, settings: Any, alice: User, dana: User, client_for: Any
+) -> None:
     """HZ-23"""
     settings.TWILIO_AUTH_TOKEN = TOKEN
     text(client, settings, "CANCEL", alice.phone, "SM1")

@@ -66,7 +66,9 @@ def _handler(server: TwilioServer) -> type[BaseHTTPRequestHandler]:
                 server.problems.append(f"unknown path {parts.path}")
                 return self._refuse(404, 20404, "not found")
             found = [m["resource"] for m in server.messages_to(query.get("To", ""))]
-            self._answer(200, {"messages": found, "next_page_uri": None, "page": 0, "page_size": 50, "uri": self.path})
+            self._answer(
+                200, {"messages": found, "next_page_uri": None, "page": 0, "page_size": 50, "uri": self.path}
+            )
 
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
@@ -100,7 +102,9 @@ def _handler(server: TwilioServer) -> type[BaseHTTPRequestHandler]:
                 "status": "queued", "date_sent": None, "date_created": "Mon, 23 Nov 2026 17:00:00 +0000",
                 "date_updated": "Mon, 23 Nov 2026 17:00:00 +0000", "direction": "outbound-api", "uri": path,
             }  # fmt: skip
-            server.accepted.append({"kind": kind, "to": form["To"], "sid": sid, "form": form, "resource": resource})
+            server.accepted.append(
+                {"kind": kind, "to": form["To"], "sid": sid, "form": form, "resource": resource}
+            )
             if server.behave == "accept-then-hang":
                 time.sleep(3)
                 return

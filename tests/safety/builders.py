@@ -8,11 +8,18 @@ from safety.actions import raise_alert
 from safety.models import Alert, OnCallShift
 
 
-def a_shift(person: User, at: datetime, *, level: int = 1, hours: float = 12, by: User | None = None) -> OnCallShift:
+def a_shift(
+    person: User, at: datetime, *, level: int = 1, hours: float = 12, by: User | None = None
+) -> OnCallShift:
     """Somebody on call from a minute ago."""
     begins = at - timedelta(minutes=1)
     return OnCallShift.objects.create(
-        person=person, level=level, starts_at=begins, ends_at=begins + timedelta(hours=hours), created_at=at, created_by=by or person
+        person=person,
+        level=level,
+        starts_at=begins,
+        ends_at=begins + timedelta(hours=hours),
+        created_at=at,
+        created_by=by or person,
     )
 
 

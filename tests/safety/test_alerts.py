@@ -16,11 +16,15 @@ from tests.safety.builders import a_shift, an_alert
 
 
 def pages(alert: Alert) -> list[tuple[str, str]]:
-    rows = OutboxMessage.objects.filter(about_id=alert.pk, kind="crisis_page").order_by("created_at", "recipient__email")
+    rows = OutboxMessage.objects.filter(about_id=alert.pk, kind="crisis_page").order_by(
+        "created_at", "recipient__email"
+    )
     return [(row.recipient.full_name.split()[0], row.channel) for row in rows]
 
 
-def test_alert_page_and_trail_are_written_with_the_cause_or_not_at_all(alice: User, dana: User, at: datetime) -> None:
+def test_alert_page_and_trail_are_written_with_the_cause_or_not_at_all(
+    alice: User, dana: User, at: datetime
+) -> None:
     a_shift(dana, at)
     with pytest.raises(RuntimeError), transaction.atomic():
         an_alert(alice, at)
@@ -33,7 +37,9 @@ def test_alert_page_and_trail_are_written_with_the_cause_or_not_at_all(alice: Us
     assert OutboxMessage.objects.get().due_at == at
 
 
-def test_an_alert_pages_even_when_no_protocol_is_approved_and_nobody_is_on_call(alice: User, cole: User, at: datetime) -> None:
+def test_an_alert_pages_even_when_no_protocol_is_approved_and_nobody_is_on_call(
+    alice: User, cole: User, at: datetime
+) -> None:
     """HZ-25: the crisis path fails open."""
     assert pages(an_alert(alice, at)) == [("Cole", "sms"), ("Dana", "sms")]
 
@@ -42,7 +48,9 @@ def test_an_unknown_trigger_still_pages(alice: User, at: datetime) -> None:
     assert pages(an_alert(alice, at, trigger="X99"))
 
 
-def test_the_words_that_leave_name_neither_the_patient_nor_the_matter(alice: User, dana: User, at: datetime) -> None:
+def test_the_words_that_leave_name_neither_the_patient_nor_the_matter(
+    alice: User, dana: User, at: datetime
+) -> None:
     """PR-14"""
     from notify.actions import dispatch_crisis
     from notify.models import SandboxDelivery
@@ -91,10 +99,14 @@ def test_a_larger_number_in_the_same_band_is_worse(alice: User, dana: User, at: 
     a_shift(dana, at)
     alert = an_alert(alice, at, trigger="X04", severity=4, magnitude=182)
     acknowledge(alert, by=dana, at=at)
-    assert an_alert(alice, at + timedelta(minutes=5), trigger="X04", severity=4, magnitude=183).state == "open"
+    assert (
+        an_alert(alice, at + timedelta(minutes=5), trigger="X04", severity=4, magnitude=183).state == "open"
+    )
 
 
-def test_an_equal_sign_in_a_taken_episode_is_told_to_whoever_has_it(alice: User, dana: User, at: datetime) -> None:
+def test_an_equal_sign_in_a_taken_episode_is_told_to_whoever_has_it(
+    alice: User, dana: User, at: datetime
+) -> None:
     a_shift(dana, at)
     alert = an_alert(alice, at, trigger="X04", severity=3, magnitude=170)
     acknowledge(alert, by=dana, at=at)
@@ -111,7 +123,9 @@ def test_low_risk_that_turns_high_becomes_the_graver_trigger(alice: User, at: da
     assert (milder.trigger, milder.severity) == ("X02", 4)
 
 
-def test_one_of_two_people_takes_it_and_the_other_is_told_who(alice: User, dana: User, cole: User, at: datetime) -> None:
+def test_one_of_two_people_takes_it_and_the_other_is_told_who(
+    alice: User, dana: User, cole: User, at: datetime
+) -> None:
     alert = an_alert(alice, at)
     stale = Alert.objects.get(pk=alert.pk)
     assert acknowledge(alert, by=dana, at=at).acknowledged_by == dana
@@ -121,15 +135,21 @@ def test_one_of_two_people_takes_it_and_the_other_is_told_who(alice: User, dana:
     assert "Dana Reyes" in refused.value.detail
 
 
-def test_taking_it_stops_the_ladder_and_takes_waiting_pages_back(alice: User, dana: User, at: datetime) -> None:
+def test_taking_it_stops_the_ladder_and_takes_waiting_pages_back(
+    alice: User, dana: User, at: datetime
+) -> None:
     """PR-07"""
     alert = an_alert(alice, at)
     acknowledge(alert, by=dana, at=at)
-    assert set(OutboxMessage.objects.filter(about_id=alert.pk).values_list("state", flat=True)) == {"cancelled"}
+    assert set(OutboxMessage.objects.filter(about_id=alert.pk).values_list("state", flat=True)) == {
+        "cancelled"
+    }
     assert escalate_due(at=at + timedelta(minutes=30)) == 0
 
 
-def test_taken_but_not_closed_pages_the_taker_again_after_an_hour(alice: User, dana: User, at: datetime) -> None:
+def test_taken_but_not_closed_pages_the_taker_again_after_an_hour(
+    alice: User, dana: User, at: datetime
+) -> None:
     """PR-07: it never closes by itself, and taken is not done."""
     alert = an_alert(alice, at)
     acknowledge(alert, by=dana, at=at)
@@ -140,7 +160,9 @@ def test_taken_but_not_closed_pages_the_taker_again_after_an_hour(alice: User, d
     assert alert.state == "acknowledged"
 
 
-def test_a_stranger_to_the_patient_cannot_take_it(alice: User, other_psychiatrist: User, at: datetime) -> None:
+def test_a_stranger_to_the_patient_cannot_take_it(
+    alice: User, other_psychiatrist: User, at: datetime
+) -> None:
     alert = an_alert(alice, at, trigger="X18")
     with pytest.raises(NotPermitted):
         acknowledge(alert, by=other_psychiatrist, at=at)
@@ -155,17 +177,25 @@ def test_the_person_on_call_may_take_what_concerns_a_stranger(
         assert acknowledge(alert, by=other_psychiatrist, at=at).acknowledged_by == other_psychiatrist
 
 
-def test_closing_needs_a_disposition_a_note_and_somebody_who_took_it(alice: User, dana: User, at: datetime) -> None:
+def test_closing_needs_a_disposition_a_note_and_somebody_who_took_it(
+    alice: User, dana: User, at: datetime
+) -> None:
     """PR-07"""
     alert = an_alert(alice, at)
     with pytest.raises(MoveNotAllowed):
         close(alert, by=dana, at=at, disposition="contacted_safe", note="Spoke with her.")
     acknowledge(alert, by=dana, at=at)
-    for disposition, note, field in (("", "Spoke with her.", "disposition"), ("contacted_safe", "  ", "note"), ("nonsense", "x y z", "disposition")):
+    for disposition, note, field in (
+        ("", "Spoke with her.", "disposition"),
+        ("contacted_safe", "  ", "note"),
+        ("nonsense", "x y z", "disposition"),
+    ):
         with pytest.raises(Invalid) as refused:
             close(alert, by=dana, at=at, disposition=disposition, note=note)
         assert field in refused.value.fields
-    done = close(alert, by=dana, at=at, disposition="contacted_safe", note="Spoke with her. Safe with her sister.")
+    done = close(
+        alert, by=dana, at=at, disposition="contacted_safe", note="Spoke with her. Safe with her sister."
+    )
     assert (done.state, done.closed_by, done.next_page_at) == ("closed", dana, None)
     assert StateEvent.objects.filter(object_id=alert.pk).count() == 3
 
@@ -203,7 +233,9 @@ def test_a_drill_says_that_it_is_one(alice: User, dana: User, at: datetime) -> N
     """HZ-30"""
     Patient.objects.filter(pk=alice.pk).update(is_synthetic=True)
     a_shift(dana, at)
-    alert = raise_alert(patient=Patient.objects.get(pk=alice.pk), trigger="X02", source="drill", at=at, by="system:drill")
+    alert = raise_alert(
+        patient=Patient.objects.get(pk=alice.pk), trigger="X02", source="drill", at=at, by="system:drill"
+    )
     assert alert.is_synthetic
     assert OutboxMessage.objects.get().context["drill"] is True
 
@@ -220,6 +252,8 @@ def test_a_mild_alert_is_mailed_to_the_care_team_in_their_day_and_rings_only_whe
     assert ("Dana", "sms") in pages(alert)
 
 
-def test_a_sign_graded_an_emergency_is_urgent_whatever_its_usual_pace(alice: User, dana: User, at: datetime) -> None:
+def test_a_sign_graded_an_emergency_is_urgent_whatever_its_usual_pace(
+    alice: User, dana: User, at: datetime
+) -> None:
     a_shift(dana, at)
     assert pages(an_alert(alice, at, trigger="X10", severity=4))

@@ -29,7 +29,9 @@ def sent_to(alert: Alert) -> dict[str, list[int]]:
     """Who was reached, and how many seconds after the opening."""
     found: dict[str, list[int]] = {}
     for row in OutboxMessage.objects.filter(about_id=alert.pk, state="sent").order_by("sent_at"):
-        found.setdefault(row.recipient.full_name.split()[0], []).append(int((row.sent_at - alert.opened_at).total_seconds()))
+        found.setdefault(row.recipient.full_name.split()[0], []).append(
+            int((row.sent_at - alert.opened_at).total_seconds())
+        )
     return found
 
 
@@ -69,7 +71,9 @@ def test_a_day_later_it_is_still_open_and_still_paging(roster: None, alice: User
     assert max(max(times) for times in sent_to(alert).values()) == 86_400
 
 
-def test_a_pager_that_was_away_goes_to_the_rung_of_the_hour_at_once(roster: None, alice: User, at: datetime) -> None:
+def test_a_pager_that_was_away_goes_to_the_rung_of_the_hour_at_once(
+    roster: None, alice: User, at: datetime
+) -> None:
     alert = an_alert(alice, at, trigger="X04")
     late = at + timedelta(minutes=11)
     assert escalate_due(at=late) == 1

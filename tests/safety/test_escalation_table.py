@@ -13,7 +13,17 @@ from safety.wording import HOLD_WORDS_FOR_STAFF
 
 BASE = Path(settings.BASE_DIR)
 ROWS = {row["id"]: row for row in _shipped()["triggers"]}
-UPPER_APPS = ("vitals", "measures", "intake", "consults", "sessions", "outcomes", "coaching", "billing", "portal")
+UPPER_APPS = (
+    "vitals",
+    "measures",
+    "intake",
+    "consults",
+    "sessions",
+    "outcomes",
+    "coaching",
+    "billing",
+    "portal",
+)
 
 
 def test_all_23_triggers_are_there() -> None:
@@ -27,7 +37,9 @@ def test_a_trigger_names_its_source_its_human_and_its_clock(row: dict) -> None:
     assert row["acknowledge_minutes"] > 0
     assert row["hold"] is None or row["hold"] in HOLD_WORDS_FOR_STAFF
     assert set(row["also_page"]) <= {"psychiatrist", "coach"}
-    ladder = ladder_of(_shipped()["ladders"][row["ladder"]], acknowledge_minutes=row["acknowledge_minutes"], in_session=False)
+    ladder = ladder_of(
+        _shipped()["ladders"][row["ladder"]], acknowledge_minutes=row["acknowledge_minutes"], in_session=False
+    )
     assert ladder.first_page_s <= ladder.next_level_s < ladder.everyone_s
 
 
@@ -37,11 +49,19 @@ def test_an_emergency_is_never_routine() -> None:
             assert row["ladder"] == "urgent"
 
 
-@pytest.mark.parametrize("row", [r for i, r in ROWS.items() if i.startswith("X")], ids=[i for i in ROWS if i.startswith("X")])
+@pytest.mark.parametrize(
+    "row", [r for i, r in ROWS.items() if i.startswith("X")], ids=[i for i in ROWS if i.startswith("X")]
+)
 def test_wired_means_that_some_app_raises_it(row: dict) -> None:
     """The table may not claim a wire that is not there, nor hide one that is."""
     name = re.compile(rf"[\"']{row['id']}[\"']")
-    files = [p for app in UPPER_APPS for kind in ("py", "json") for p in (BASE / app).rglob(f"*.{kind}") if "migrations" not in p.parts]
+    files = [
+        p
+        for app in UPPER_APPS
+        for kind in ("py", "json")
+        for p in (BASE / app).rglob(f"*.{kind}")
+        if "migrations" not in p.parts
+    ]
     assert files
     used = any(name.search(path.read_text()) for path in files)
     assert row["wired"] == used

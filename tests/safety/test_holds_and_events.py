@@ -23,7 +23,9 @@ def test_a_hold_stands_once_however_often_it_is_placed(alice: User, at: datetime
 def test_a_new_alert_behind_an_old_hold_must_be_closed_too(alice: User, dana: User, at: datetime) -> None:
     place_hold(alice.patient, reason_code="suicide_risk", at=at, by=alice)
     alert = an_alert(alice, at)
-    hold = place_hold(alice.patient, reason_code="suicide_risk", at=at + timedelta(minutes=1), by=alice, alert=alert)
+    hold = place_hold(
+        alice.patient, reason_code="suicide_risk", at=at + timedelta(minutes=1), by=alice, alert=alert
+    )
     with pytest.raises(Conflict) as refused:
         clear_hold(hold, by=dana, at=at, note="Talked it through.")
     assert refused.value.code == "alert_open"
@@ -34,7 +36,9 @@ def test_a_new_alert_behind_an_old_hold_must_be_closed_too(alice: User, dana: Us
 
 
 @pytest.mark.parametrize("who", ["alice", "cole", "other_psychiatrist", "admin_ann"])
-def test_nobody_but_her_psychiatrist_clears_a_hold(who: str, request: pytest.FixtureRequest, alice: User, at: datetime) -> None:
+def test_nobody_but_her_psychiatrist_clears_a_hold(
+    who: str, request: pytest.FixtureRequest, alice: User, at: datetime
+) -> None:
     hold = place_hold(alice.patient, reason_code="blood_pressure", at=at, by="system:test")
     with pytest.raises(NotPermitted):
         clear_hold(hold, by=request.getfixturevalue(who), at=at, note="It is fine.")
@@ -62,9 +66,16 @@ def test_an_adverse_event_keeps_what_a_report_needs(alice: User, cole: User, at:
 
 @pytest.mark.parametrize(
     ("changes", "field"),
-    [({"severity": 0}, "severity"), ({"severity": 6}, "severity"), ({"seriousness": ["sad"]}, "seriousness"), ({"kind": " "}, "kind")],
+    [
+        ({"severity": 0}, "severity"),
+        ({"severity": 6}, "severity"),
+        ({"seriousness": ["sad"]}, "seriousness"),
+        ({"kind": " "}, "kind"),
+    ],
 )
-def test_an_adverse_event_out_of_range_is_refused(alice: User, at: datetime, changes: dict, field: str) -> None:
+def test_an_adverse_event_out_of_range_is_refused(
+    alice: User, at: datetime, changes: dict, field: str
+) -> None:
     given = {"kind": "fainting", "onset_at": at, "severity": 3, **changes}
     with pytest.raises(Invalid) as refused:
         report_adverse_event(patient=alice.patient, by="system:test", at=at, **given)

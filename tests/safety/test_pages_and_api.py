@@ -25,7 +25,9 @@ def post(client: Any, path: str, **form: str) -> Any:
     return client.post(path, {"intent": str(uuid.uuid4()), **form})
 
 
-def test_a_psychiatrist_takes_and_closes_an_alert(client_for: Any, alice: User, dana: User, at: datetime) -> None:
+def test_a_psychiatrist_takes_and_closes_an_alert(
+    client_for: Any, alice: User, dana: User, at: datetime
+) -> None:
     alert = an_alert(alice, at)
     client = client_for(dana)
     listed = client.get("/alerts/").content.decode()
@@ -38,7 +40,12 @@ def test_a_psychiatrist_takes_and_closes_an_alert(client_for: Any, alice: User, 
     refused = post(client, f"/alerts/{alert.pk}/close/", disposition="", note="")
     assert refused.status_code == 422
     assert "Choose what came of it." in refused.content.decode()
-    assert post(client, f"/alerts/{alert.pk}/close/", disposition="contacted_safe", note="Spoke with her.").status_code == 302
+    assert (
+        post(
+            client, f"/alerts/{alert.pk}/close/", disposition="contacted_safe", note="Spoke with her."
+        ).status_code
+        == 302
+    )
     alert.refresh_from_db()
     assert alert.state == "closed"
     assert "Spoke with her." in client.get(f"/alerts/{alert.pk}/").content.decode()
@@ -49,10 +56,15 @@ def test_opening_an_alert_leaves_a_trace(client_for: Any, alice: User, dana: Use
     """PR-12"""
     alert = an_alert(alice, at)
     client_for(dana).get(f"/alerts/{alert.pk}/")
-    assert AuditEntry.objects.filter(action="alert.opened", patient_id=alice.pk, actor=f"user:{dana.pk}").count() == 1
+    assert (
+        AuditEntry.objects.filter(action="alert.opened", patient_id=alice.pk, actor=f"user:{dana.pk}").count()
+        == 1
+    )
 
 
-def test_the_second_person_reads_who_was_faster(client_for: Any, alice: User, dana: User, cole: User, at: datetime) -> None:
+def test_the_second_person_reads_who_was_faster(
+    client_for: Any, alice: User, dana: User, cole: User, at: datetime
+) -> None:
     alert = an_alert(alice, at)
     acknowledge(alert, by=cole, at=at)
     answer = post(client_for(dana), f"/alerts/{alert.pk}/acknowledge/")
@@ -61,7 +73,9 @@ def test_the_second_person_reads_who_was_faster(client_for: Any, alice: User, da
 
 
 @pytest.mark.parametrize("who", ["other_psychiatrist", "other_coach", "admin_ann"])
-def test_an_alert_of_somebody_elses_patient_does_not_exist(who: str, request: Any, client_for: Any, alice: User, at: datetime) -> None:
+def test_an_alert_of_somebody_elses_patient_does_not_exist(
+    who: str, request: Any, client_for: Any, alice: User, at: datetime
+) -> None:
     """PR-02"""
     alert = an_alert(alice, at, trigger="X13")
     client = client_for(request.getfixturevalue(who))
@@ -93,7 +107,9 @@ def test_whoever_was_paged_sees_that_alert_and_no_other(
     assert client.get(f"/alerts/{other.pk}/").status_code == 404
 
 
-def test_a_psychiatrist_clears_a_hold_after_the_alert_behind_it(client_for: Any, alice: User, dana: User, at: datetime) -> None:
+def test_a_psychiatrist_clears_a_hold_after_the_alert_behind_it(
+    client_for: Any, alice: User, dana: User, at: datetime
+) -> None:
     alert = an_alert(alice, at)
     hold = place_hold(alice.patient, reason_code="suicide_risk", at=at, by=alice, alert=alert)
     client = client_for(dana)
@@ -106,10 +122,17 @@ def test_a_psychiatrist_clears_a_hold_after_the_alert_behind_it(client_for: Any,
     assert SafetyHold.objects.get().cleared_by == dana
 
 
-def test_an_administrator_fills_the_roster(client_for: Any, admin_ann: User, dana: User, at: datetime) -> None:
+def test_an_administrator_fills_the_roster(
+    client_for: Any, admin_ann: User, dana: User, at: datetime
+) -> None:
     client = client_for(admin_ann)
     assert "Nobody is on call in parts" in client.get("/alerts/roster/").content.decode()
-    form = {"person": str(dana.pk), "level": "1", "starts_at": "2026-11-23T08:00", "ends_at": "2026-11-27T08:00"}
+    form = {
+        "person": str(dana.pk),
+        "level": "1",
+        "starts_at": "2026-11-23T08:00",
+        "ends_at": "2026-11-27T08:00",
+    }
     assert post(client, "/alerts/roster/", **form).status_code == 302
     shift = OnCallShift.objects.get()
     # Ann's clock is Pacific time.
@@ -120,9 +143,16 @@ def test_an_administrator_fills_the_roster(client_for: Any, admin_ann: User, dan
     assert post(client, f"/alerts/roster/{shift.pk}/remove/").status_code == 409
 
 
-def test_a_wall_clock_time_that_the_clock_change_skips_is_refused(client_for: Any, admin_ann: User, dana: User) -> None:
+def test_a_wall_clock_time_that_the_clock_change_skips_is_refused(
+    client_for: Any, admin_ann: User, dana: User
+) -> None:
     """HZ-11"""
-    form = {"person": str(dana.pk), "level": "1", "starts_at": "2027-03-14T02:30", "ends_at": "2027-03-14T08:00"}
+    form = {
+        "person": str(dana.pk),
+        "level": "1",
+        "starts_at": "2027-03-14T02:30",
+        "ends_at": "2027-03-14T08:00",
+    }
     assert post(client_for(admin_ann), "/alerts/roster/", **form).status_code == 422
 
 
@@ -130,7 +160,12 @@ def test_clinicians_read_the_roster_and_cannot_change_it(client_for: Any, dana: 
     client = client_for(dana)
     page = client.get("/alerts/roster/").content.decode()
     assert "Add the shift" not in page
-    form = {"person": str(dana.pk), "level": "1", "starts_at": "2026-11-23T08:00", "ends_at": "2026-11-27T08:00"}
+    form = {
+        "person": str(dana.pk),
+        "level": "1",
+        "starts_at": "2026-11-23T08:00",
+        "ends_at": "2026-11-27T08:00",
+    }
     assert post(client, "/alerts/roster/", **form).status_code == 403
     assert not OnCallShift.objects.exists()
 
@@ -183,13 +218,17 @@ def test_the_api_lists_takes_and_closes(api_for: Any, alice: User, dana: User, a
     assert (taken.status_code, taken.json()["acknowledged_by"]) == (200, "Dana Reyes")
     bad = api.post(f"/api/v1/alerts/{alert.pk}/close/", {"disposition": "nonsense", "note": "x"})
     assert bad.status_code == 400 and set(bad.json()["fields"]) == {"disposition", "note"}
-    done = api.post(f"/api/v1/alerts/{alert.pk}/close/", {"disposition": "contacted_safe", "note": "Spoke with her."})
+    done = api.post(
+        f"/api/v1/alerts/{alert.pk}/close/", {"disposition": "contacted_safe", "note": "Spoke with her."}
+    )
     assert done.json()["state"] == "closed"
     assert api.get("/api/v1/alerts/").json()["results"] == []
     assert len(api.get("/api/v1/alerts/?state=closed").json()["results"]) == 1
 
 
-def test_a_replayed_acknowledgement_gets_the_first_answer(api_for: Any, alice: User, dana: User, at: datetime) -> None:
+def test_a_replayed_acknowledgement_gets_the_first_answer(
+    api_for: Any, alice: User, dana: User, at: datetime
+) -> None:
     """PR-09"""
     alert = an_alert(alice, at)
     api = api_for(dana)
@@ -200,8 +239,12 @@ def test_a_replayed_acknowledgement_gets_the_first_answer(api_for: Any, alice: U
     assert AuditEntry.objects.filter(action="alert.acknowledged").count() == 1
 
 
-@pytest.mark.parametrize(("who", "status"), [(None, 403), ("alice", 403), ("other_psychiatrist", 404), ("other_coach", 404)])
-def test_the_api_is_closed_to_others(who: str | None, status: int, request: Any, api_for: Any, alice: User, at: datetime) -> None:
+@pytest.mark.parametrize(
+    ("who", "status"), [(None, 403), ("alice", 403), ("other_psychiatrist", 404), ("other_coach", 404)]
+)
+def test_the_api_is_closed_to_others(
+    who: str | None, status: int, request: Any, api_for: Any, alice: User, at: datetime
+) -> None:
     """PR-02"""
     alert = an_alert(alice, at, trigger="X13")
     api = api_for(request.getfixturevalue(who) if who else None)
@@ -219,7 +262,9 @@ def press(client: Any, settings: Any, alert: Alert, person: User, digit: str) ->
     return client.post(path, form, headers={"X-Twilio-Signature": signature})
 
 
-def test_pressing_1_takes_the_alert_in_the_name_of_whoever_was_called(client: Any, settings: Any, alice: User, dana: User, at: datetime) -> None:
+def test_pressing_1_takes_the_alert_in_the_name_of_whoever_was_called(
+    client: Any, settings: Any, alice: User, dana: User, at: datetime
+) -> None:
     a_shift(dana, at)
     alert = an_alert(alice, at)
     assert "Nothing was changed" in press(client, settings, alert, dana, "5").content.decode()
@@ -228,7 +273,9 @@ def test_pressing_1_takes_the_alert_in_the_name_of_whoever_was_called(client: An
     assert alert.acknowledged_by == dana
 
 
-def test_nobody_takes_an_alert_by_phone_who_was_not_called(client: Any, settings: Any, alice: User, dana: User, other_coach: User, at: datetime) -> None:
+def test_nobody_takes_an_alert_by_phone_who_was_not_called(
+    client: Any, settings: Any, alice: User, dana: User, other_coach: User, at: datetime
+) -> None:
     a_shift(dana, at)
     alert = an_alert(alice, at)
     assert "This is over" in press(client, settings, alert, other_coach, "1").content.decode()
@@ -242,5 +289,7 @@ def test_every_alert_form_carries_its_number(client_for: Any, alice: User, dana:
     alert = an_alert(alice, at)
     page = client_for(dana).get(f"/alerts/{alert.pk}/").content.decode()
     forms = re.findall(r"<form.*?</form>", page, re.S)
-    assert all('name="intent"' in form and "csrfmiddlewaretoken" in form for form in forms if 'method="post"' in form)
+    assert all(
+        'name="intent"' in form and "csrfmiddlewaretoken" in form for form in forms if 'method="post"' in form
+    )
     assert client_for(dana).post(f"/alerts/{alert.pk}/acknowledge/", {}).status_code == 422

@@ -23,9 +23,23 @@ def test_two_people_cannot_hold_one_level_at_one_time(
 ) -> None:
     add_shift(person=dana, level=1, starts_at=at, ends_at=hours(at, 12), by=admin_ann, at=at)
     with pytest.raises(Conflict):
-        add_shift(person=other_psychiatrist, level=1, starts_at=hours(at, 11), ends_at=hours(at, 20), by=admin_ann, at=at)
+        add_shift(
+            person=other_psychiatrist,
+            level=1,
+            starts_at=hours(at, 11),
+            ends_at=hours(at, 20),
+            by=admin_ann,
+            at=at,
+        )
     # Hand-over at the same instant is no overlap, and another level is another list.
-    add_shift(person=other_psychiatrist, level=1, starts_at=hours(at, 12), ends_at=hours(at, 24), by=admin_ann, at=at)
+    add_shift(
+        person=other_psychiatrist,
+        level=1,
+        starts_at=hours(at, 12),
+        ends_at=hours(at, 24),
+        by=admin_ann,
+        at=at,
+    )
     add_shift(person=other_psychiatrist, level=2, starts_at=at, ends_at=hours(at, 12), by=admin_ann, at=at)
 
 
@@ -35,7 +49,9 @@ def test_the_database_itself_refuses_the_overlap(dana: User, at: datetime) -> No
         a_shift(dana, hours(at, 1))
 
 
-def test_a_shift_taken_off_frees_its_time(dana: User, other_psychiatrist: User, admin_ann: User, at: datetime) -> None:
+def test_a_shift_taken_off_frees_its_time(
+    dana: User, other_psychiatrist: User, admin_ann: User, at: datetime
+) -> None:
     shift = add_shift(person=dana, level=1, starts_at=at, ends_at=hours(at, 12), by=admin_ann, at=at)
     remove_shift(shift, by=admin_ann, at=at)
     add_shift(person=other_psychiatrist, level=1, starts_at=at, ends_at=hours(at, 12), by=admin_ann, at=at)
@@ -43,7 +59,9 @@ def test_a_shift_taken_off_frees_its_time(dana: User, other_psychiatrist: User, 
     assert access.on_call_now(at=at) == other_psychiatrist
 
 
-@pytest.mark.parametrize(("offset", "held"), [(-1, False), (0, True), (12 * 3600 - 1, True), (12 * 3600, False)])
+@pytest.mark.parametrize(
+    ("offset", "held"), [(-1, False), (0, True), (12 * 3600 - 1, True), (12 * 3600, False)]
+)
 def test_a_shift_holds_from_its_first_second_to_before_its_last(
     dana: User, admin_ann: User, at: datetime, offset: int, held: bool
 ) -> None:
@@ -51,7 +69,9 @@ def test_a_shift_holds_from_its_first_second_to_before_its_last(
     assert (access.on_call_now(at=at + timedelta(seconds=offset)) == dana) is held
 
 
-def test_a_person_who_cannot_be_rung_is_not_put_on_call(other_coach: User, cole: User, alice: User, admin_ann: User, at: datetime) -> None:
+def test_a_person_who_cannot_be_rung_is_not_put_on_call(
+    other_coach: User, cole: User, alice: User, admin_ann: User, at: datetime
+) -> None:
     for person, level in ((other_coach, 2), (cole, 1), (alice, 1), (admin_ann, 1)):
         with pytest.raises(Invalid) as refused:
             add_shift(person=person, level=level, starts_at=at, ends_at=hours(at, 1), by=admin_ann, at=at)
@@ -63,7 +83,9 @@ def test_only_an_administrator_keeps_the_roster(dana: User, at: datetime) -> Non
         add_shift(person=dana, level=1, starts_at=at, ends_at=hours(at, 1), by=dana, at=at)
 
 
-def test_a_hole_in_72_hours_is_an_alert_to_the_administrators_once(dana: User, admin_ann: User, admin_ben: User, at: datetime) -> None:
+def test_a_hole_in_72_hours_is_an_alert_to_the_administrators_once(
+    dana: User, admin_ann: User, admin_ben: User, at: datetime
+) -> None:
     add_shift(person=dana, level=1, starts_at=at, ends_at=hours(at, 71), by=admin_ann, at=at)
     add_shift(person=dana, level=2, starts_at=at, ends_at=hours(at, 100), by=admin_ann, at=at)
     alert = check_coverage(at=at)
@@ -74,9 +96,18 @@ def test_a_hole_in_72_hours_is_an_alert_to_the_administrators_once(dana: User, a
     assert Alert.objects.count() == 1
 
 
-def test_a_full_roster_is_no_alert(dana: User, other_psychiatrist: User, admin_ann: User, at: datetime) -> None:
+def test_a_full_roster_is_no_alert(
+    dana: User, other_psychiatrist: User, admin_ann: User, at: datetime
+) -> None:
     add_shift(person=dana, level=1, starts_at=at, ends_at=hours(at, 40), by=admin_ann, at=at)
-    add_shift(person=other_psychiatrist, level=1, starts_at=hours(at, 40), ends_at=hours(at, 72), by=admin_ann, at=at)
+    add_shift(
+        person=other_psychiatrist,
+        level=1,
+        starts_at=hours(at, 40),
+        ends_at=hours(at, 72),
+        by=admin_ann,
+        at=at,
+    )
     add_shift(person=dana, level=2, starts_at=at, ends_at=hours(at, 72), by=admin_ann, at=at)
     assert check_coverage(at=at) is None
     assert access.staffed_throughout(at, hours(at, 72))

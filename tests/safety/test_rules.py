@@ -25,7 +25,9 @@ def urgent(in_session: bool = False):
         (179, True, FIRST), (180, True, SECOND), (600, True, EVERYONE),
     ],
 )  # fmt: skip
-def test_next_level_at_3_minutes_in_session_and_5_otherwise_everyone_at_10(seconds: int, in_session: bool, level: int) -> None:
+def test_next_level_at_3_minutes_in_session_and_5_otherwise_everyone_at_10(
+    seconds: int, in_session: bool, level: int
+) -> None:
     """PR-07"""
     assert step_at(urgent(in_session), since=T0, at=T0 + timedelta(seconds=seconds)).level == level
 
@@ -37,7 +39,9 @@ def test_a_page_is_repeated_after_60_seconds() -> None:
 
 def test_the_next_rung_is_known_from_the_start() -> None:
     assert step_at(urgent(), since=T0, at=T0).next_escalation_at == T0 + timedelta(minutes=5)
-    assert step_at(urgent(), since=T0, at=T0 + timedelta(minutes=5)).next_escalation_at == T0 + timedelta(minutes=10)
+    assert step_at(urgent(), since=T0, at=T0 + timedelta(minutes=5)).next_escalation_at == T0 + timedelta(
+        minutes=10
+    )
     assert step_at(urgent(), since=T0, at=T0 + timedelta(minutes=10)).next_escalation_at is None
 
 
@@ -47,7 +51,9 @@ def test_the_next_rung_is_known_from_the_start() -> None:
     in_session=st.booleans(),
     seconds=st.lists(st.integers(0, 10_000_000), min_size=2, max_size=2).map(sorted),
 )
-def test_an_untaken_alert_only_climbs_and_is_never_silent(name: str, minutes: int, in_session: bool, seconds: list[int]) -> None:
+def test_an_untaken_alert_only_climbs_and_is_never_silent(
+    name: str, minutes: int, in_session: bool, seconds: list[int]
+) -> None:
     """PR-07, HZ-08"""
     ladder = ladder_of(LADDERS[name], acknowledge_minutes=minutes, in_session=in_session)
     earlier, later = (step_at(ladder, since=T0, at=T0 + timedelta(seconds=s)) for s in seconds)
@@ -66,12 +72,25 @@ def test_a_routine_alert_waits_for_its_clock_before_it_rings() -> None:
 
 @pytest.mark.parametrize(
     ("severity", "magnitude", "codes", "worse"),
-    [(3, 170, ["high"], False), (3, 171, ["high"], True), (4, 150, ["high"], True), (3, 150, ["dizzy"], True), (2, 100, [], False)],
+    [
+        (3, 170, ["high"], False),
+        (3, 171, ["high"], True),
+        (4, 150, ["high"], True),
+        (3, 150, ["dizzy"], True),
+        (2, 100, [], False),
+    ],
 )
-def test_worse_is_graver_larger_or_of_a_new_kind(severity: int, magnitude: float, codes: list[str], worse: bool) -> None:
+def test_worse_is_graver_larger_or_of_a_new_kind(
+    severity: int, magnitude: float, codes: list[str], worse: bool
+) -> None:
     assert (
         is_worse(
-            severity=severity, magnitude=magnitude, codes=codes, known_severity=3, known_magnitude=170, known_codes=["high"]
+            severity=severity,
+            magnitude=magnitude,
+            codes=codes,
+            known_severity=3,
+            known_magnitude=170,
+            known_codes=["high"],
         )
         is worse
     )
@@ -94,7 +113,9 @@ def hour(n: float) -> datetime:
         ([(0, 50), (10, 20), (80, 90)], [(50, 72)]),
     ],
 )
-def test_every_hole_of_the_roster_is_found(shifts: list[tuple[int, int]], holes: list[tuple[int, int]]) -> None:
+def test_every_hole_of_the_roster_is_found(
+    shifts: list[tuple[int, int]], holes: list[tuple[int, int]]
+) -> None:
     """HZ-25"""
     found = gaps([(hour(a), hour(b)) for a, b in shifts], starts_at=hour(0), ends_at=hour(72))
     assert found == [(hour(a), hour(b)) for a, b in holes]

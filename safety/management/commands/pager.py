@@ -39,7 +39,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="one turn, then stop (tests, cron)")
-        parser.add_argument("--interval", type=float, default=1.0, help="longest wait between two turns, in seconds")
+        parser.add_argument(
+            "--interval", type=float, default=1.0, help="longest wait between two turns, in seconds"
+        )
 
     def handle(self, *args: Any, once: bool, interval: float, **options: Any) -> None:
         Pager(interval_s=interval).run(once=once)
@@ -82,7 +84,7 @@ class Pager:
                 self._forget_connection()
                 if once:
                     raise
-                self._wait(BACK_OFF_S[min(failures, len(BACK_OFF_S)) - 1] * (0.8 + random.random() * 0.4))  # noqa: S311
+                self._wait(BACK_OFF_S[min(failures, len(BACK_OFF_S)) - 1] * (0.8 + random.random() * 0.4))
                 continue
             except Exception:
                 # A mistake of ours must never silence the lane: log it, go on with the next turn.

@@ -53,7 +53,9 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="fail when the page is stale instead of writing it")
+        parser.add_argument(
+            "--check", action="store_true", help="fail when the page is stale instead of writing it"
+        )
 
     def handle(self, *args: Any, check: bool, **options: Any) -> None:
         path = settings.BASE_DIR / "docs" / "escalations.md"

@@ -1,0 +1,3 @@
+"""Words about messages, for staff."""
+
+CHANNEL_WORDS = {"sms": "text", "voice": "call", "email": "mail", "screen": "on screen"}
