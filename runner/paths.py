@@ -23,7 +23,7 @@ LEAST_FREE_MB = 500
 
 def make_folders() -> None:
     """Create var/ and its folders. Others may pass through var/ (PostgreSQL's user must) but not look into it."""
-    for folder, rights in ((VAR, 0o711), (RUN, 0o700), (LOG, 0o700)):
+    for folder, rights in ((VAR, 0o711), (RUN, 0o700), (LOG, 0o700), (VAR / "static", 0o755)):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(rights)
 
