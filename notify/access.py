@@ -13,7 +13,7 @@ from accounts.access import patients_visible_to
 from accounts.models import Patient, Role
 from common.encryption import lookup_digest
 from common.errors import NotVisible
-from notify.models import InboundText, OptOut, OutboxMessage
+from notify.models import Heartbeat, InboundText, OptOut, OutboxMessage
 
 PAGE_SIZE = 25
 STATES = tuple(OutboxMessage._meta.get_field("state").choices or ())
@@ -104,6 +104,12 @@ def has_opted_out(patient: Patient) -> bool:
     """Has this person's number answered STOP? The care team must know that texts do not arrive."""
     phone = patient.user.phone
     return bool(phone) and OptOut.objects.filter(number_digest=lookup_digest(phone)).exists()
+
+
+def ordinary_lane_silent_s(*, at: datetime) -> float | None:
+    """How long no worker has looked for what is due; None when none ever has."""
+    last_at = Heartbeat.objects.filter(lane="ordinary").order_by("-at").values_list("at", flat=True).first()
+    return None if last_at is None else max(0.0, (at - last_at).total_seconds())
 
 
 @functools.lru_cache(maxsize=1)

@@ -19,7 +19,7 @@ from notify.actions.callbacks import receive_text, record_report
 from notify.actions.rendering import always_known
 from notify.gateways.twilio_gateway import signature_is_valid
 from notify.models import OutboxMessage
-from notify.wording import CHANNEL_WORDS
+from notify.wording import CHANNEL_WORDS, lane_silent
 
 log = logging.getLogger("notify")
 
@@ -76,6 +76,7 @@ def outbox(request: HttpRequest) -> HttpResponse:
                 ("lane", "Lane", access.LANES),
             ],
             "failed": access.failed_count(request.user),
+            "silent": lane_silent(access.ordinary_lane_silent_s(at=clock.now())),
             "may_retry": request.user.role == "administrator",
             "mint": intents.mint,
         },

@@ -1,6 +1,7 @@
 """The verbs of the outbox. Anything that leaves the house is first promised here, in the transaction of its cause."""
 
-from notify.actions.dispatch import Dispatched, dispatch_crisis, dispatch_due, resolve_expired
+from notify.actions.batches import Dispatched
+from notify.actions.dispatch import dispatch_crisis, dispatch_due, resolve_expired
 from notify.actions.promises import beat, cancel_for, mark_reply_handled, nudge, promise, try_again
 from notify.actions.rendering import Rendered, render_message, template_exists
 

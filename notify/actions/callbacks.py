@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import User
 from common import audit
 from common.encryption import lookup_digest
-from notify.actions.dispatch import fall_over
+from notify.actions.batches import fall_over
 from notify.models import InboundText, OptOut, OutboxMessage, ProviderEvent
 from notify.rules import NOT_DELIVERED, moves_forward, reply_means
 

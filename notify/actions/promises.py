@@ -15,7 +15,7 @@ from accounts.models import Patient, User
 from common import audit
 from common.errors import Conflict
 from notify.actions.rendering import template_exists
-from notify.models import Heartbeat, InboundText, OutboxMessage, State
+from notify.models import InboundText, OutboxMessage, State
 from notify.rules import next_allowed
 
 log = logging.getLogger("notify")
@@ -184,8 +184,3 @@ def beat(name: str, *, lane: str, at: datetime) -> None:
         cursor.execute(
             "DELETE FROM notify_heartbeat WHERE lane = %s AND at < %s - interval '1 day'", [lane, at]
         )
-
-
-def last_beat_at(lane: str) -> datetime | None:
-    """When any process of this lane was last well."""
-    return Heartbeat.objects.filter(lane=lane).order_by("-at").values_list("at", flat=True).first()

@@ -4,7 +4,7 @@ from safety.actions.alerts import acknowledge, close, raise_alert
 from safety.actions.escalation import escalate_due
 from safety.actions.events import report_adverse_event
 from safety.actions.holds import clear_hold, place_hold
-from safety.actions.roster import add_shift, check_coverage, remove_shift
+from safety.actions.roster import add_shift, check_coverage, daily_drill, remove_shift
 
 __all__ = [
     "acknowledge",
@@ -12,6 +12,7 @@ __all__ = [
     "check_coverage",
     "clear_hold",
     "close",
+    "daily_drill",
     "escalate_due",
     "place_hold",
     "raise_alert",

@@ -21,9 +21,11 @@ def ladder_for(alert: Alert, *, at: datetime) -> Ladder:
     row = trigger_of(alert.trigger, at=at)
     ladders = escalations(at=at)["ladders"]
     name = row["ladder"]
-    # Whatever its trigger's usual pace, a sign graded an emergency is urgent.
+    # Whatever its trigger's usual pace: an emergency is urgent, and what is severe does not wait for its clock.
     if alert.severity >= 4 and name != "drill":
         name = "urgent"
+    elif alert.severity >= 3 and name == "routine":
+        name = "soon"
     return ladder_of(
         ladders[name], acknowledge_minutes=row["acknowledge_minutes"], in_session=alert.in_session
     )

@@ -1,6 +1,6 @@
 """Who is on call, and noticing when nobody is."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -11,7 +11,10 @@ from common import audit
 from common.errors import Conflict, Invalid, NotPermitted
 from notify.actions import promise
 from safety.access import upcoming_gaps
-from safety.models import Alert, OnCallShift
+from safety.models import LIVE_STATES, Alert, OnCallShift
+
+NEAR = timedelta(hours=12)
+DRILL_EVERY = timedelta(hours=24)
 
 
 def add_shift(
@@ -69,17 +72,16 @@ def check_coverage(*, at: datetime) -> Alert | None:
     holes = [(level, begins) for level, found in upcoming_gaps(at=at).items() for begins, _ in found]
     if not holes:
         return None
-    live = Alert.objects.filter(
-        patient__isnull=True, episode_key="roster_gap", state__in=("open", "acknowledged")
-    ).first()
-    codes = sorted(f"level-{level}:{begins:%Y-%m-%dT%H}" for level, begins in holes if level == 1)
-    if live is not None:
+    # A hole in the first level that begins within half a day is severe: it does not wait for office hours.
+    near = any(level == 1 and begins < at + NEAR for level, begins in holes)
+    severity = 3 if near else 2
+    live = Alert.objects.filter(patient__isnull=True, episode_key="roster_gap", state__in=LIVE_STATES).first()
+    if live is not None and live.severity >= severity:
         return live
     with transaction.atomic():
         alert = raise_alert(
-            patient=None, trigger="P01", source="roster", at=at, by="system:coverage", detail_codes=codes,
-            severity=3 if codes else 2,
-        )  # fmt: skip
+            patient=None, trigger="P01", source="roster", at=at, by="system:coverage", severity=severity
+        )
         level, begins = min(holes, key=lambda hole: (hole[0], hole[1]))
         for person in User.objects.filter(is_active=True, role=Role.ADMINISTRATOR):
             local = begins.astimezone(ZoneInfo(person.time_zone))
@@ -95,6 +97,16 @@ def check_coverage(*, at: datetime) -> Alert | None:
                 due_at=at,
                 at=at,
                 about=alert,
-                dedupe_key=f"gap:{alert.pk}:{person.pk}",
+                dedupe_key=f"gap:{alert.pk}:{severity}:{person.pk}",
             )
     return alert
+
+
+def daily_drill(*, at: datetime) -> Alert | None:
+    """Once a day a marked drill page to the first on call, so that a dead phone is found on a quiet day (HZ-30: it says so)."""
+    from safety.actions.alerts import raise_alert
+
+    newest = Alert.objects.filter(trigger="P02").order_by("-opened_at").first()
+    if newest is not None and (newest.state != "closed" or newest.opened_at > at - DRILL_EVERY):
+        return None
+    return raise_alert(patient=None, trigger="P02", source="drill", at=at, by="system:drill")

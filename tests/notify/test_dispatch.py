@@ -158,6 +158,32 @@ def test_after_a_crash_the_vendor_is_asked_and_a_message_it_has_is_not_sent_agai
     assert SandboxDelivery.objects.count() == 1
 
 
+def test_at_night_too_the_vendor_is_asked_before_a_reminder_is_put_off(alice: User, at: datetime) -> None:
+    """PR-03: sent at 20:59, its sender killed; at 8:00 it must not go a second time."""
+    message = a_text(alice, at)
+    SandboxDelivery.objects.create(
+        reference=message.pk,
+        provider_id="SB1",
+        channel="sms",
+        to_address=alice.phone,
+        body="A word.",
+        accepted_at=at,
+    )
+    abandoned(message, at)
+    resolve_expired(at=datetime(2026, 11, 23, 21, 4, tzinfo=PACIFIC))
+    message.refresh_from_db()
+    assert message.state == "sent"
+
+
+def test_a_reminder_in_doubt_that_never_went_is_still_dropped_when_late(alice: User, at: datetime) -> None:
+    message = a_text(alice, at, expires_at=at + timedelta(minutes=1))
+    abandoned(message, at)
+    late = at + timedelta(minutes=6)
+    resolve_expired(at=late)
+    assert dispatch_due(at=late).dropped == 1
+    assert not SandboxDelivery.objects.exists()
+
+
 def test_after_a_crash_a_message_the_vendor_does_not_have_is_sent(alice: User, at: datetime) -> None:
     message = a_mail(alice, at)
     abandoned(message, at)

