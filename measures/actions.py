@@ -68,11 +68,12 @@ def record_response(
     """
     if instrument not in Instrument.values:
         raise Invalid("We do not know this questionnaire.", fields={"instrument": "Choose one of the list."})
+    given: Any = {code: value for code, value in answers.items() if value not in (None, "")}
     row = InstrumentResponse(
         patient=patient,
         instrument=instrument,
         timepoint=timepoint,
-        items={code: value for code, value in answers.items() if value not in (None, "")},
+        items=given,
         completed_at=at,
         recorded_by=actor_name(by),
         session_id=session_id,
@@ -133,7 +134,7 @@ def _sound(row: InstrumentResponse, due: Response, *, by: Any, at: datetime) -> 
     """Alert the people, hold the doses. Both outlive any later, better answer."""
     alert = safety.raise_alert(
         patient=row.patient,
-        trigger=due.trigger,
+        trigger=due.trigger or "X03",
         source=row,
         at=at,
         by=by,

@@ -78,7 +78,7 @@ class RecordedOut(ResponseOut):
     help = HelpOut(allow_null=True)
 
     class Meta(ResponseOut.Meta):
-        fields = (*ResponseOut.Meta.fields, "help")
+        fields = (*ResponseOut.Meta.fields, "help")  # type: ignore[assignment]
 
 
 class QuestionnaireResponses(IdempotentWrites, GenericAPIView):

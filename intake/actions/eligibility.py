@@ -94,7 +94,7 @@ def evaluate_now(
 ) -> EligibilityEvaluation:
     """Run the rules under the protocol in force and keep result, reasons, version and the facts they saw."""
     version = protocol.current(at=at)
-    facts = facts_of(intake, at=at, version=version)
+    facts: Any = facts_of(intake, at=at, version=version)
     if stage == Stage.DECISION:
         facts.update(decision_facts(intake.patient))
     facts.update({name: value for name, value in (extra or {}).items() if value})
@@ -145,7 +145,7 @@ def reevaluate(patient: Patient, *, by: Any, at: datetime) -> EligibilityEvaluat
         before = latest_evaluation(patient)
         version = protocol.current(at=at)
         stage = before.stage if before is not None else "intake"
-        facts = facts_of(intake, at=at, version=version)
+        facts: Any = facts_of(intake, at=at, version=version)
         if stage == Stage.DECISION:
             facts = {**_carried(before), **facts, **decision_facts(patient)}
         result = result_for(facts, stage=stage, version=version, at=at)
@@ -207,10 +207,11 @@ def settle(patient: Patient, *, note: str, by: User, at: datetime) -> Eligibilit
         before = latest_evaluation(patient)
         if before is None or before.cause != "reopened":
             raise Conflict("Nothing is open here any more. Reload the page.")
+        seen: Any = {**before.facts, "settled_note": note.strip()}
         settled = EligibilityEvaluation.objects.create(
             intake=before.intake, patient=patient, at=at, stage=before.stage, cause="settled", outcome=before.outcome,
             reasons=before.reasons, missing=before.missing, rule_version=before.rule_version, protocol=before.protocol,
-            facts={**before.facts, "settled_note": note.strip()},
+            facts=seen,
         )  # fmt: skip
         audit.record(
             "eligibility.settled",

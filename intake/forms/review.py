@@ -50,9 +50,8 @@ class DeclineForm(DecideForm):
     def __init__(self, *args: Any, found: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         texts = rule_texts()
-        self.fields["reasons"].choices = [
-            (id, f"{id} {texts[id].criterion}") for id in found if id in texts
-        ] + [*OTHER_REASONS]  # type: ignore[attr-defined]
+        offered = [(id, f"{id} {texts[id].criterion}") for id in found if id in texts and id != "E71"]
+        self.fields["reasons"].choices = [*offered, *OTHER_REASONS]  # type: ignore[attr-defined]
 
 
 class AskMoreForm(DecideForm):

@@ -47,17 +47,16 @@ def task_list(request: HttpRequest) -> HttpResponse:
     """Where the intake stands, what is left and about how long, what was said about it."""
     _, intake = own_intake(request)
     if intake is None or intake.state in (states.DECLINED, states.WITHDRAWN):
-        carried = bool(assessment.facts_in(assessment.answers_in(request)))
-        context = {
+        start: dict[str, Any] = {
             "intake": intake,
-            "carried": carried,
+            "carried": bool(assessment.facts_in(assessment.answers_in(request))),
             "intent": intents.mint(),
             "letters": _letters(intake),
         }
-        return render(request, "patient/intake/begin.html", context)
+        return render(request, "patient/intake/begin.html", start)
     left = actions.steps_left(intake)
     word, kind = WORDS[intake.state]
-    context = {
+    context: dict[str, Any] = {
         "intake": intake,
         "mine": intake.state in states.PATIENT_WRITES,
         "groups": task_groups(intake, left, address_of),
@@ -254,9 +253,9 @@ CHOICE_WORDS = {"yes": "Yes", "no": "No", "unsure": "Not sure"}
 def _said(question: Question, value: Any) -> str:
     if value in (None, "", []):
         return "not answered"
-    words = dict(question.choices) | CHOICE_WORDS
+    words: dict[str, str] = {**dict(question.choices), **CHOICE_WORDS}
     if isinstance(value, list):
-        return ", ".join(words.get(one, one) for one in value)
+        return ", ".join(words.get(one, str(one)) for one in value)
     return words.get(value, str(value)) + (f" {question.unit}" if question.unit else "")
 
 

@@ -20,6 +20,7 @@ from common import clock, intents
 from common.clock import age_years, local_date
 from intake import access, actions, states
 from intake.forms import SettleForm, decision_form
+from intake.models import Intake
 from intake.rules import Outcome
 from intake.rules.steps import DATA
 from intake.views.patient import said_in
@@ -99,6 +100,12 @@ def queue(request: HttpRequest) -> HttpResponse:
     return render(request, "psychiatrist/queue.html", context)
 
 
+def _is_held(intake: Intake, at: datetime) -> bool:
+    """Whether somebody's claim is still in force."""
+    until = intake.claim_expires_at
+    return intake.state == states.CLAIMED and until is not None and until > at
+
+
 @for_role("psychiatrist")
 @require_http_methods(["GET", "HEAD", "POST"])
 @intents.guard
@@ -115,9 +122,7 @@ def take(request: HttpRequest, intake_id: uuid.UUID) -> HttpResponse:
         "intake": intake,
         "urgency": URGENCY[intake.urgency],
         "reasons": [f"{id} {_criteria().get(id, '')}" for id in intake.reasons],
-        "held_by": str(intake.claimed_by)
-        if intake.state == states.CLAIMED and intake.claim_expires_at > at
-        else "",  # type: ignore[operator]
+        "held_by": str(intake.claimed_by) if _is_held(intake, at) else "",
         "intent": intents.mint(),
     }
     return render(request, "psychiatrist/queue_item.html", context)
