@@ -107,7 +107,9 @@ class Browser:
         """Follow a link of the page, by its words or by where it leads."""
         return self.opens(self.page.link(words, to=to))
 
-    def sends(self, form: Form, *, button: str = "", expect: tuple[int, ...] = (200,), **values: Any) -> Page:
+    def sends(
+        self, form: Form, /, *, button: str = "", expect: tuple[int, ...] = (200,), **values: Any
+    ) -> Page:
         """Fill in a form and send it."""
         try:
             pairs = form.filled(values, button)

@@ -98,7 +98,7 @@ class Walk:
             clock.sleep(wait_s(clock.wall_time_s()) + 0.5)
         raise NotThere(f"{browser.who}: the second factor is not taken: {browser.page.words[:400]}")
 
-    def signed(self, name: str, find: Callable[[Page], Form], *, button: str = "", **values: Any) -> Page:
+    def signed(self, name: str, find: Callable[[Page], Form], /, *, button: str = "", **values: Any) -> Page:
         """Send a form that may ask for the second factor again; it is then given, and the form is sent once more."""
         browser = self.staff(name)
         page = browser.sends(find(browser.page), button=button, **values)
