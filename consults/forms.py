@@ -15,6 +15,20 @@ STATE_CHOICES = [(code, code) for code in STATES]
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
+def _needed_later(form: forms.Form, *names: str) -> None:
+    """Fields that may stay empty now and that something asks for later, so the page must not call them optional."""
+    for name in names:
+        form.fields[name].needed_later = True  # type: ignore[attr-defined]
+
+
+def _session_date(number: int) -> forms.DateField:
+    return forms.DateField(
+        label=f"Session {number}",
+        widget=forms.DateInput(attrs={"data-width": "fit"}),
+        error_messages={"required": f"Enter the date of session {number}."},
+    )
+
+
 def _area(rows: int = 4) -> forms.Textarea:
     return forms.Textarea(attrs={"rows": rows})
 
@@ -84,6 +98,10 @@ class NoteForm(forms.Form):
         widget=_area(2),
         max_length=2_000,
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _needed_later(self, *(name for name in self.fields if name != "short_visit_reason"))
 
     def values(self) -> dict[str, Any]:
         """What is kept of a draft."""
@@ -176,18 +194,10 @@ class OrderForm(forms.Form):
         widget=forms.NumberInput(attrs={"data-unit": "kg", "inputmode": "decimal", "step": "any"}),
         error_messages={"required": "The dose is checked against the weight: enter it."},
     )
-    session_1 = forms.DateField(
-        label="Session 1", error_messages={"required": "Enter the date of session 1."}
-    )
-    session_2 = forms.DateField(
-        label="Session 2", error_messages={"required": "Enter the date of session 2."}
-    )
-    session_3 = forms.DateField(
-        label="Session 3", error_messages={"required": "Enter the date of session 3."}
-    )
-    session_4 = forms.DateField(
-        label="Session 4", error_messages={"required": "Enter the date of session 4."}
-    )
+    session_1 = _session_date(1)
+    session_2 = _session_date(2)
+    session_3 = _session_date(3)
+    session_4 = _session_date(4)
     sessions_covered = forms.TypedMultipleChoiceField(
         label="This order is for",
         choices=[(str(number), f"Session {number}") for number in (1, 2, 3, 4)],
@@ -235,6 +245,7 @@ class OrderForm(forms.Form):
 
     def __init__(self, *args: Any, medicines: list[Medicine] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        _needed_later(self, "strength_mg", "concentration_mg_per_ml", "spray_volume_ml")
         self.medicines = medicines or []
         for medicine in self.medicines:
             self.fields[f"hold_{medicine.pk}"] = forms.CharField(
@@ -355,6 +366,7 @@ class HoursForm(forms.Form):
                     self.fields[f"d{day}_{part}_{end}"] = forms.TimeField(
                         label=f"{name} {words}", required=False
                     )
+                    _needed_later(self, f"d{day}_{part}_{end}")
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

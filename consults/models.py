@@ -292,6 +292,11 @@ class PharmacyStatus(models.TextChoices):
     DISPENSED = "dispensed", "Dispensed"
 
 
+def plain_number(value: Decimal) -> str:
+    """Without zeros at the end and never as 1E+2: 100.000 is "100", 0.50 is "0.5"."""
+    return f"{value.normalize():f}"
+
+
 REFUSE_SYNTHETIC = """
 IF EXISTS (SELECT 1 FROM accounts_patient p WHERE p.user_id = NEW.patient_id AND p.is_synthetic) THEN
     RAISE EXCEPTION 'a synthetic patient can never hold an order' USING ERRCODE = 'check_violation';
@@ -490,7 +495,7 @@ class Order(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_form_display()} {self.dose_mg} mg"
+        return f"{self.get_form_display()}, {plain_number(self.dose_mg)} mg a dose"
 
     @property
     def dose_mg(self) -> Decimal:
@@ -506,6 +511,33 @@ class Order(models.Model):
     def units_total(self) -> int:
         """Tablets, troches or sprays in the whole order."""
         return self.units_per_dose * self.doses_total
+
+    def _units(self, count: int) -> str:
+        unit = {"sublingual_tablet": "tablet", "troche": "troche", "nasal_spray": "spray"}[self.form]
+        return f"{count} {unit}{'' if count == 1 else 's'}"
+
+    @property
+    def strength_words(self) -> str:
+        """Such as "100 mg", or "100 mg/mL, 0.1 mL in one spray"."""
+        if self.form == MedicineForm.NASAL:
+            concentration = plain_number(Decimal(self.concentration_ug_per_ml or 0) / UG_PER_MG)
+            return f"{concentration} mg/mL, {plain_number(Decimal(self.spray_volume_ul or 0) / UL_PER_ML)} mL in one spray"
+        return f"{plain_number(self.strength_mg or Decimal(0))} mg"
+
+    @property
+    def dose_words(self) -> str:
+        """Such as "2 tablets of 100 mg = 200 mg": count, strength and product, so that each can be checked."""
+        if self.form == MedicineForm.NASAL:
+            each = Decimal(self.dose_ug) / self.units_per_dose / UG_PER_MG
+            return f"{self._units(self.units_per_dose)} of {plain_number(each)} mg = {plain_number(self.dose_mg)} mg"
+        return (
+            f"{self._units(self.units_per_dose)} of {self.strength_words} = {plain_number(self.dose_mg)} mg"
+        )
+
+    @property
+    def quantity_words(self) -> str:
+        """Such as "8 tablets for 4 doses"."""
+        return f"{self._units(self.units_total)} for {self.doses_total} dose{'' if self.doses_total == 1 else 's'}"
 
     @property
     def is_in_force(self) -> bool:

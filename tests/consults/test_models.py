@@ -162,6 +162,9 @@ def test_a_nasal_order_multiplies_out(alice: User, dana: User, at: dt.datetime) 
         dose_ug=50_000,
     )
     assert order.dose_mg == 50
+    assert order.dose_words == "5 sprays of 10 mg = 50 mg"
+    assert order.strength_words == "100 mg/mL, 0.1 mL in one spray"
+    assert order.quantity_words == "20 sprays for 4 doses"
 
 
 def test_one_shipment_at_a_time(alice: User, dana: User, at: dt.datetime) -> None:

@@ -152,7 +152,7 @@ def test_a_coach_sees_orders_and_parcels_and_no_note(
     order = a_signed_order(alice, dana, at - DAY)
     browser = client_for(cole)
     page = text_of(browser.get(reverse("consults:treatment", args=[alice.pk])))
-    assert "200 mg" in page
+    assert "2 tablets of 100 mg = 200 mg" in page
     assert "Low mood for two years" not in page
     assert "Monitoring programme" not in page
     assert "Low mood" not in text_of(browser.get(reverse("consults:visit", args=[order.note.appointment_id])))
@@ -309,7 +309,7 @@ def test_an_order_from_draft_to_the_patients_hands(
     signed = send(doctor, "order_review", order.pk)
     assert signed["Location"] == reverse("consults:order", args=[order.pk])
     page = text_of(patient.get(reverse("consults:order", args=[order.pk])))
-    assert "70 mg = 1 units" in page
+    assert "1 tablet of 70 mg = 70 mg" in page
     assert "does not send prescriptions for controlled medicines itself" in page
     send(doctor, "order_pharmacy", order.pk, status="handed_over", external_id="RX-77")
     assert "RX-77" in text_of(doctor.get(reverse("consults:treatment", args=[ready.pk])))
