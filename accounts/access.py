@@ -39,7 +39,7 @@ def visible_patient(user: Any, patient_id: uuid.UUID | str) -> Patient:
     """That patient, with user and care team, or NotVisible."""
     patient = (
         patients_visible_to(user)
-        .filter(pk=patient_id)
+        .filter(pk=patient_id)  # type: ignore[misc]
         .select_related("user", "care_team__psychiatrist", "care_team__coach")
         .first()
     )

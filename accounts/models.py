@@ -1,7 +1,7 @@
 """People: who they are, what they may do, where they are licensed, who cares for whom."""
 
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 import pghistory
 import pgtrigger
@@ -78,7 +78,7 @@ class Role(models.TextChoices):
 STAFF_ROLES = frozenset({Role.PSYCHIATRIST, Role.COACH, Role.ADMINISTRATOR})
 
 
-class UserManager(BaseUserManager):
+class UserManager(BaseUserManager["User"]):
     """Creates people; e-mail addresses are kept in lower case."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
@@ -113,7 +113,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     objects = UserManager()
 
     USERNAME_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
         constraints = [
@@ -130,6 +130,20 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def is_member_of_staff(self) -> bool:
         return self.role in STAFF_ROLES
+
+    @property
+    def phone_words(self) -> str:
+        """The number as people write it, "(415) 555-0111"; with its country where that is not the United States."""
+        import phonenumbers
+
+        try:
+            number = phonenumbers.parse(self.phone)
+        except phonenumbers.NumberParseException:
+            return self.phone
+        form = phonenumbers.PhoneNumberFormat
+        return phonenumbers.format_number(
+            number, form.NATIONAL if number.country_code == 1 else form.INTERNATIONAL
+        )
 
 
 @pghistory.track()

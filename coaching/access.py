@@ -47,7 +47,7 @@ def open_course(patient: Patient) -> Course | None:
     )
 
 
-def check_ins_visible_to(user: Any, patient_id: uuid.UUID | str | None = None) -> QuerySet[CheckIn]:
+def check_ins_visible_to(user: Any, patient_id: uuid.UUID | None = None) -> QuerySet[CheckIn]:
     """A patient's own check-ins, or those of the patients this clinician cares for; newest due first."""
     rows = CheckIn.objects.filter(patient__in=patients_visible_to(user))
     if patient_id is not None:
@@ -150,8 +150,8 @@ def caseload(coach: User, *, at: datetime, after: str = "", limit: int = 25) -> 
             | Q(calm=calm, next_due_at__gt=due_at)
             | Q(calm=calm, next_due_at=due_at, pk__gt=pk)
         )
-    found = list(rows[: limit + 1])
-    last = found[limit - 1] if len(found) > limit else None
+    found: list[Any] = list(rows[: limit + 1])
+    last: Any = found[limit - 1] if len(found) > limit else None
     next_key = f"{last.calm}~{last.next_due_at.isoformat()}~{last.pk}" if last is not None else ""
     return Page(found[:limit], next_key)
 

@@ -65,6 +65,7 @@ class CallForm(DailyForm):
         empty_value=None,
         required=False,
         widget=forms.Select(attrs={"data-width": "short"}),
+        error_messages={"required": "Ask for the mood, from 0 to 10."},
     )
     suicidal_thoughts = forms.TypedChoiceField(
         label="Thoughts of ending their life since the last contact?",
@@ -74,6 +75,7 @@ class CallForm(DailyForm):
         empty_value=None,
         required=False,
         widget=forms.RadioSelect,
+        error_messages={"required": "Ask about thoughts of ending their life, every time."},
     )
     side_effects = forms.MultipleChoiceField(
         label="Effects since the last contact",
@@ -90,13 +92,14 @@ class CallForm(DailyForm):
     )
     field_order = ("reached", "mood", "suicidal_thoughts", "side_effects", "note")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Asked in every call that reached the person; only a call that did not may leave them out.
+        for name in ("mood", "suicidal_thoughts"):
+            self.fields[name].required = self.data.get("reached", "yes") != "no"
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if data.get("reached") is True:
-            if data.get("mood") is None and "mood" not in self.errors:
-                self.add_error("mood", "Ask for the mood, from 0 to 10.")
-            if data.get("suicidal_thoughts") is None and "suicidal_thoughts" not in self.errors:
-                self.add_error("suicidal_thoughts", "Ask about thoughts of ending their life, every time.")
-        elif data.get("reached") is False and not data.get("note"):
+        if data.get("reached") is False and not data.get("note"):
             self.add_error("note", "Write how and when you tried.")
         return data

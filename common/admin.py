@@ -5,9 +5,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
 from common import audit, clock, protocol
@@ -28,7 +30,7 @@ class ShortPaginator(Paginator):
     def count(self) -> int:  # type: ignore[override]
         if not hasattr(self, "_count"):
             newest = self.object_list[:LONGEST_LIST]
-            self._count = newest.count() if hasattr(newest, "query") else len(newest)
+            self._count = newest.count() if isinstance(newest, QuerySet) else len(list(newest))
         return self._count
 
 
@@ -163,11 +165,18 @@ def exact_filter(field: str, label: str, *, is_uuid: bool = False) -> type[Exact
     )
 
 
+def short(text: str) -> str:
+    """An id by its first eight characters, the whole of it on pointing."""
+    kind, _, rest = text.rpartition(":")
+    words = f"{kind}:{rest[:8]}" if kind else rest[:8]
+    return format_html('<span class="whitespace-nowrap" title="{}">{}</span>', text, words) if text else ""
+
+
 @admin.register(AuditEntry)
 class AuditEntryAdmin(HistoryAdmin):
     """The trail: who, what, about whom, why. `manage.py verify_audit` proves that no row was changed."""
 
-    list_display = ("at", "actor", "action", "object_type", "object_id", "patient_id", "reason")
+    list_display = ("at", "who", "action", "about", "patient", "reason")
     list_filter = (
         exact_filter("object_id", "object"),
         exact_filter("patient_id", "patient"),
@@ -190,6 +199,18 @@ class AuditEntryAdmin(HistoryAdmin):
         "prev_hash",
         "row_hash",
     )
+
+    @admin.display(description="who")
+    def who(self, row: AuditEntry) -> str:
+        return short(row.actor)
+
+    @admin.display(description="about")
+    def about(self, row: AuditEntry) -> str:
+        return format_html("{} {}", row.object_type, short(row.object_id)) if row.object_type else ""
+
+    @admin.display(description="patient")
+    def patient(self, row: AuditEntry) -> str:
+        return short(str(row.patient_id or ""))
 
 
 @admin.register(StateEvent)

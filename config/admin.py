@@ -7,7 +7,9 @@ from urllib.parse import urlencode
 
 from django.contrib.admin.apps import AdminConfig
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import SimpleTemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from unfold.sites import UnfoldAdminSite
 
 # The library's pages need inline handlers (Alpine); everything still comes from our own host and goes nowhere else.
@@ -50,7 +52,11 @@ class HearthsideAdminSite(UnfoldAdminSite):
                 raise Http404
             if request.method not in ("GET", "HEAD", "OPTIONS") and self.has_permission(request):
                 require_step_up(request)
-            response = inner(request, *args, **kwargs)
+            # Times in the reader's own zone: the page is rendered here, because the zone ends with this block.
+            with timezone.override(getattr(request.user, "time_zone", "UTC")):
+                response = inner(request, *args, **kwargs)
+                if isinstance(response, SimpleTemplateResponse):
+                    response.render()
             response.headers.setdefault("Content-Security-Policy", POLICY)
             response.headers["Cache-Control"] = "no-store, private"
             return response

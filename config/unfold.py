@@ -61,7 +61,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Accounts", "group", "admin:accounts_user_changelist"),
                     _item(
-                        "Roles waiting for a second person",
+                        "Role requests",
                         "how_to_reg",
                         "admin:accounts_rolegrant_changelist",
                     ),

@@ -70,7 +70,7 @@ def _summary(patient: Patient, *, at: datetime) -> dict[str, Any]:
 
 def _table(name: str, scores: rules.Course) -> dict[str, Any]:
     """One instrument's three points of the course, with the names of the change at each later one."""
-    lines = []
+    lines: list[dict[str, Any]] = []
     for code in rules.COURSE_POINTS:
         if code == rules.BASELINE:
             lines.append(

@@ -18,7 +18,7 @@ from consults.access import active_order, appointments_between, blockers, next_a
 from intake.access import consent_current, current_intake, held_by, queue_count, states_today
 from outcomes import access as outcomes
 from portal import access
-from safety.access import alert_title, holds_of, lane_trouble, on_call_now, open_alerts_for, upcoming_gaps
+from safety.access import alert_title, holds_of, on_call_now, open_alerts_for, upcoming_gaps
 from sessions import states as session_states
 from sessions.access import course_of, sessions_for_staff, sessions_of
 from sessions.models import Course, DosingSession
@@ -441,7 +441,6 @@ def for_administrator(user: User, *, at: datetime) -> dict[str, Any]:
         "gaps": gaps,
         "on_call": on_call_now(at=at),
         "trouble": access.outbox_trouble(at=at),
-        "lane": lane_trouble(at=at),
         "papers": access.papers_running_out(local_date(at, user.time_zone)),
         "requests": access.role_requests(user),
         "drafts": access.protocol_drafts(),

@@ -22,7 +22,9 @@ def course(alice: User, dana: User, at: dt.datetime) -> Course:
     return course
 
 
-def test_a_patient_gives_todays_check_in_once_whatever_is_replayed(api_for: Any, alice: User, course: Course) -> None:
+def test_a_patient_gives_todays_check_in_once_whatever_is_replayed(
+    api_for: Any, alice: User, course: Course
+) -> None:
     api = api_for(alice)
     body = {"mood": 4, "suicidal_thoughts": False, "side_effects": ["nausea"], "note": "tired"}
     first = api.post(URL, body, format="json", headers={"Idempotency-Key": "today-0001"})
@@ -43,7 +45,9 @@ def test_a_yes_comes_back_as_crisis(api_for: Any, alice: User, course: Course) -
     [{}, {"mood": 11, "suicidal_thoughts": False}, {"mood": 5}, {"mood": 5, "suicidal_thoughts": False, "mod": 1},
      {"mood": 5, "suicidal_thoughts": False, "side_effects": ["x"]}, {"mood": "many", "suicidal_thoughts": False}],
 )  # fmt: skip
-def test_what_cannot_be_read_is_refused_with_the_field(api_for: Any, alice: User, course: Course, body: dict[str, Any]) -> None:
+def test_what_cannot_be_read_is_refused_with_the_field(
+    api_for: Any, alice: User, course: Course, body: dict[str, Any]
+) -> None:
     answer = api_for(alice).post(URL, body, format="json")
     assert answer.status_code == 400 and answer.json()["code"] == "invalid" and answer.json()["fields"]
 

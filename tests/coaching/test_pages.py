@@ -36,7 +36,13 @@ def intent_of(page: Any) -> str:
 
 def test_a_check_in_takes_three_answers_and_is_done(client_for: Browser, alice: User, course: Course) -> None:
     browser = client_for(alice)
-    form = {"intent": intent_of(browser.get(DAILY)), "mood": "6", "suicidal_thoughts": "no", "side_effects": ["headache"], "note": "ok"}
+    form = {
+        "intent": intent_of(browser.get(DAILY)),
+        "mood": "6",
+        "suicidal_thoughts": "no",
+        "side_effects": ["headache"],
+        "note": "ok",
+    }
     assert browser.post(DAILY, form)["Location"] == DAILY
     page = browser.get(DAILY).content.decode()
     assert "Done for today" in page and "Mood 6 of 10" in page
@@ -45,7 +51,9 @@ def test_a_check_in_takes_three_answers_and_is_done(client_for: Browser, alice: 
     assert CheckIn.objects.filter(patient=course.patient, done_at__isnull=False).count() == 1
 
 
-def test_help_stands_on_the_same_response_as_the_yes(client_for: Browser, alice: User, course: Course) -> None:
+def test_help_stands_on_the_same_response_as_the_yes(
+    client_for: Browser, alice: User, course: Course
+) -> None:
     """PR-06, HZ-08."""
     browser = client_for(alice)
     form = {"intent": intent_of(browser.get(DAILY)), "mood": "1", "suicidal_thoughts": "yes"}
@@ -60,16 +68,27 @@ def test_help_stands_on_the_same_response_as_the_yes(client_for: Browser, alice:
     assert CheckIn.objects.filter(patient=course.patient, done_at__isnull=False).count() == 1
 
 
-def test_an_effect_that_needs_a_clinician_is_answered_with_what_happens(client_for: Browser, alice: User, course: Course) -> None:
+def test_an_effect_that_needs_a_clinician_is_answered_with_what_happens(
+    client_for: Browser, alice: User, course: Course
+) -> None:
     browser = client_for(alice)
-    form = {"intent": intent_of(browser.get(DAILY)), "mood": "5", "suicidal_thoughts": "no", "side_effects": ["blood_in_urine"]}
+    form = {
+        "intent": intent_of(browser.get(DAILY)),
+        "mood": "5",
+        "suicidal_thoughts": "no",
+        "side_effects": ["blood_in_urine"],
+    }
     page = browser.post(DAILY, form).content.decode()
     assert "needs a doctor" in page and "988" in page
 
 
-def test_a_forgotten_answer_is_asked_for_and_nothing_is_lost(client_for: Browser, alice: User, course: Course) -> None:
+def test_a_forgotten_answer_is_asked_for_and_nothing_is_lost(
+    client_for: Browser, alice: User, course: Course
+) -> None:
     browser = client_for(alice)
-    response = browser.post(DAILY, {"intent": intent_of(browser.get(DAILY)), "mood": "7", "note": "slept <well> & long"})
+    response = browser.post(
+        DAILY, {"intent": intent_of(browser.get(DAILY)), "mood": "7", "note": "slept <well> & long"}
+    )
     page = response.content.decode()
     assert response.status_code == 422
     assert "<title>Error: " in page and 'href="#id_suicidal_thoughts_0"' in page
@@ -82,48 +101,81 @@ def test_without_an_intent_nothing_happens(client_for: Browser, alice: User, cou
     assert not CheckIn.objects.filter(done_at__isnull=False).exists()
 
 
-def test_the_coach_writes_a_call_and_returns_to_the_list(client_for: Browser, cole: User, course: Course) -> None:
+def test_the_coach_writes_a_call_and_returns_to_the_list(
+    client_for: Browser, cole: User, course: Course
+) -> None:
     browser = client_for(cole)
     prep = CheckIn.objects.get(patient=course.patient, kind="prep")
     address = f"/coaching/check-in/{prep.pk}/"
-    form = {"intent": intent_of(browser.get(address)), "reached": "yes", "mood": "5", "suicidal_thoughts": "no", "note": "Room is ready."}
+    form = {
+        "intent": intent_of(browser.get(address)),
+        "reached": "yes",
+        "mood": "5",
+        "suicidal_thoughts": "no",
+        "note": "Room is ready.",
+    }
     assert browser.post(address, form)["Location"] == "/coaching/"
     assert CheckIn.objects.get(pk=prep.pk).done_by_id == cole.pk
-    assert AuditEntry.objects.filter(action="chart.opened", patient_id=course.patient_id, actor=f"user:{cole.pk}").exists()
+    assert AuditEntry.objects.filter(
+        action="chart.opened", patient_id=course.patient_id, actor=f"user:{cole.pk}"
+    ).exists()
 
 
-def test_a_coach_must_ask_about_thoughts_of_suicide_every_time(client_for: Browser, cole: User, course: Course) -> None:
+def test_a_coach_must_ask_about_thoughts_of_suicide_every_time(
+    client_for: Browser, cole: User, course: Course
+) -> None:
     browser = client_for(cole)
     prep = CheckIn.objects.get(patient=course.patient, kind="prep")
     address = f"/coaching/check-in/{prep.pk}/"
-    response = browser.post(address, {"intent": intent_of(browser.get(address)), "reached": "yes", "mood": "5"})
+    response = browser.post(
+        address, {"intent": intent_of(browser.get(address)), "reached": "yes", "mood": "5"}
+    )
     assert response.status_code == 422 and "every time" in response.content.decode()
 
 
-def test_a_yes_on_the_phone_tells_the_coach_what_to_do(client_for: Browser, cole: User, course: Course) -> None:
+def test_a_yes_on_the_phone_tells_the_coach_what_to_do(
+    client_for: Browser, cole: User, course: Course
+) -> None:
     """PR-06 for the person who holds the phone."""
     browser = client_for(cole)
     prep = CheckIn.objects.get(patient=course.patient, kind="prep")
     address = f"/coaching/check-in/{prep.pk}/"
-    form = {"intent": intent_of(browser.get(address)), "reached": "yes", "mood": "2", "suicidal_thoughts": "yes", "note": "said so"}
+    form = {
+        "intent": intent_of(browser.get(address)),
+        "reached": "yes",
+        "mood": "2",
+        "suicidal_thoughts": "yes",
+        "note": "said so",
+    }
     page = browser.post(address, form).content.decode()
     assert "Stay on the line" in page and "tel:988" in page
     assert Alert.objects.filter(patient=course.patient, trigger="X03").exists()
 
 
-@pytest.mark.parametrize("who", ["stranger_patient", "alice", "other_coach", "other_psychiatrist", "dana", "admin_ann"])
-def test_a_call_does_not_exist_for_anybody_but_the_coach(request: Any, client_for: Browser, course: Course, who: str) -> None:
+@pytest.mark.parametrize(
+    "who", ["stranger_patient", "alice", "other_coach", "other_psychiatrist", "dana", "admin_ann"]
+)
+def test_a_call_does_not_exist_for_anybody_but_the_coach(
+    request: Any, client_for: Browser, course: Course, who: str
+) -> None:
     """PR-02."""
     prep = CheckIn.objects.get(patient=course.patient, kind="prep")
     browser = client_for(request.getfixturevalue(who))
-    for answer in (browser.get(f"/coaching/check-in/{prep.pk}/"), browser.post(f"/coaching/check-in/{prep.pk}/", {"mood": "1"})):
+    for answer in (
+        browser.get(f"/coaching/check-in/{prep.pk}/"),
+        browser.post(f"/coaching/check-in/{prep.pk}/", {"mood": "1"}),
+    ):
         assert answer.status_code in (404, 422)
         assert "Lindqvist" not in answer.content.decode() or who == "alice"
     assert CheckIn.objects.get(pk=prep.pk).done_at is None
 
 
-@pytest.mark.parametrize("who", ["stranger_patient", "alice", "other_coach", "other_psychiatrist", "admin_ann"])
-def test_what_somebody_said_is_read_by_their_care_team_only(request: Any, client_for: Browser, course: Course, alice: User, who: str) -> None:
+@pytest.mark.parametrize(
+    "who", ["stranger_patient", "alice", "other_coach", "other_psychiatrist", "admin_ann"]
+)
+def test_what_somebody_said_is_read_by_their_care_team_only(
+    request: Any, client_for: Browser, course: Course, alice: User, who: str
+) -> None:
     """PR-02."""
     answer = client_for(request.getfixturevalue(who)).get(f"/coaching/patient/{alice.pk}/")
     assert answer.status_code == 404

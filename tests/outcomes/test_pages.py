@@ -51,13 +51,20 @@ def course(alice: User, dana: User, at: dt.datetime) -> Course:
     return course
 
 
-def test_questionnaires_are_due_from_the_second_day_after_session_two(course: Course, at: dt.datetime) -> None:
+def test_questionnaires_are_due_from_the_second_day_after_session_two(
+    course: Course, at: dt.datetime
+) -> None:
     assert access.due_for(course.patient, at=at + 15 * DAY) == []
     due = access.due_for(course.patient, at=at + 17 * DAY)
-    assert [(d.instrument, d.timepoint) for d in due] == [("phq9", "after_session_2"), ("gad7", "after_session_2")]
+    assert [(d.instrument, d.timepoint) for d in due] == [
+        ("phq9", "after_session_2"),
+        ("gad7", "after_session_2"),
+    ]
 
 
-def test_five_points_worse_tells_the_psychiatrist_and_holds_the_next_dose(course: Course, alice: User, at: dt.datetime) -> None:
+def test_five_points_worse_tells_the_psychiatrist_and_holds_the_next_dose(
+    course: Course, alice: User, at: dt.datetime
+) -> None:
     """X18; 4 points are not yet deterioration, 5 are."""
     scored(alice, "phq9", 22, "after_session_2", at + 17 * DAY)
     assert not Alert.objects.filter(trigger="X18").exists()
@@ -83,7 +90,9 @@ def test_a_reminder_is_promised_once_when_the_session_closes(course: Course, at:
     assert message.due_at > at + 15 * DAY and message.recipient_id == course.patient_id
 
 
-def test_a_patient_sees_the_change_with_its_definitions(client_for: Browser, course: Course, alice: User, at: dt.datetime) -> None:
+def test_a_patient_sees_the_change_with_its_definitions(
+    client_for: Browser, course: Course, alice: User, at: dt.datetime
+) -> None:
     scored(alice, "phq9", 4, "after_session_2", at + 17 * DAY)
     page = client_for(alice).get("/outcomes/").content.decode()
     assert "few or no symptoms" in page and "What these words mean here" in page
@@ -92,16 +101,28 @@ def test_a_patient_sees_the_change_with_its_definitions(client_for: Browser, cou
 
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("dana", 200), ("cole", 200), ("other_psychiatrist", 404), ("other_coach", 404), ("stranger_patient", 404), ("alice", 404), ("admin_ann", 404)],
+    [
+        ("dana", 200),
+        ("cole", 200),
+        ("other_psychiatrist", 404),
+        ("other_coach", 404),
+        ("stranger_patient", 404),
+        ("alice", 404),
+        ("admin_ann", 404),
+    ],
 )
-def test_a_summary_is_for_the_care_team(request: Any, client_for: Browser, course: Course, alice: User, who: str, status: int) -> None:
+def test_a_summary_is_for_the_care_team(
+    request: Any, client_for: Browser, course: Course, alice: User, who: str, status: int
+) -> None:
     """PR-02."""
     answer = client_for(request.getfixturevalue(who)).get(f"/outcomes/{alice.pk}/")
     assert answer.status_code == status
     assert ("Four-week summary" in answer.content.decode()) == (status == 200)
 
 
-def test_pages_stay_within_their_budget(client_for: Browser, course: Course, alice: User, dana: User, query_budget: Any) -> None:
+def test_pages_stay_within_their_budget(
+    client_for: Browser, course: Course, alice: User, dana: User, query_budget: Any
+) -> None:
     mine, theirs = client_for(alice), client_for(dana)
     with query_budget(14):
         assert mine.get("/outcomes/").status_code == 200
@@ -134,7 +155,9 @@ def post(browser: Client, code: str, filled: dict[str, Any]) -> Any:
     address = f"/outcomes/questionnaire/{code}/"
     intent = re.search(r'name="intent" value="([^"]+)"', browser.get(address).content.decode())
     assert intent
-    return browser.post(address, {"intent": intent.group(1), **{k: v for k, v in filled.items() if v is not None}})
+    return browser.post(
+        address, {"intent": intent.group(1), **{k: v for k, v in filled.items() if v is not None}}
+    )
 
 
 def test_one_questionnaire_leads_to_the_next_and_then_to_the_progress(
@@ -145,7 +168,9 @@ def test_one_questionnaire_leads_to_the_next_and_then_to_the_progress(
         response = post(browser, "phq9", answers("phq9", 9))
         assert response["Location"] == "/outcomes/questionnaire/gad7/"
         assert post(browser, "gad7", answers("gad7", 5))["Location"] == "/outcomes/"
-    found = set(InstrumentResponse.objects.filter(timepoint="after_session_2").values_list("instrument", "total"))
+    found = set(
+        InstrumentResponse.objects.filter(timepoint="after_session_2").values_list("instrument", "total")
+    )
     assert found == {("phq9", 9), ("gad7", 5)}
 
 
@@ -169,7 +194,9 @@ def test_a_missing_answer_is_asked_for(client_for: Browser, course: Course, alic
 
 
 @pytest.mark.parametrize("code", ["audit_c", "nonsense"])
-def test_only_the_questionnaires_of_the_course_are_asked_here(client_for: Browser, alice: User, code: str) -> None:
+def test_only_the_questionnaires_of_the_course_are_asked_here(
+    client_for: Browser, alice: User, code: str
+) -> None:
     assert client_for(alice).get(f"/outcomes/questionnaire/{code}/").status_code == 404
 
 

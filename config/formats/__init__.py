@@ -1,0 +1,1 @@
+"""How dates are written where a library writes them (the administration)."""

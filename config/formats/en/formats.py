@@ -1,0 +1,4 @@
+"""Every time carries its zone."""
+
+DATETIME_FORMAT = "N j, Y, P T"
+SHORT_DATETIME_FORMAT = "m/d/Y P T"

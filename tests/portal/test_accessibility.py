@@ -1,0 +1,140 @@
+"""Home pages, check-ins, outcomes and profiles in a real browser: axe at WCAG 2.2 AA, phone and desk, no refused script or style.
+
+With HEARTHSIDE_SHOTS=folder each page is kept as a picture, to be looked at.
+"""
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from accounts import actions as people
+from accounts.models import CareTeam, User
+from coaching import actions
+from coaching.models import CheckIn
+from common import clock
+from intake.models import Intake
+from tests.coaching.builders import a_course, the_dose_was_taken
+from tests.components.test_accessibility import WCAG, browser  # noqa: F401  (the fixture)
+from tests.conftest import a_patient, log_in
+from tests.outcomes.test_pages import scored
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+DAY = dt.timedelta(days=1)
+
+
+def a_full_practice(alice: User, dana: User, cole: User, admin_ann: User, admin_ben: User) -> None:
+    """Alice after her second session, one person just accepted, one role and one licence waiting."""
+    now = clock.now()
+    Intake.objects.create(patient_id=alice.pk, state="accepted", created_at=now - 30 * DAY)
+    start = now - 25 * DAY
+    scored(alice, "phq9", 19, "baseline", start)
+    scored(alice, "gad7", 15, "baseline", start)
+    course = a_course(alice, dana, start)
+    the_dose_was_taken(course, 1, start + 7 * DAY)
+    the_dose_was_taken(course, 2, start + 14 * DAY)
+    scored(alice, "phq9", 9, "after_session_2", start + 17 * DAY)
+    actions.plan_course(course, by=dana, at=now - 2 * DAY)
+    actions.check_in_today(
+        course.patient, by=alice, at=now - DAY, mood=6, suicidal_thoughts=False, note="Slept better."
+    )
+    for index, name in enumerate(("Bea Moreno", "Carl Nwosu", "Dee Okonkwo")):
+        person = a_patient(name)
+        CareTeam.objects.filter(pk=person.pk).update(psychiatrist=dana, coach=cole)
+        other = a_course(person, dana, now - (6 + index) * DAY, first_in_days=7 + index)
+        actions.plan_course(other, by=dana, at=now - 6 * DAY)
+    actions.check_in_today(other.patient, by=person, at=now, mood=2, suicidal_thoughts=True)
+    people.invite_staff(
+        email="nora@example.test", full_name="Nora O'Hara", role="coach", time_zone="America/Chicago", phone="+13125550142",
+        reason="Joins in December", by=admin_ann, at=now,
+    )  # fmt: skip
+
+
+def places(alice: User) -> list[tuple[str, str]]:
+    call = CheckIn.objects.filter(patient_id=alice.pk, kind="pre_session", done_at__isnull=True).order_by(
+        "due_at"
+    )[0]
+    return [
+        ("alice", "/home/"),
+        ("alice", "/coaching/check-in/"),
+        ("alice", "/outcomes/"),
+        ("alice", "/outcomes/questionnaire/phq9/"),
+        ("alice", "/outcomes/questionnaire/suicide_risk/"),
+        ("alice", "/profile/"),
+        ("alice", "/profile/security/"),
+        ("stranger_patient", "/home/"),
+        ("dana", "/home/"),
+        ("dana", f"/outcomes/{alice.pk}/"),
+        ("dana", "/outcomes/practice/"),
+        ("dana", "/profile/"),
+        ("cole", "/home/"),
+        ("cole", "/coaching/"),
+        ("cole", f"/coaching/check-in/{call.pk}/"),
+        ("cole", f"/coaching/patient/{alice.pk}/"),
+        ("admin_ann", "/home/"),
+        ("dana", f"/coaching/patient/{alice.pk}/"),
+        ("other_coach", "/accounts/second-step/"),
+    ]
+
+
+def test_axe_finds_nothing_on_the_pages_of_each_role(
+    request: Any,
+    live_server: Any,
+    alice: User,
+    dana: User,
+    cole: User,
+    admin_ann: User,
+    admin_ben: User,
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    a_full_practice(alice, dana, cole, admin_ann, admin_ben)
+    launched = request.getfixturevalue("browser")
+    shots = os.environ.get("HEARTHSIDE_SHOTS", "")
+    found: list[Any] = []
+    for who, path in places(alice):
+        client = log_in(
+            Client(),
+            request.getfixturevalue(who),
+            second_factor=who not in ("alice", "stranger_patient", "other_coach"),
+        )
+        for width in (360, 1280):
+            context = launched.new_context(viewport={"width": width, "height": 800})
+            context.add_cookies(
+                [
+                    {
+                        "name": settings.SESSION_COOKIE_NAME,
+                        "value": client.cookies[settings.SESSION_COOKIE_NAME].value,
+                        "url": live_server.url,
+                    }
+                ]
+            )
+            page = context.new_page()
+            errors: list[str] = []
+            page.on(
+                "console",
+                lambda message, seen=errors: seen.append(message.text) if message.type == "error" else None,
+            )
+            answer = page.goto(live_server.url + path)
+            assert answer is not None and answer.status == 200, (who, path)
+            if shots:
+                name = f"{who}{path.replace('/', '_')[:40]}{width}.png"
+                page.screenshot(path=str(Path(shots) / name), full_page=True)
+            # Axe at the width that most of its readers have; at the other one overflow and refused scripts.
+            if (who in ("alice", "stranger_patient")) == (width == 360):
+                result = Axe().run(page, options={"runOnly": WCAG}).response
+                found += [
+                    (who, path, width, v["id"], v["nodes"][0]["target"], v["nodes"][0]["failureSummary"])
+                    for v in result["violations"]
+                ]
+            wide = page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            found += [(who, path, width, "wider than the screen", wide)] if wide > 0 else []
+            found += [(who, path, width, error) for error in errors]
+            context.close()
+    assert found == []
