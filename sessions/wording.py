@@ -56,6 +56,7 @@ GATE: dict[str, Words] = {
     "too_soon": Words("It is too soon after your last session. Let's find a later day.", "Less than the minimum interval since the last release."),
     "session_not_open": Words("This session is not open.", "Session is not being prepared (not opened, released already, or over)."),
     "another_session": Words("Another session is still going on.", "Another session of this patient is active."),
+    "busy": Words("Somebody is working on this session. Look again in a moment.", "Somebody else is releasing right now."),
     "not_today": Words("This session is on another day.", "Session is scheduled for another local day."),
     "outside_hours": Words("Sessions start between 7 in the morning and 8 in the evening.", "Outside the local start hours."),
     "sitter_unconfirmed": Words(

@@ -17,11 +17,12 @@ from consults.models import MedicineForm, Order
 from intake.access import active_medicines, latest_evaluation
 from sessions import rules, states
 from sessions.access.facts import GateInputs, gate_inputs, keeps_away_until, timeline_for
-from sessions.actions.shared import alarm, lock_session, tell
+from sessions.actions.shared import alarm, lock_patient, lock_session, tell
 from sessions.models import Checkpoint, DoseCount, DoseRelease, DosingSession
 from sessions.wording import local_when
 from vitals.rules import early_reading_reasons
 
+LOCK_NOT_AVAILABLE = "55P03"
 GUARD = re.compile(r"release_guard: (\S+)")
 
 
@@ -46,36 +47,42 @@ def release_dose(
     """Release the dose of a session, or answer every reason why it stays locked (PR-08).
 
     All twelve conditions are read in the transaction that writes the release, after locking patient, order and session in
-    that order. A psychiatrist may release a caution reading with a reason and a plan for the reading at the peak.
+    that order. The lock on the patient's row also holds up whoever inserts a hold, an alert or a reading of this patient
+    (their foreign key needs it), so that none of them slips in between the reading and the writing. A psychiatrist may
+    release a caution reading with a reason and a plan for the reading at the peak.
     """
     if caution_reason.strip() and not plan_t40:
         raise Invalid("A caution release needs its plan.", fields={"plan_t40": "Plan the reading at the peak."})
     caution = bool(caution_reason.strip()) and getattr(by, "role", "") == "psychiatrist"
-    with transaction.atomic():
-        session = lock_session_and_order(session)
-        inputs = gate_inputs(
-            session, by=by, at=at, stepped_up_at=stepped_up_at, dose_ug=dose_ug, caution_released=caution
-        )
-        reasons = inputs.reasons
-        if not reasons:
-            try:
-                with transaction.atomic():
-                    release = _write(session, inputs, by=by, at=at, caution_reason=caution_reason.strip() if caution else "")
-            except DatabaseError as error:
-                reasons = _refused_by_database(error)
-            else:
-                return ReleaseResult(release=release, reasons=frozenset())
-        audit.record(
-            "dose.refused", by=by, at=at, about=session, patient_id=session.patient_id,
-            detail={"reasons": sorted(map(str, reasons))},
-        )  # fmt: skip
+
+    def read(which: DosingSession) -> GateInputs:
+        return gate_inputs(which, by=by, at=at, stepped_up_at=stepped_up_at, dose_ug=dose_ug, caution_released=caution)
+
+    # A first look without locks: what is locked anyway is refused without making anybody wait.
+    reasons = read(session).reasons
+    if not reasons:
+        try:
+            with transaction.atomic():
+                locked = lock_session_and_order(session)
+                if locked.state != states.PREPARING:
+                    reasons = frozenset({rules.GateReason("G7", "session_not_open")})
+                else:
+                    inputs = read(locked)
+                    reasons = inputs.reasons
+                if not reasons:
+                    release = _write(locked, inputs, by=by, at=at, caution_reason=caution_reason.strip() if caution else "")
+                    return ReleaseResult(release=release, reasons=frozenset())
+        except DatabaseError as error:
+            reasons = _refused_by_database(error)
+    audit.record(
+        "dose.refused", by=by, at=at, about=session, patient_id=session.patient_id,
+        detail={"reasons": sorted(map(str, reasons))},
+    )  # fmt: skip
     return ReleaseResult(release=None, reasons=reasons)
 
 
 def lock_session_and_order(session: DosingSession) -> DosingSession:
     """Patient, then order, then session: the fixed order of locks."""
-    from sessions.actions.shared import lock_patient
-
     lock_patient(session.patient_id)
     order_id = DosingSession.objects.values_list("course__order_id", flat=True).get(pk=session.pk)
     Order.objects.select_for_update(of=("self",)).filter(pk=order_id).first()
@@ -85,6 +92,8 @@ def lock_session_and_order(session: DosingSession) -> DosingSession:
 def _refused_by_database(error: DatabaseError) -> frozenset[rules.GateReason]:
     """What the trigger or a constraint said; anything else is a fault and goes on as one."""
     said = str(error)
+    if getattr(error.__cause__, "pgcode", "") == LOCK_NOT_AVAILABLE:
+        return frozenset({rules.GateReason("G7", "busy")})
     found = GUARD.search(said)
     if found:
         return frozenset(rules.GateReason(code, "refused_by_database") for code in found.group(1).split(","))
