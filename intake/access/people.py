@@ -64,18 +64,22 @@ def latest_evaluation(patient: Patient) -> EligibilityEvaluation | None:
     return EligibilityEvaluation.objects.filter(patient=patient).order_by("-at", "-id").first()
 
 
-def eligibility_stands(patient: Patient) -> bool:
-    """Accepted by a psychiatrist, and nothing has re-opened the question since (gate G5)."""
-    accepted = Intake.objects.filter(patient=patient, state=states.ACCEPTED).exists()
-    if not accepted:
-        return False
+def open_question(patient: Patient) -> EligibilityEvaluation | None:
+    """The evaluation that re-opened eligibility and that no psychiatrist has settled yet."""
     newest = (
-        EligibilityEvaluation.objects.filter(patient=patient)
-        .exclude(cause="change")
+        EligibilityEvaluation.objects.filter(patient=patient, cause__in=["reopened", "settled"])
         .order_by("-at", "-id")
         .first()
     )
-    return newest is not None and newest.cause != "reopened"
+    return newest if newest is not None and newest.cause == "reopened" else None
+
+
+def eligibility_stands(patient: Patient) -> bool:
+    """Accepted by a psychiatrist, and nothing has re-opened the question since (gate G5)."""
+    return (
+        Intake.objects.filter(patient=patient, state=states.ACCEPTED).exists()
+        and open_question(patient) is None
+    )
 
 
 def decisions_of(intake: Intake) -> list[Decision]:

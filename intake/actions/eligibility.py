@@ -16,7 +16,7 @@ from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted
 from common.models import ProtocolVersion
 from intake import states
-from intake.access import current_intake, decision_facts, facts_of, latest_evaluation
+from intake.access import current_intake, decision_facts, facts_of, latest_evaluation, open_question
 from intake.models import EligibilityEvaluation, Intake
 from intake.rules import (
     EligibilityResult,
@@ -155,7 +155,7 @@ def reevaluate(patient: Patient, *, by: Any, at: datetime) -> EligibilityEvaluat
         outcomes = thresholds_in(version).outcomes
         added = sorted(reason for reason in set(result.reasons) - old if outcomes[reason] is not Outcome.OK)
         reopens = bool(added) and intake.state == states.ACCEPTED
-        cause = "reopened" if reopens or (before is not None and before.cause == "reopened") else "change"
+        cause = "reopened" if reopens else "change"
         found = EligibilityEvaluation.objects.create(
             intake=intake, patient=patient, at=at, stage=stage, cause=cause, outcome=str(result.outcome),
             reasons=list(result.reasons), missing=list(result.missing), rule_version=result.rule_version,
@@ -204,8 +204,9 @@ def settle(patient: Patient, *, note: str, by: User, at: datetime) -> Eligibilit
     if len(note.strip()) < 3:
         raise Invalid("Say why care may go on.", fields={"note": "Write a sentence."})
     with transaction.atomic():
+        Intake.objects.select_for_update(of=("self",)).filter(patient=patient, state=states.ACCEPTED).first()
         before = latest_evaluation(patient)
-        if before is None or before.cause != "reopened":
+        if before is None or open_question(patient) is None:
             raise Conflict("Nothing is open here any more. Reload the page.")
         seen: Any = {**before.facts, "settled_note": note.strip()}
         settled = EligibilityEvaluation.objects.create(

@@ -237,7 +237,7 @@ def _chart_context(request: HttpRequest, found: access.Chart) -> dict[str, Any]:
         "worded": worded,
         "pages": said_in(intake),
         "mine": held_by_me,
-        "reopened": found.evaluation.cause == "reopened",
+        "reopened": intake.state == states.ACCEPTED and access.open_question(patient) is not None,
         "settle_form": SettleForm(),
         "intent": intents.mint(),
         "intent_settle": intents.mint(),
