@@ -60,5 +60,5 @@ def part(parser: Parser, token: Token) -> PartNode:
 @register.simple_tag
 def form_fields(form: Any) -> SafeString:
     """The fields of a form, by the macro that our own pages use."""
-    macros = engines["jinja2"].env.get_template("components/forms.html").module
+    macros = engines["jinja2"].env.get_template("components/forms.html").module  # type: ignore[attr-defined]
     return mark_safe(macros.form_fields(form))  # noqa: S308  (the macro escapes)
