@@ -1,0 +1,144 @@
+"""What goes over the wire to a mail server, and how its answers are read."""
+
+import socketserver
+import threading
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from notify import gateways
+from notify.actions import dispatch_due
+from notify.gateways.email_gateway import connection_settings
+from tests.notify.builders import a_mail
+
+
+class _Session(socketserver.StreamRequestHandler):
+    """As much SMTP as Django speaks."""
+
+    server: "_Server"
+
+    def handle(self) -> None:
+        self.say("220 ready")
+        data: list[str] | None = None
+        for raw in self.rfile:
+            line = raw.decode().rstrip("\r\n")
+            if data is not None:
+                if line == ".":
+                    self.server.mails.append("\n".join(data))
+                    data = None
+                    if self.server.behave == "vanish":
+                        return
+                    self.say("250 taken")
+                else:
+                    data.append(line)
+                continue
+            verb = line.split(" ")[0].upper()
+            if verb == "EHLO":
+                self.say("250 hello")
+            elif verb == "RCPT" and self.server.behave == "no-such-box":
+                self.say("550 no such box")
+            elif verb == "DATA":
+                self.say("354 go on")
+                data = []
+            elif verb == "QUIT":
+                self.say("221 bye")
+                return
+            else:
+                self.server.commands.append(line)
+                self.say("250 ok")
+
+    def say(self, text: str) -> None:
+        self.wfile.write(f"{text}\r\n".encode())
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    mails: list[str]
+    commands: list[str]
+    behave = "well"
+
+
+@pytest.fixture
+def mail_server(settings: Any) -> Iterator[_Server]:
+    with _Server(("127.0.0.1", 0), _Session) as server:
+        server.mails, server.commands = [], []
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        settings.EMAIL_URL = f"smtp://127.0.0.1:{server.server_address[1]}?tls=0"
+        yield server
+        server.shutdown()
+
+
+def test_without_an_address_the_sandbox_serves(settings: Any) -> None:
+    settings.EMAIL_URL = ""
+    assert gateways.for_channel("email").name == "sandbox"
+
+
+def test_a_mail_goes_to_one_person_in_plain_text_with_our_reference(
+    mail_server: _Server, alice: User, at: datetime
+) -> None:
+    message = a_mail(alice, at, context={"subject": "Your visit", "body": "Tomorrow at nine.\nSee you."})
+    assert dispatch_due(at=at).sent == 1
+    (mail,) = mail_server.mails
+    head, _, body = mail.partition("\n\n")
+    assert f"To: {alice.email}" in head
+    assert "Subject: Your visit" in head
+    assert f"Message-ID: <{message.pk}@" in head
+    assert 'Content-Type: text/plain; charset="utf-8"' in head
+    assert body.strip() == "Tomorrow at nine.\nSee you."
+    message.refresh_from_db()
+    assert str(message.pk) in message.provider_id
+
+
+def test_a_box_that_does_not_exist_is_not_tried_again(mail_server: _Server, alice: User, at: datetime) -> None:
+    mail_server.behave = "no-such-box"
+    message = a_mail(alice, at)
+    dispatch_due(at=at)
+    message.refresh_from_db()
+    assert (message.state, message.last_error) == ("failed", "the address was refused")
+
+
+def test_a_server_that_vanishes_after_the_mail_leaves_it_in_doubt(
+    mail_server: _Server, alice: User, at: datetime
+) -> None:
+    """PR-03"""
+    mail_server.behave = "vanish"
+    a_mail(alice, at)
+    assert dispatch_due(at=at).in_doubt == 1
+
+
+def test_a_server_that_is_not_there_is_tried_again_later(alice: User, at: datetime, settings: Any) -> None:
+    settings.EMAIL_URL = "smtp://127.0.0.1:9?tls=0"
+    message = a_mail(alice, at)
+    dispatch_due(at=at)
+    message.refresh_from_db()
+    assert message.state == "scheduled" and message.due_at > at
+
+
+@pytest.mark.parametrize(
+    ("url", "backend", "expected"),
+    [
+        ("anymail+postmark://abc", "anymail.backends.postmark.EmailBackend", {"server_token": "abc"}),
+        (
+            "anymail+mailgun://key@mg.example.org",
+            "anymail.backends.mailgun.EmailBackend",
+            {"api_key": "key", "sender_domain": "mg.example.org"},
+        ),
+        ("smtps://u%40x:p%2Fw@mail.example:465", "django.core.mail.backends.smtp.EmailBackend", {"username": "u@x", "password": "p/w"}),
+    ],
+)
+def test_the_address_names_the_vendor_and_its_key(url: str, backend: str, expected: dict[str, str]) -> None:
+    found, arguments = connection_settings(url)
+    assert found == backend
+    assert expected.items() <= dict(arguments).items()
+
+
+def test_a_vendors_own_backend_takes_the_key(settings: Any) -> None:
+    """django-anymail is really asked, so that a renamed argument fails here and not at night."""
+    from django.core.mail import get_connection
+
+    backend, arguments = connection_settings("anymail+postmark://abc")
+    assert get_connection(backend, **dict(arguments)).server_token == "abc"
