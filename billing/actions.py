@@ -361,7 +361,8 @@ def receive_event(
     *, provider: str, event_id: str, kind: str, payload: dict[str, Any], at: datetime
 ) -> WebhookEvent | None:
     """Keep what a provider told us; None when it is here already."""
-    row = WebhookEvent(provider=provider, event_id=event_id, kind=kind[:80], payload=payload, received_at=at)
+    row = WebhookEvent(provider=provider, event_id=event_id, kind=kind[:80], received_at=at)
+    row.payload = payload  # type: ignore[assignment]
     WebhookEvent.objects.bulk_create([row], ignore_conflicts=True)
     kept = WebhookEvent.objects.get(provider=provider, event_id=event_id)
     return kept if kept.pk == row.pk else None

@@ -179,7 +179,7 @@ def sign_order(order: Order, *, by: User, at: datetime) -> Order:
             intake, by=by, at=at, cause="order", extra=what_the_consult_found(row, check), stage="decision"
         )
         if row.supersedes is not None and row.supersedes.is_in_force:
-            Order.objects.filter(pk=row.supersedes_id).update(superseded_at=at)
+            Order.objects.filter(pk=row.supersedes.pk).update(superseded_at=at)
             audit.record("order.superseded", by=by, at=at, about=row.supersedes, patient_id=patient.pk)
         row.pdmp_check = check
         row.warnings = sorted(map(str, warnings))

@@ -164,5 +164,15 @@ def zone_words(at: datetime, zone_name: str) -> str:
 def when_words(at: datetime, zone_name: str) -> str:
     """An instant as a person reads it in a zone, the zone named: "Tuesday, December 1, 2026, 9:00 am PST"."""
     local = at.astimezone(ZoneInfo(zone_name))
-    clock = local.strftime("%I:%M %p").lstrip("0").lower()
-    return f"{local:%A}, {local:%B} {local.day}, {local.year}, {clock} {local.tzname()}"
+    return f"{local:%A}, {day_words(local.date())}, {time_words(at, zone_name)}"
+
+
+def time_words(at: datetime, zone_name: str) -> str:
+    """The time of day in a zone: "9:00 am PST"."""
+    local = at.astimezone(ZoneInfo(zone_name))
+    return f"{local.strftime('%I:%M %p').lstrip('0').lower()} {local.tzname()}"
+
+
+def day_words(day: date) -> str:
+    """A day as people write it: "April 2, 1988"."""
+    return f"{day:%B} {day.day}, {day.year}"

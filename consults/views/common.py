@@ -8,9 +8,8 @@ from zoneinfo import ZoneInfo
 from accounts.models import Patient
 from common.clock import age_years, local_date
 from common.errors import Invalid
-from config.jinja2 import local_time, long_date
 from consults.models import Appointment
-from consults.rules.slots import instant_of, when_words, zone_words
+from consults.rules.slots import day_words, instant_of, time_words, when_words, zone_words
 
 STATE_PILLS = {
     "held": ("Kept for you", "info"),
@@ -42,12 +41,12 @@ def banner_of(patient: Patient, at: datetime) -> dict[str, Any]:
     born = patient.date_of_birth
     return {
         "name": str(patient.user),
-        "born": long_date(born) if born else "",
+        "born": day_words(born) if born else "",
         "age": f"{age_years(born, on)} years" if born else "",
         "state": patient.state,
         "extras": [
             ("Identity", "verified" if patient.identity_verified_at else "not verified"),
-            ("Their time", local_time(at, patient.user.time_zone, "time")),
+            ("Their time", time_words(at, patient.user.time_zone)),
         ],
     }
 

@@ -14,13 +14,12 @@ from accounts.guards import for_role
 from accounts.step_up import require_step_up
 from common import clock, intents
 from common.errors import NotVisible
-from config.jinja2 import local_time
 from consults import access, actions, wording
 from consults.actions.notes import BODY_FIELDS, WITH_NOTE
 from consults.forms import AddendumForm, NoteForm, PdmpForm, RoomForm
 from consults.models import Appointment, VisitNote
 from consults.rules.signing import note_gaps
-from consults.rules.slots import when_words
+from consults.rules.slots import time_words, when_words
 from consults.views.common import banner_of, visit_row
 from intake.access import active_medicines
 from safety.access import holds_of
@@ -96,7 +95,7 @@ def visit(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
         else [],
         "addendum_form": AddendumForm(),
         "room_form": RoomForm(initial={"meeting_url": row.meeting_url}),
-        "saved_words": local_time(note.saved_at, zone, "time") if note is not None else "",
+        "saved_words": time_words(note.saved_at, zone) if note is not None else "",
         "begun": at >= row.starts_at,
         "zone": zone,
         "mint": intents.mint,
@@ -130,7 +129,7 @@ def autosave(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
         {
             "saved": True,
             "version": saved.version,
-            "words": local_time(at, request.user.time_zone, "time"),
+            "words": time_words(at, request.user.time_zone),
             "intent": intents.mint(),
         }
     )

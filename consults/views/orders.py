@@ -232,7 +232,7 @@ def ship(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
             actions.ship(row, by=request.user, at=at, **form.cleaned_data)
             return redirect("consults:treatment", row.patient_id)
         except Invalid as error:
-            for name, sentence in (error.fields or {None: error.detail}).items():
+            for name, sentence in (error.fields or {"__all__": error.detail}).items():
                 form.add_error(name, sentence)
     context = {"banner": banner_of(row.patient, at), "order": row, "form": form, "intent": intents.mint()}
     return render(request, "psychiatrist/consults/ship.html", context, status=422 if form.errors else 200)
