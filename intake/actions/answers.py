@@ -82,7 +82,7 @@ def save_step(
     with the psychiatrist and cannot be changed.
     """
     with transaction.atomic():
-        row = _writable(intake)
+        row = _writable(intake, step)
         _put(row, step, dict(answers), version=version, complete=complete, at=at)
         if step == "about":
             _keep_person(row, answers, by=by, at=at)
@@ -95,6 +95,8 @@ def save_step(
             patient_id=row.patient_id,
             detail={"step": step, "complete": complete},
         )
+        if row.state == states.ACCEPTED:
+            reevaluate(row.patient, by=by, at=at)
     return row
 
 
@@ -173,9 +175,10 @@ def _locked(intake: Intake) -> Intake:
     return Intake.objects.select_for_update(of=("self",)).select_related("patient__user").get(pk=intake.pk)
 
 
-def _writable(intake: Intake) -> Intake:
+def _writable(intake: Intake, step: str = "") -> Intake:
     row = _locked(intake)
-    if row.state not in states.PATIENT_WRITES:
+    later = row.state == states.ACCEPTED and step in states.UPDATABLE_STEPS
+    if row.state not in states.PATIENT_WRITES and not later:
         raise Conflict(
             "Your intake is with the psychiatrist, so it cannot be changed here. Call us if something is wrong."
         )

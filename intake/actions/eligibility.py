@@ -28,6 +28,7 @@ from intake.rules import (
     read_facts,
     thresholds_from_data,
 )
+from intake.rules.eligibility import UNANSWERED
 from intake.rules.urgency import urgency_of
 from safety.actions import place_hold, raise_alert
 
@@ -153,7 +154,10 @@ def reevaluate(patient: Patient, *, by: Any, at: datetime) -> EligibilityEvaluat
         if before is not None and old == set(result.reasons) and before.missing == list(result.missing):
             return before
         outcomes = thresholds_in(version).outcomes
-        added = sorted(reason for reason in set(result.reasons) - old if outcomes[reason] is not Outcome.OK)
+        fresh = set(result.reasons) - old
+        if before is not None and set(result.missing) - set(before.missing):
+            fresh.add(UNANSWERED)  # true before for another answer, and true again for this one
+        added = sorted(reason for reason in fresh if outcomes[reason] is not Outcome.OK)
         reopens = bool(added) and intake.state == states.ACCEPTED
         cause = "reopened" if reopens else "change"
         found = EligibilityEvaluation.objects.create(

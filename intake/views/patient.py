@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -68,6 +69,11 @@ def task_list(request: HttpRequest) -> HttpResponse:
         "intent": intents.mint(),
         "intent_withdraw": intents.mint(),
         "next_url": address_of(step_of(left[0])) if left else "",
+        "updatable": [
+            {"title": step_of(id).title, "href": address_of(step_of(id))}
+            for id in states.UPDATABLE_STEPS
+            if intake.state == states.ACCEPTED
+        ],
     }
     return render(request, "patient/intake/list.html", context)
 
@@ -116,7 +122,8 @@ def step(request: HttpRequest, step_id: str) -> HttpResponse:
     if asked.instrument and not asked.questions and (writable or request.method == "POST"):
         # A safety answer sent from a tab that was left open counts, whatever became of the intake meanwhile.
         return _instrument(request, asked, intake)
-    return _questions(request, asked, intake) if writable else HttpResponseRedirect(reverse(LIST))
+    later = intake.state == states.ACCEPTED and asked.id in states.UPDATABLE_STEPS
+    return _questions(request, asked, intake) if writable or later else HttpResponseRedirect(reverse(LIST))
 
 
 def _context(asked: Step, intake: Intake, form: Any, **more: Any) -> dict[str, Any]:
@@ -132,7 +139,7 @@ def _context(asked: Step, intake: Intake, form: Any, **more: Any) -> dict[str, A
         "of": len(intake_steps()),
         "help": False,
         "conflict": [],
-        "may_save_part": not asked.instrument,
+        "may_save_part": not asked.instrument and intake.state in states.PATIENT_WRITES,
         "stem": "",
         **more,
     }
@@ -183,7 +190,7 @@ def support(request: HttpRequest) -> HttpResponse:
 def _questions(request: HttpRequest, asked: Step, intake: Intake) -> HttpResponse:
     at = clock.now()
     on = clock.local_date(at, intake.patient.user.time_zone)
-    part = "later" in request.POST
+    part = "later" in request.POST and intake.state in states.PATIENT_WRITES
     kept = intake.answers.get(asked.id, {})
     form = step_form(asked, part=part)(request.POST or None, on=on, initial=_initial(asked, intake))
     if request.method != "POST":
@@ -199,6 +206,9 @@ def _questions(request: HttpRequest, asked: Step, intake: Intake) -> HttpRespons
         kept = intake.answers.get(asked.id, {})
         context = _context(asked, intake, form, conflict=_differences(asked, kept.get("data", {}), answers))
         return render(request, "patient/intake/step.html", context, status=409)
+    if intake.state == states.ACCEPTED:
+        messages.success(request, "Thank you. Your psychiatrist sees the change before your next session.")
+        return HttpResponseRedirect(reverse(LIST))
     return HttpResponseRedirect(reverse(LIST) if part else next_address(intake, asked.id))
 
 
