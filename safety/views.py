@@ -16,6 +16,7 @@ from accounts.access import patients_visible_to
 from accounts.guards import for_role, public
 from common import audit, clock, intents
 from common.errors import DomainError, Invalid, NotPermitted
+from notify.access import has_opted_out
 from notify.views import from_twilio, twiml
 from notify.wording import CHANNEL_WORDS
 from safety import access, actions, wording
@@ -94,6 +95,7 @@ def _alert_page(
             "chart_url": chart if visible and is_valid_path(chart) else "",
             "pages": access.pages_of(alert),
             "history": access.history_of(alert),
+            "opted_out": patient is not None and has_opted_out(patient),
             "move_words": wording.MOVE_WORDS,
             "channel_words": CHANNEL_WORDS,
             "holds": [{"hold": hold, "words": wording.hold_for_staff(hold.reason_code)} for hold in holds],

@@ -9,7 +9,9 @@ import pytest
 from twilio.request_validator import RequestValidator
 
 from accounts.models import User
+from common.encryption import lookup_digest
 from common.models import AuditEntry
+from notify.models import OptOut
 from safety.actions import acknowledge, place_hold
 from safety.models import Alert, OnCallShift, SafetyHold
 from tests.safety.builders import a_shift, an_alert
@@ -204,6 +206,17 @@ def test_the_list_costs_the_same_for_many_alerts_as_for_one(
     client.get("/alerts/")
     with query_budget(14):
         client.get("/alerts/")
+
+
+def test_whoever_takes_an_alert_reads_that_texts_do_not_reach_the_person(
+    client_for: Any, alice: User, dana: User, at: datetime
+) -> None:
+    """HZ-23"""
+    alert = an_alert(alice, at)
+    client = client_for(dana)
+    assert "answered STOP" not in client.get(f"/alerts/{alert.pk}/").content.decode()
+    OptOut.objects.create(number_digest=lookup_digest(alice.phone), number=alice.phone, since_at=at)
+    assert "answered STOP" in client.get(f"/alerts/{alert.pk}/").content.decode()
 
 
 # --- API ---
