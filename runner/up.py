@@ -19,6 +19,7 @@ from runner import env_file, processes, venv
 from runner.paths import LOG, PYTHON, ROOT, RUN, VAR, check_disk, make_folders
 from runner.ports import HOST, free_or_any, wanted_port
 from runner.postgres import Postgres
+from runner.prepare import WITHOUT_DEMO
 from runner.redis_server import Redis, binary
 from runner.say import Trouble, say
 from runner.supervisor import POSTGRES_GRACE_SECONDS, REDIS_GRACE_SECONDS, Part, Program, Supervisor
@@ -252,7 +253,11 @@ def _prepare_database(supervisor: Supervisor, environment: dict[str, str]) -> No
         if supervisor.stopping:
             raise _Stopped
         raise Trouble(f"Bringing the database up to date took more than ten minutes: see {log_path}.")
-    if child.returncode != 0:
+    if child.returncode == WITHOUT_DEMO:
+        say(
+            f"The demo practice could not be loaded whole ({log_path} says why); the site starts without its log-ins."
+        )
+    elif child.returncode != 0:
         lines = [line for line in log_path.read_text(errors="replace").splitlines() if line.strip()]
         raise Trouble(
             f"The database could not be brought up to date: {lines[-1] if lines else ''} (see {log_path})"
