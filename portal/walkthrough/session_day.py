@@ -19,49 +19,68 @@ def reminders_go_out(walk: Walk) -> str:
     """Item 10: what is due goes out through the outbox, in her own hours."""
     first = walk.known["dates"][0]
     walk.goes_to(walk.at_hour(first - timedelta(days=1), 10, 20))
-    admin = walk.staff("ann")
-
-    def reminded() -> bool:
-        page = admin.opens("/outbox/?state=sent")
-        return _names_reminder(page, walk)
-
-    walk.until("the reminder of the day before", reminded, seconds=60)
-    return proves(admin.page, "the reminders of session 1 stand on the outbox page as sent")
+    coach = walk.staff("cole")
+    walk.until(
+        "the reminder of the day before", lambda: _reminder_is_sent(coach, walk.patient_name), seconds=60
+    )
+    return proves(coach.page, "the reminder of the day before session 1 stands on the outbox page as sent")
 
 
-def _names_reminder(page: Page, walk: Walk) -> bool:
-    return walk.patient_name.split()[-1] in page.words and "tomorrow" in page.words.lower()
+def _reminder_is_sent(coach: Browser, name: str) -> bool:
+    """Look through the messages that have gone, newest first."""
+    page = coach.opens("/outbox/?state=sent")
+    for _ in range(10):
+        for row in page.html.split("<tr>")[1:]:
+            if name in row and "session tomorrow" in row:
+                return True
+        older = page.links_to("before=")
+        if not older:
+            return False
+        page = coach.opens(older[-1])
+    return False
 
 
 def the_roster_is_staffed(walk: Walk) -> str:
     """No dose without somebody on call: an administrator fills the weeks that the demo left open."""
     admin = walk.staff("ann")
-    filled = 0
-    for day in walk.known["dates"]:
-        if day <= walk.today() + timedelta(days=13) and not admin.opens("/alerts/roster/").says("nobody"):
-            continue
-        filled += _fill(admin, day)
+    filled = sum(_fill(admin, day) for day in walk.known["dates"])
+    page = admin.opens("/alerts/roster/")
     return proves(
-        admin.page, f"{filled} shifts added by an administrator; no dosing day without a first person on call"
+        page, f"{filled} shifts added by an administrator; what overlaps a shift on the roster was refused"
+    )
+
+
+def somebody_is_on_call(walk: Walk) -> str:
+    """An administrator sees to it that today and tomorrow are covered."""
+    admin = walk.staff("ann")
+    filled = _fill(admin, walk.today()) + _fill(admin, walk.today() + timedelta(days=1))
+    return proves(
+        admin.opens("/alerts/roster/"), f"{walk.on_call().title()} is first on call; {filled} shifts added"
     )
 
 
 def _fill(admin: Browser, day: date) -> int:
-    """Both levels for one day; a shift that overlaps one on the roster is refused, and that is fine."""
+    """Both levels for one day, in three parts; a part that overlaps a shift on the roster is refused, and that is fine."""
     added = 0
+    tomorrow = day + timedelta(days=1)
+    parts = (
+        (f"{day}T00:00", f"{day}T08:00"),
+        (f"{day}T08:00", f"{day}T16:00"),
+        (f"{day}T16:00", f"{tomorrow}T00:00"),
+    )
     for level, who in ((1, "Dana"), (2, "Priya")):
-        page = admin.opens("/alerts/roster/")
-        form = page.form(has=["person", "level"])
-        person = next(value for value, words in form.choices("person") if who in words)
-        page = admin.sends(
-            form,
-            expect=(200, 422, 409),
-            person=person,
-            level=str(level),
-            starts_at=f"{day}T00:00",
-            ends_at=f"{day}T23:59",
-        )
-        added += page.status == 200
+        for starts_at, ends_at in parts:
+            form = admin.opens("/alerts/roster/").form(has=["person", "level"])
+            person = next(value for value, words in form.choices("person") if who in words)
+            page = admin.sends(
+                form,
+                expect=(200, 422, 409),
+                person=person,
+                level=str(level),
+                starts_at=starts_at,
+                ends_at=ends_at,
+            )
+            added += page.status == 200
     return added
 
 
@@ -150,10 +169,13 @@ class Day:
     def at_minute(self, minute: int) -> None:
         self.walk.goes_to(self.taken_at + timedelta(minutes=minute))
 
-    def sitter_looks_in(self) -> None:
+    def sitter_looks_in(self) -> int:
+        """Tick the look-in that the sitter's page asks for now; answers how many there were (none or one)."""
         page = self.sitter.opens(self.link)
-        form = page.form(to="/check/")
-        self.sitter.sends(form, well="yes")
+        if not list(page.matching_forms(has=["well"])):
+            return 0
+        self.sitter.sends(page.form(has=["well"]), well="yes")
+        return 1
 
     def reads(self, who: Browser, where: str, systolic: int, diastolic: int) -> None:
         """A reading after the dose, by the patient or the sitter."""
@@ -163,12 +185,16 @@ class Day:
     def is_watched(self) -> None:
         """Music, the quarter-hour checks, the readings, how she is, the journal."""
         patient = self.patient
-        for minute in (15, 30, 45, 60):
-            if minute == 45 and self.early:
-                self.at_minute(40)
-                self.reads(self.sitter, self.link, 134, 84)
+        looked = 0
+        for minute in (15, 30, 40, 45, 60):
             self.at_minute(minute)
-            self.sitter_looks_in()
+            if minute == 40 and not self.early:
+                continue
+            looked += self.sitter_looks_in()
+            if minute == 40:
+                self.reads(self.sitter, self.link, 134, 84)
+        if looked != 4:
+            raise NotThere(f"the sitter was asked to look in {looked} times instead of four")
         self.at_minute(61)
         page = patient.opens(self.room)
         patient.sends(page.form(to="/music/end/"))

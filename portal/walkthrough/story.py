@@ -7,6 +7,7 @@ from portal.walkthrough.walk import Walk
 
 Step = tuple[str, str, Callable[[Walk], str]]
 STEPS: list[Step] = [
+    ("4", "Somebody is on call", session_day.somebody_is_on_call),
     ("1", "A visitor takes the two-minute assessment", beginning.a_visitor_takes_the_assessment),
     ("2", "She opens an account", beginning.she_opens_an_account),
     ("2", "She answers the intake", beginning.she_answers_the_intake),
