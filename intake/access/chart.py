@@ -9,6 +9,7 @@ from intake import states
 from intake.access.people import active_medicines
 from intake.models import Consent, Decision, EligibilityEvaluation, Intake, Medicine
 from intake.rules import Outcome
+from intake.rules.eligibility import UNANSWERED
 from intake.wording import RuleText, rule_texts
 from measures.access import responses_of
 from measures.models import InstrumentResponse
@@ -20,6 +21,13 @@ from vitals.rules import BpLimits, limits_from_data
 
 # What fits on one page; older rows are a click away, so ten years of history cost what a month costs.
 RESPONSES, READINGS, DECISIONS = 40, 30, 10
+
+
+# Diagnosis, monitoring programme, signatures and identity are settled at the visit, so they say nothing about the person.
+BEFORE_AN_ORDER = frozenset({"E08", "E55", "E69", "E70"})
+DECIDED_AT_THE_VISIT = frozenset(
+    {"clinician_dx", "pdmp", "consent_signed", "id_verified", "agreement_signed"}
+)
 
 
 @dataclass(frozen=True)
@@ -39,9 +47,27 @@ class Chart:
     holds: list[SafetyHold]
 
     def reasons(self, outcome: Outcome) -> list[RuleText]:
-        """The rules of this outcome that are true, in words."""
+        """The rules about the person that are true and of this outcome, in words; what is unanswered stands in `unknown`."""
         found = [self.texts[id] for id in self.evaluation.reasons if id in self.texts]
-        return [text for text in found if text.outcome is outcome]
+        return [
+            text
+            for text in found
+            if text.outcome is outcome and text.id not in BEFORE_AN_ORDER | {UNANSWERED}
+        ]
+
+    def before_an_order(self) -> list[RuleText]:
+        """What must be settled at the visit before anything is prescribed."""
+        return [self.texts[id] for id in self.evaluation.reasons if id in BEFORE_AN_ORDER]
+
+    def unknown(self) -> list[str]:
+        """Facts that the patient's own answers leave open."""
+        return [name for name in self.evaluation.missing if name not in DECIDED_AT_THE_VISIT]
+
+    def result(self) -> Outcome:
+        """The screen result from what is known about the person."""
+        if self.reasons(Outcome.EXCLUDE):
+            return Outcome.EXCLUDE
+        return Outcome.REVIEW if self.reasons(Outcome.REVIEW) or self.unknown() else Outcome.OK
 
     def of(self, instrument: str) -> list[InstrumentResponse]:
         """Finished responses of one instrument, newest first."""

@@ -175,12 +175,13 @@ def _chart_context(request: HttpRequest, found: access.Chart) -> dict[str, Any]:
             else "",
         },
         "urgency": URGENCY[intake.urgency],
-        "result": SCREEN_RESULT_FOR_STAFF[Outcome(found.evaluation.outcome)],
-        "result_kind": OUTCOME_KIND[found.evaluation.outcome],
+        "result": SCREEN_RESULT_FOR_STAFF[found.result()],
+        "result_kind": OUTCOME_KIND[found.result()],
         "red": found.reasons(Outcome.EXCLUDE),
-        "amber": [text for text in found.reasons(Outcome.REVIEW) if text.id != "E71"],
+        "amber": found.reasons(Outcome.REVIEW),
         "plain": found.reasons(Outcome.OK),
-        "missing": found.evaluation.missing,
+        "missing": found.unknown(),
+        "before_an_order": found.before_an_order(),
         "scores": [
             {
                 "name": title,
@@ -307,7 +308,7 @@ def decide(request: HttpRequest, patient_id: uuid.UUID, kind: str) -> HttpRespon
         "patient": found.patient,
         "intake": found.intake,
         "red": found.reasons(Outcome.EXCLUDE),
-        "amber": [text for text in found.reasons(Outcome.REVIEW) if text.id != "E71"],
+        "amber": found.reasons(Outcome.REVIEW),
         "absolute": [text.id for text in found.reasons(Outcome.EXCLUDE) if not text.may_ask_clinician],
         "intent": intents.mint(),
     }
