@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 from django.core.management import call_command
 
@@ -25,7 +26,7 @@ def scores(after: int, phq9: int, gad7: int) -> Callable[[Walk], str]:
             page = patient.opens(f"/outcomes/questionnaire/{instrument}/")
             page.must_say(f"After session {after}")
             form = page.form(to=page.path)
-            answers: dict[str, object] = {
+            answers: dict[str, Any] = {
                 name: str(value) for name in form.names() if name.startswith(f"{instrument}_")
             }
             if instrument == "phq9":
@@ -77,6 +78,27 @@ def administrators_read_and_cannot_change(walk: Walk) -> str:
         page,
         f"people, licences, protocol versions; {read_only} histories without an add button; closed to a coach",
     )
+
+
+def a_protocol_needs_two(walk: Walk) -> str:
+    """Item 11: one administrator proposes, cannot approve it herself, another one reads and approves."""
+    ann, ben = walk.staff("ann"), walk.staff("ben")
+    page = ann.opens("/admin/common/protocolversion/add/")
+    version = f"walk-{walk.stamp.lower()}"
+    page = ann.sends(
+        page.form(has=["version", "data"]),
+        version=version,
+        note="The same numbers again, to show the two signatures.",
+    )
+    page = ann.opens("/admin/common/protocolversion/")
+    change = next(href for words, href in page.links if words == version)
+    review = change.split("/change/")[0] + "/review/"
+    own = ann.opens(review)
+    own.must_say("Another administrator must read and approve it")
+    page = ben.opens(review)
+    page = walk.signed("ben", lambda p: p.form(button="Approve"))
+    page.must_say("is in force")
+    return proves(page, f"{version} proposed by Ann, refused to her own hand, read and approved by Ben")
 
 
 def the_trail_holds(walk: Walk) -> str:

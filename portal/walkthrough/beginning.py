@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from portal.walkthrough.browser import Browser
 from portal.walkthrough.pages import Form, NotThere, Page
 from portal.walkthrough.walk import Walk, proves
@@ -24,9 +26,9 @@ ABOUT = {
 YES = ("has_internet_video", "monitor_available", "home_safe", "contraception")
 
 
-def answered_plainly(form: Form, **but: object) -> dict[str, object]:
+def answered_plainly(form: Form, **but: object) -> dict[str, Any]:
     """An answer for every group of choices: no, none, 0 or the first; yes where a home needs it; `but` wins."""
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     for name in form.names():
         controls = form.of(name)
         if name in but:
@@ -165,7 +167,7 @@ def _answer_step(walk: Walk, patient: Browser, href: str) -> Page:
     return patient.sends(form, **answered_plainly(form, **given, **_scale(form, 2)))
 
 
-def _scale(form: Form, value: int) -> dict[str, object]:
+def _scale(form: Form, value: int) -> dict[str, Any]:
     """The items of a questionnaire, all with the same answer."""
     return {name: str(value) for name in form.names() if name.startswith(("phq9_", "gad7_"))}
 
@@ -224,7 +226,7 @@ def she_signs_and_sends(walk: Walk) -> str:
         page = patient.opens(href)
         page.must_say("sha256")
         form = page.form(has=["signed_name", "sha256"])
-        boxes = {name: True for name in form.names() if form.of(name)[0].kind == "checkbox"}
+        boxes: dict[str, Any] = {name: True for name in form.names() if form.of(name)[0].kind == "checkbox"}
         patient.sends(form, **boxes, signed_name=walk.patient_name)
     page = patient.opens("/intake/consent/")
     page.must_say("What you signed", "version")

@@ -207,9 +207,7 @@ class _Reader(HTMLParser):
             case "h1" | "h2" | "h3" | "title" | "option" | "legend":
                 self._catch.append((tag, []))
                 if tag == "option" and self._select is not None:
-                    self._select.options.append(
-                        (given.get("value") if given.get("value") is not None else "", "")
-                    )  # type: ignore[arg-type]
+                    self._select.options.append((given.get("value") or "", ""))
                     if "selected" in given:
                         self._select.value = given.get("value") or ""
             case "label":

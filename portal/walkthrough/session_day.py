@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
+from typing import Any
 
 from common import clock
 from portal.walkthrough.beginning import answered_plainly
@@ -219,7 +220,7 @@ class Day:
         """Too early it stays open; with the sitter's signature and every answer well it closes by rule."""
         self.at_minute(122)
         form_of = lambda page: page.form(to="/end/")  # noqa: E731
-        well = {
+        well: dict[str, Any] = {
             "awake": "yes",
             "oriented": "yes",
             "walks_unaided": "yes",

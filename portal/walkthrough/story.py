@@ -34,5 +34,6 @@ STEPS: list[Step] = [
         "Administrators read, and cannot change history",
         afterwards.administrators_read_and_cannot_change,
     ),
+    ("11", "A protocol version needs two people", afterwards.a_protocol_needs_two),
     ("all", "The audit trail holds", afterwards.the_trail_holds),
 ]

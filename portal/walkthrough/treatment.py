@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import unquote
 
 from portal.walkthrough.pages import NotThere
 from portal.walkthrough.walk import Walk, proves
 
-NOTE = {
+NOTE: dict[str, Any] = {
     "history": "Two years of low mood and worry, two antidepressants at full dose, therapy weekly.",
     "mental_status": "Alert and oriented, mood low, thought linear, no psychosis or mania.",
     "risk": "Passive thoughts last week, none now. Safety plan read together.",
@@ -102,14 +103,17 @@ def the_order_is_signed(walk: Walk) -> str:
     page = doctor.opens(f"/consults/order/new/{patient_id}/")
     first = walk.today() + timedelta(days=5)
     walk.known["dates"] = [first + timedelta(days=7 * week) for week in range(4)]
-    holds = {
+    dates: dict[str, Any] = {
+        f"session_{n}": day.isoformat() for n, day in enumerate(walk.known["dates"], start=1)
+    }
+    holds: dict[str, Any] = {
         name: "As usual on session days."
         for name in page.form(has=["session_1"]).names()
         if name.startswith("hold_")
     }
     page = doctor.sends(
         page.form(has=["session_1"]), form="sublingual_tablet", strength_mg="50", units_per_dose="2", weight_kg="68", **holds,
-        **{f"session_{n}": day.isoformat() for n, day in enumerate(walk.known["dates"], start=1)}, sessions_covered=["1", "2", "3", "4"],
+        **dates, sessions_covered=["1", "2", "3", "4"],
         directions="Hold under the tongue for ten minutes, then spit out.", authority_basis="prior_in_person",
         authority_reference="In person on file, Oakland office", warning_reason="Four sessions in one order: long way to the pharmacy.",
     )  # fmt: skip

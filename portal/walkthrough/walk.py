@@ -51,7 +51,7 @@ class Walk:
 
     site: str
     log_ins: dict[str, LogIn]
-    advance: Callable[[int], None]
+    advance: Callable[[int], object]
     say: Callable[[str], None]
     stamp: str
     people: dict[str, Browser] = field(default_factory=dict)
