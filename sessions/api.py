@@ -19,7 +19,10 @@ from sessions.rules import GateReason
 from sessions.wording import words_of
 
 KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="8 to 80 printable characters; a replay gets the first answer."
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="8 to 80 printable characters; a replay gets the first answer.",
 )
 NEXT_STEP = {
     "scheduled": "The patient opens the session on its day.",
@@ -69,7 +72,9 @@ class SessionSerializer(serializers.Serializer):
     scheduled_at = serializers.DateTimeField()
     dose_at = serializers.DateTimeField(allow_null=True)
     released_at = serializers.DateTimeField(allow_null=True)
-    gate = GateReasonSerializer(many=True, help_text="Why the dose stays locked for whoever asks; empty: it may be released.")
+    gate = GateReasonSerializer(
+        many=True, help_text="Why the dose stays locked for whoever asks; empty: it may be released."
+    )
     next_step = NextStepSerializer()
     checkpoints = CheckpointSerializer(many=True)
 
@@ -77,7 +82,9 @@ class SessionSerializer(serializers.Serializer):
 class ReleaseSerializer(StrictSerializer):
     """A coach sends nothing; a psychiatrist may send the words for a reading in the caution band."""
 
-    dose_ug = serializers.IntegerField(min_value=1, max_value=2_000_000, required=False, help_text="Must equal the order's, when given.")
+    dose_ug = serializers.IntegerField(
+        min_value=1, max_value=2_000_000, required=False, help_text="Must equal the order's, when given."
+    )
     caution_reason = serializers.CharField(max_length=2000, required=False, allow_blank=True)
     plan_t40 = serializers.BooleanField(required=False)
 
@@ -108,7 +115,11 @@ def refusals(*codes: int) -> dict[int, Any]:
 
 def reasons_as_sent(reasons: frozenset[GateReason], *, patient: bool) -> list[dict[str, str]]:
     return [
-        {"condition": r.condition, "code": r.code, "wording": words_of(r).patient if patient else words_of(r).staff}
+        {
+            "condition": r.condition,
+            "code": r.code,
+            "wording": words_of(r).patient if patient else words_of(r).staff,
+        }
         for r in sorted(reasons, key=lambda r: (int(r.condition[1:]), r.code))
     ]
 

@@ -13,16 +13,28 @@ YES_NO = [("yes", "Yes"), ("no", "No")]
 YES_NO_UNSURE = [*YES_NO, ("unsure", "I'm not sure")]
 
 ASKED: dict[str, tuple[str, str]] = {
-    "alcohol_cannabis": ("Have you had any alcohol or cannabis in the last 48 hours?", "Even a little counts. An honest yes only moves the day."),
+    "alcohol_cannabis": (
+        "Have you had any alcohol or cannabis in the last 48 hours?",
+        "Even a little counts. An honest yes only moves the day.",
+    ),
     "fasted": ("Have you gone four hours without food?", "Clear drinks are fine until half an hour before."),
-    "holds_followed": ("Have you followed your psychiatrist's notes about your medicines?", "If there are none for you, answer yes. Never stop a medicine on your own."),
+    "holds_followed": (
+        "Have you followed your psychiatrist's notes about your medicines?",
+        "If there are none for you, answer yes. Never stop a medicine on your own.",
+    ),
     "pregnant": ("Could you be pregnant?", ""),
     "new_medicine": ("Since we last spoke: any new medicine, or news from a doctor?", ""),
     "ill": ("Do you feel ill today?", "A fever, a cold, chest or stomach trouble."),
     "bladder": ("Any trouble passing water?", "Burning, going more often, or blood."),
-    "suicidal": ("Have you had thoughts of ending your life or hurting yourself since we last spoke?", "Whatever you answer, somebody is here for you."),
+    "suicidal": (
+        "Have you had thoughts of ending your life or hurting yourself since we last spoke?",
+        "Whatever you answer, somebody is here for you.",
+    ),
     "safe_now": ("Do you feel safe right now?", ""),
-    "psychosis": ("Have you heard or seen things that others don't, or felt that people are against you?", ""),
+    "psychosis": (
+        "Have you heard or seen things that others don't, or felt that people are against you?",
+        "",
+    ),
 }
 
 RED_FLAGS = {
@@ -80,14 +92,15 @@ assert set(EFFECT_WORDS) == set(EFFECTS)
 assert set(ASKED) == {name for name, _, _ in QUESTIONS}
 
 
-def _choice(label: str, choices: list[tuple[str, str]], *, hint: str = "", required: bool = True) -> forms.ChoiceField:
+def _choice(
+    label: str, choices: list[tuple[str, str]], *, hint: str = "", required: bool = True
+) -> forms.ChoiceField:
     return forms.ChoiceField(
         label=label,
         help_text=hint,
         choices=choices,
         widget=forms.RadioSelect,
         required=required,
-        error_messages={"required": "Please choose an answer."},
     )
 
 
@@ -98,7 +111,10 @@ def _number(label: str, hint: str, unit: str, low: int, high: int) -> forms.Inte
         min_value=low,
         max_value=high,
         widget=forms.NumberInput(attrs={"data-unit": unit, "inputmode": "numeric", "autocomplete": "off"}),
-        error_messages={"required": f"Type the number: {label.lower()}.", "invalid": f"Type {label.lower()} as a whole number."},
+        error_messages={
+            "required": f"Type the number: {label.lower()}.",
+            "invalid": f"Type {label.lower()} as a whole number.",
+        },
     )
 
 
@@ -111,11 +127,16 @@ class CheckForm(forms.Form):
         for name, _, _ in QUESTIONS:
             if name not in skip:
                 label, hint = ASKED[name]
-                self.fields[name] = _choice(label, YES_NO if name in ("safe_now", "fasted") else YES_NO_UNSURE, hint=hint)
+                self.fields[name] = _choice(
+                    label, YES_NO if name in ("safe_now", "fasted") else YES_NO_UNSURE, hint=hint
+                )
 
     def answers(self) -> dict[str, str]:
         """Question and answer; what does not concern this person is answered for them."""
-        return {**dict.fromkeys(self.skipped, "no"), **{name: self.cleaned_data[name] for name in self.fields}}
+        return {
+            **dict.fromkeys(self.skipped, "no"),
+            **{name: self.cleaned_data[name] for name in self.fields},
+        }
 
 
 class PlaceForm(forms.Form):
@@ -131,7 +152,9 @@ class PlaceForm(forms.Form):
         error_messages={"required": "Choose the state you are in today."},
     )  # fmt: skip
     contact_name = forms.CharField(
-        label="Emergency contact", max_length=120, error_messages={"required": "Write the name of your emergency contact."}
+        label="Emergency contact",
+        max_length=120,
+        error_messages={"required": "Write the name of your emergency contact."},
     )
     contact_phone = forms.CharField(
         label="Their phone", max_length=30, widget=forms.TextInput(attrs={"type": "tel", "data-width": "medium"}),
@@ -160,17 +183,24 @@ class ReadingForm(forms.Form):
 
 class TakenForm(forms.Form):
     read_by_two = forms.BooleanField(
-        label="My sitter and I have both read the label", error_messages={"required": "Please read the label together first."}
+        label="My sitter and I have both read the label",
+        error_messages={"required": "Please read the label together first."},
     )
     units_taken = _number("How many did you take?", "Count them.", "", 1, 40)
 
 
 class SymptomForm(forms.Form):
     red_flags = forms.MultipleChoiceField(
-        label="Any of these?", choices=list(RED_FLAGS.items()), widget=forms.CheckboxSelectMultiple, required=False
+        label="Any of these?",
+        choices=list(RED_FLAGS.items()),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
     )
     other_flags = forms.MultipleChoiceField(
-        label="Or any of these?", choices=list(OTHERS.items()), widget=forms.CheckboxSelectMultiple, required=False
+        label="Or any of these?",
+        choices=list(OTHERS.items()),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
     )
     vomited = forms.BooleanField(label="Vomited in the last half hour", required=False)
     dissociation = forms.TypedChoiceField(
@@ -185,7 +215,9 @@ class SymptomForm(forms.Form):
         label="Sleepiness", choices=[(n, str(n)) for n in range(5)], coerce=int, empty_value=None, widget=forms.RadioSelect,
         required=False, help_text="0 wide awake, 4 can hardly stay awake",
     )  # fmt: skip
-    note = forms.CharField(label="In your own words", required=False, widget=forms.Textarea(attrs={"rows": 3}), max_length=4000)
+    note = forms.CharField(
+        label="In your own words", required=False, widget=forms.Textarea(attrs={"rows": 3}), max_length=4000
+    )
 
 
 class EndForm(forms.Form):
@@ -193,7 +225,11 @@ class EndForm(forms.Form):
 
     awake = _choice("Are you awake and able to talk?", YES_NO)
     oriented = _choice("Do you know where you are, and what day it is?", YES_NO)
-    walks_unaided = _choice("Can you walk across the room without help?", YES_NO, hint="Stand up slowly, with your sitter beside you.")
+    walks_unaided = _choice(
+        "Can you walk across the room without help?",
+        YES_NO,
+        hint="Stand up slowly, with your sitter beside you.",
+    )
     severe_symptom = _choice("Is anything troubling you strongly?", YES_NO)
     suicidal = _choice("Any thoughts of ending your life or hurting yourself?", YES_NO)
 
@@ -205,10 +241,15 @@ class FollowUpForm(forms.Form):
     slept = _choice("Have you slept since the session?", YES_NO)
     mood_0_10 = _number("Your mood this morning", "0 very low, 10 very good", "of 10", 0, 10)
     effects = forms.MultipleChoiceField(
-        label="Anything still there?", choices=list(EFFECT_WORDS.items()), widget=forms.CheckboxSelectMultiple, required=False
+        label="Anything still there?",
+        choices=list(EFFECT_WORDS.items()),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
     )
     suicidal_thoughts = _choice("Any thoughts of ending your life or hurting yourself?", YES_NO)
-    note = forms.CharField(label="In your own words", required=False, widget=forms.Textarea(attrs={"rows": 3}), max_length=4000)
+    note = forms.CharField(
+        label="In your own words", required=False, widget=forms.Textarea(attrs={"rows": 3}), max_length=4000
+    )
 
 
 class JournalForm(forms.Form):
@@ -223,7 +264,11 @@ class JournalForm(forms.Form):
 
 
 class MoveForm(forms.Form):
-    on = forms.DateField(label="A new day", widget=forms.DateInput(attrs={"type": "date"}), error_messages={"required": "Choose a day."})
+    on = forms.DateField(
+        label="A new day",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        error_messages={"required": "Choose a day."},
+    )
 
 
 class StopForm(forms.Form):
@@ -254,7 +299,10 @@ class SitterCheckForm(forms.Form):
         [("yes", "All is well: breathing, colour, answers me"), ("no", "Something is not right")],
     )
     findings = forms.MultipleChoiceField(
-        label="What do you see?", choices=list(SITTER_WORDS.items()), widget=forms.CheckboxSelectMultiple, required=False
+        label="What do you see?",
+        choices=list(SITTER_WORDS.items()),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
     )
 
     def clean(self) -> dict[str, Any]:
@@ -270,9 +318,14 @@ class ReleaseForm(forms.Form):
     """A psychiatrist's words for a reading in the caution band; empty for a coach and when everything is go."""
 
     caution_reason = forms.CharField(
-        label="Why this reading may be released", required=False, widget=forms.Textarea(attrs={"rows": 2}), max_length=2000
+        label="Why this reading may be released",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        max_length=2000,
     )
-    plan_t40 = forms.BooleanField(label="The sitter takes a reading at T+40 without removing the mask", required=False)
+    plan_t40 = forms.BooleanField(
+        label="The sitter takes a reading at T+40 without removing the mask", required=False
+    )
 
 
 class ClearForm(forms.Form):

@@ -25,7 +25,9 @@ class Course(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="courses")
-    order = models.ForeignKey("consults.Order", models.PROTECT, related_name="courses", help_text="The order in force now")
+    order = models.ForeignKey(
+        "consults.Order", models.PROTECT, related_name="courses", help_text="The order in force now"
+    )
     protocol = models.ForeignKey(ProtocolVersion, models.PROTECT, related_name="+")
     state = models.CharField(max_length=12, default=states.ACTIVE_COURSE)
     started_at = models.DateTimeField()
@@ -34,10 +36,13 @@ class Course(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["patient"], condition=Q(state__in=states.COURSE_OPEN), name="one_open_course_per_patient"
+                fields=["patient"],
+                condition=Q(state__in=states.COURSE_OPEN),
+                name="one_open_course_per_patient",
             ),
             models.CheckConstraint(
-                condition=Q(state__in=["active", "on_hold", "completed", "stopped"]), name="course_state_is_known"
+                condition=Q(state__in=["active", "on_hold", "completed", "stopped"]),
+                name="course_state_is_known",
             ),
         ]
 
@@ -78,7 +83,9 @@ class DosingSession(models.Model):
     emergency_contact_phone = EncryptedTextField(blank=True)
     emergency_confirmed_at = models.DateTimeField(null=True, blank=True)
     sitter = models.ForeignKey(Sitter, models.PROTECT, null=True, blank=True, related_name="sessions")
-    early_reading = models.BooleanField(default=False, help_text="A reading at the expected peak is needed as well.")
+    early_reading = models.BooleanField(
+        default=False, help_text="A reading at the expected peak is needed as well."
+    )
     dose_at = models.DateTimeField(null=True, blank=True, help_text="When the medicine was placed")
     music_ended_at = models.DateTimeField(null=True, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True, help_text="Stopped early")
@@ -88,30 +95,39 @@ class DosingSession(models.Model):
     sitter_signed_at = models.DateTimeField(null=True, blank=True)
     released_at = models.DateTimeField(null=True, blank=True, help_text="When the watch ended by rule")
     closed_at = models.DateTimeField(null=True, blank=True)
-    slept_at = models.DateTimeField(null=True, blank=True, help_text="When the person said they had slept: driving unlocks.")
+    slept_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the person said they had slept: driving unlocks."
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["course", "number"], name="one_session_per_number_and_course"),
             models.UniqueConstraint(
-                fields=["patient"], condition=Q(state__in=states.ACTIVE), name="one_active_session_per_patient"
+                fields=["patient"],
+                condition=Q(state__in=states.ACTIVE),
+                name="one_active_session_per_patient",
             ),
             models.CheckConstraint(condition=Q(number__range=(1, 4)), name="a_course_has_four_sessions"),
             models.CheckConstraint(
-                condition=Q(state__in=sorted({target for _, target in states.SESSION_MOVES})), name="session_state_is_known"
+                condition=Q(state__in=sorted({target for _, target in states.SESSION_MOVES})),
+                name="session_state_is_known",
             ),
             models.CheckConstraint(
-                condition=~Q(state__in=["dosing", "observing", "released", "closed"]) | Q(dose_at__isnull=False),
+                condition=~Q(state__in=["dosing", "observing", "released", "closed"])
+                | Q(dose_at__isnull=False),
                 name="a_session_after_the_dose_says_when_it_was_taken",
             ),
             models.CheckConstraint(
-                condition=Q(location_state="") | Q(location_state__in=STATES), name="session_state_is_a_usps_code"
+                condition=Q(location_state="") | Q(location_state__in=STATES),
+                name="session_state_is_a_usps_code",
             ),
         ]
         indexes = [
             models.Index(fields=["scheduled_at"], condition=Q(state="scheduled"), name="sessions_to_come"),
             models.Index(fields=["patient", "-scheduled_at"], name="sessions_of_a_patient"),
-            models.Index(fields=["scheduled_at"], condition=Q(state__in=states.ACTIVE), name="sessions_going_on"),
+            models.Index(
+                fields=["scheduled_at"], condition=Q(state__in=states.ACTIVE), name="sessions_going_on"
+            ),
         ]
         triggers = [
             pgtrigger.Trigger(
@@ -125,7 +141,7 @@ class DosingSession(models.Model):
                         RAISE EXCEPTION 'no dose was released for this session' USING ERRCODE = 'check_violation';
                     END IF;
                     RETURN NEW;
-                """,
+                """,  # noqa: S608  (the states' own names)
             ),
         ]
 
@@ -156,7 +172,9 @@ class SitterLink(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["session"], condition=Q(revoked_at__isnull=True), name="one_sitter_link_at_a_time_per_session"
+                fields=["session"],
+                condition=Q(revoked_at__isnull=True),
+                name="one_sitter_link_at_a_time_per_session",
             ),
         ]
 
@@ -222,7 +240,9 @@ class DoseRelease(models.Model):
     stepped_up_at = models.DateTimeField(help_text="When the releasing person last gave a second factor")
     # From the release until the next dose may be given; no two of one patient overlap (HZ-06).
     keeps_others_away = DateTimeRangeField()
-    caution_released = models.BooleanField(default=False, help_text="A psychiatrist released a reading in the caution band.")
+    caution_released = models.BooleanField(
+        default=False, help_text="A psychiatrist released a reading in the caution band."
+    )
     caution_reason = EncryptedTextField(blank=True)
     plan_t40 = models.BooleanField(default=False, help_text="The plan includes a reading at the peak.")
     gate = models.JSONField(help_text="What the gate read: codes, ids, numbers and times (TM-08)")
@@ -231,9 +251,14 @@ class DoseRelease(models.Model):
         constraints = [
             ExclusionConstraint(
                 name="two_doses_of_one_patient_keep_their_distance",
-                expressions=[("patient", RangeOperators.EQUAL), ("keeps_others_away", RangeOperators.OVERLAPS)],
+                expressions=[
+                    ("patient", RangeOperators.EQUAL),
+                    ("keeps_others_away", RangeOperators.OVERLAPS),
+                ],
             ),
-            models.CheckConstraint(condition=~Q(reading_1=F("reading_2")), name="a_release_rests_on_two_readings"),
+            models.CheckConstraint(
+                condition=~Q(reading_1=F("reading_2")), name="a_release_rests_on_two_readings"
+            ),
             models.CheckConstraint(condition=Q(dose_ug__gt=0), name="a_released_dose_is_more_than_nothing"),
             models.CheckConstraint(
                 condition=Q(caution_released=False) | (~Q(caution_reason="") & Q(plan_t40=True)),
@@ -276,7 +301,9 @@ class Checkpoint(models.Model):
     class Meta:
         ordering = ["due_at"]
         constraints = [
-            models.UniqueConstraint(fields=["session", "kind", "minute"], name="one_checkpoint_per_kind_and_minute"),
+            models.UniqueConstraint(
+                fields=["session", "kind", "minute"], name="one_checkpoint_per_kind_and_minute"
+            ),
         ]
         indexes = [
             models.Index(
@@ -298,7 +325,9 @@ class SymptomReport(models.Model):
     reported_at = models.DateTimeField()
     reported_by = models.CharField(max_length=80)
     red_flags = models.JSONField(default=list, blank=True)
-    other_flags = models.JSONField(default=list, blank=True, help_text="Codes that are followed up without calling 911")
+    other_flags = models.JSONField(
+        default=list, blank=True, help_text="Codes that are followed up without calling 911"
+    )
     dissociation = models.PositiveSmallIntegerField(null=True, blank=True)
     nausea = models.PositiveSmallIntegerField(null=True, blank=True)
     sedation = models.PositiveSmallIntegerField(null=True, blank=True)
@@ -329,7 +358,9 @@ class ReleaseCheck(models.Model):
     answered_at = models.DateTimeField()
     answered_by = models.CharField(max_length=80)
     answers = EncryptedJSONField()
-    reasons = models.JSONField(default=list, help_text="Why the session could not be closed yet; empty: it could")
+    reasons = models.JSONField(
+        default=list, help_text="Why the session could not be closed yet; empty: it could"
+    )
 
     class Meta:
         triggers = [append_only("release_checks_stay_as_given")]
@@ -343,7 +374,9 @@ class JournalEntry(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="journal_entries")
-    session = models.ForeignKey(DosingSession, models.PROTECT, null=True, blank=True, related_name="journal_entries")
+    session = models.ForeignKey(
+        DosingSession, models.PROTECT, null=True, blank=True, related_name="journal_entries"
+    )
     body = EncryptedTextField()
     written_at = models.DateTimeField()
     changed_at = models.DateTimeField(null=True, blank=True)

@@ -13,7 +13,16 @@ from django.db.models import QuerySet
 from accounts.access import patients_visible_to
 from accounts.models import Patient
 from vitals.models import Reading
-from vitals.rules import Average, AverageRule, BpLimits, Measurement, Pressure, average_of_set, default_limits, sets_of
+from vitals.rules import (
+    Average,
+    AverageRule,
+    BpLimits,
+    Measurement,
+    Pressure,
+    average_of_set,
+    default_limits,
+    sets_of,
+)
 
 
 def readings_visible_to(user: Any) -> QuerySet[Reading]:
@@ -55,7 +64,9 @@ def average_of(readings: Iterable[Reading], limits: BpLimits | None = None) -> A
 
 def pressure_before_dose(session_id: UUID, limits: BpLimits) -> Pressure | None:
     """The averaged pressure that the dose of this session was released on; None when none was."""
-    used = Reading.objects.filter(session_id=session_id, used_by_release_id__isnull=False).order_by("received_at")
+    used = Reading.objects.filter(session_id=session_id, used_by_release_id__isnull=False).order_by(
+        "received_at"
+    )
     pairs = [(r.systolic_mmhg, r.diastolic_mmhg) for r in used]
     if len(pairs) != 2:
         return None
@@ -72,18 +83,14 @@ _ROWS = """
      ORDER BY r.received_at DESC, r.id DESC LIMIT 31
 """
 _PAGE = "SELECT x.received_at, x.id, row_to_json(x)::text FROM ({rows}) AS x"
-_TOKEN_PAGE = (
-    """
+_TOKEN_PAGE = """
     SELECT x.received_at, x.id, row_to_json(x)::text
       FROM accounts_devicetoken t
       JOIN accounts_user u ON u.id = t.user_id AND u.is_active AND u.role = 'patient'
-      LEFT JOIN LATERAL ("""
-    + _ROWS.format(patient="t.user_id", before="")
-    + """) AS x ON true
+      LEFT JOIN LATERAL ({rows}) AS x ON true
      WHERE t.digest = %s AND t.revoked_at IS NULL AND t.expires_at > %s AND t.scopes ? %s
      ORDER BY x.received_at DESC, x.id DESC
-    """
-)
+""".format(rows=_ROWS.format(patient="t.user_id", before=""))  # noqa: S608  (our own text, no input)
 
 
 def make_cursor(received_at: datetime, reading_id: UUID) -> str:

@@ -106,9 +106,15 @@ def record_reading(
     A session is an upper app's: the `reading.context` hook says which protocol it was enrolled under, which phase it is in
     and whether medicine has been taken, or raises NotVisible. Raises Invalid for numbers with more than three digits.
     """
-    for name, value in (("systolic_mmhg", systolic_mmhg), ("diastolic_mmhg", diastolic_mmhg), ("pulse_bpm", pulse_bpm)):
+    for name, value in (
+        ("systolic_mmhg", systolic_mmhg),
+        ("diastolic_mmhg", diastolic_mmhg),
+        ("pulse_bpm", pulse_bpm),
+    ):
         if not 0 <= value <= 999:
-            raise Invalid("A reading has numbers of two or three digits.", fields={name: "Type the number on the cuff."})
+            raise Invalid(
+                "A reading has numbers of two or three digits.", fields={name: "Type the number on the cuff."}
+            )
     if spo2_pct is not None and not 0 <= spo2_pct <= 100:
         raise Invalid("Oxygen is a percentage.", fields={"spo2_pct": "Type a number from 0 to 100."})
     with transaction.atomic():
@@ -147,8 +153,10 @@ def record_reading(
             patient_id=patient.pk,
             detail={"phase": str(phase), "band": reading.band, "source": str(source)},
         )
-        outcome = _rejected(reading, before, by=by, at=at) if rejected else _accepted(
-            reading, limits, data, after=context.after_dose, by=by, at=at
+        outcome = (
+            _rejected(reading, before, by=by, at=at)
+            if rejected
+            else _accepted(reading, limits, data, after=context.after_dose, by=by, at=at)
         )
         hooks.run("reading.recorded", outcome=outcome, by=by, at=at)
     return outcome
@@ -164,7 +172,9 @@ def _context(patient: Patient, session_id: UUID | None, phase: str, *, at: datet
 
 
 def _newest_of_kind(patient: Patient, session_id: UUID | None) -> Reading | None:
-    return Reading.objects.filter(patient=patient, session_id=session_id).order_by("-received_at", "-id").first()
+    return (
+        Reading.objects.filter(patient=patient, session_id=session_id).order_by("-received_at", "-id").first()
+    )
 
 
 def _rejected(reading: Reading, before: Reading | None, *, by: Any, at: datetime) -> RecordedReading:
@@ -210,7 +220,11 @@ def _accepted(
         )
     if any(step.programme_hold for step in steps):
         place_hold(
-            reading.patient, reason_code=trigger_of("X04", at=at)["hold"] or "blood_pressure", at=at, by=by, alert=alert
+            reading.patient,
+            reason_code=trigger_of("X04", at=at)["hold"] or "blood_pressure",
+            at=at,
+            by=by,
+            alert=alert,
         )
     return RecordedReading(
         reading=reading,
@@ -218,7 +232,9 @@ def _accepted(
         reasons=frozenset(str(reason) for reason in found),
         next_steps=steps,
         alert=alert,
-        verdict="" if after else str(verdict(reason for reason in found if not isinstance(reason, PostDoseFlag))),
+        verdict=""
+        if after
+        else str(verdict(reason for reason in found if not isinstance(reason, PostDoseFlag))),
         after_dose=after,
     )
 
@@ -227,7 +243,11 @@ def meaning(reading: Reading, limits: BpLimits, *, after: bool) -> frozenset[Any
     """Hold reasons of a reading before a dose, flags of one after it."""
     if not after:
         return hold_reasons(
-            reading.systolic_mmhg, reading.diastolic_mmhg, reading.pulse_bpm, limits, spo2_pct=reading.spo2_pct
+            reading.systolic_mmhg,
+            reading.diastolic_mmhg,
+            reading.pulse_bpm,
+            limits,
+            spo2_pct=reading.spo2_pct,
         )
     before = pressure_before_dose(reading.session_id, limits) if reading.session_id else None
     return post_dose_flags(reading.systolic_mmhg, reading.diastolic_mmhg, limits, before=before)

@@ -43,7 +43,7 @@ class NewReading(StrictSerializer):
     taken_at = serializers.DateTimeField(
         help_text="With a zone; as the device claims. The server keeps its own time beside it."
     )
-    source = serializers.ChoiceField(choices=Reading.Source.values)
+    source = serializers.ChoiceField(choices=Reading.Source.values)  # type: ignore[assignment]
     session = serializers.UUIDField(required=False, allow_null=True)
     phase = serializers.ChoiceField(choices=Reading.Phase.values, required=False)
     device_id = serializers.CharField(max_length=80, required=False, allow_blank=True)
@@ -77,7 +77,7 @@ class ReadingSerializer(serializers.Serializer):
     spo2_pct = serializers.IntegerField(allow_null=True)
     taken_at = serializers.DateTimeField()
     received_at = serializers.DateTimeField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     device_id = serializers.CharField(allow_blank=True)
     band = serializers.CharField()
     rejected = serializers.BooleanField()

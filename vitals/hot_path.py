@@ -24,7 +24,17 @@ from vitals.rules import Band, BpLimits, HoldReason, band, hold_reasons, next_st
 
 SCOPE = "readings:write"
 FIELDS = frozenset(
-    {"systolic_mmhg", "diastolic_mmhg", "pulse_bpm", "taken_at", "source", "session", "phase", "device_id", "spo2_pct"}
+    {
+        "systolic_mmhg",
+        "diastolic_mmhg",
+        "pulse_bpm",
+        "taken_at",
+        "source",
+        "session",
+        "phase",
+        "device_id",
+        "spo2_pct",
+    }
 )
 SOURCES = frozenset(Reading.Source.values)
 PHASES_WITHOUT_SESSION = frozenset({"intake", "practice", "extra"})
@@ -149,7 +159,12 @@ def store(token: str, entry: Entry, *, at: datetime) -> Stored | None:
             outcome, reading_id, patient_id = cursor.fetchone()
         if outcome == "stored":
             return Stored(
-                reading_id=reading_id, patient_id=patient_id, entry=entry, band=str(where), reasons=reasons, data=data
+                reading_id=reading_id,
+                patient_id=patient_id,
+                entry=entry,
+                band=str(where),
+                reasons=reasons,
+                data=data,
             )
         if outcome != "other_protocol":
             return None

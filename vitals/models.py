@@ -64,27 +64,34 @@ class Reading(models.Model):
                 name="an_accepted_pressure_is_one_a_person_can_have",
             ),
             models.CheckConstraint(
-                condition=Q(systolic_mmhg__range=(0, 999), diastolic_mmhg__range=(0, 999), pulse_bpm__range=(0, 999)),
+                condition=Q(
+                    systolic_mmhg__range=(0, 999), diastolic_mmhg__range=(0, 999), pulse_bpm__range=(0, 999)
+                ),
                 name="even_a_rejected_reading_has_three_digits_at_most",
             ),
             models.CheckConstraint(
-                condition=Q(rejected=True) | Q(pulse_bpm__range=(20, 250)), name="an_accepted_pulse_is_one_a_person_can_have"
+                condition=Q(rejected=True) | Q(pulse_bpm__range=(20, 250)),
+                name="an_accepted_pulse_is_one_a_person_can_have",
             ),
             models.CheckConstraint(
-                condition=Q(spo2_pct__isnull=True) | Q(spo2_pct__range=(0, 100)), name="oxygen_saturation_is_a_percentage"
+                condition=Q(spo2_pct__isnull=True) | Q(spo2_pct__range=(0, 100)),
+                name="oxygen_saturation_is_a_percentage",
             ),
             models.CheckConstraint(
                 condition=Q(rejected=False, rejected_reason="") | Q(rejected=True) & ~Q(rejected_reason=""),
                 name="a_rejected_reading_says_why",
             ),
             models.CheckConstraint(
-                condition=Q(rejected=False) | Q(used_by_release_id__isnull=True), name="a_rejected_reading_releases_nothing"
+                condition=Q(rejected=False) | Q(used_by_release_id__isnull=True),
+                name="a_rejected_reading_releases_nothing",
             ),
         ]
         indexes = [
             models.Index(fields=["patient", "-received_at", "-id"], name="readings_of_a_patient"),
             models.Index(
-                fields=["session_id", "received_at"], condition=Q(session_id__isnull=False), name="readings_of_a_session"
+                fields=["session_id", "received_at"],
+                condition=Q(session_id__isnull=False),
+                name="readings_of_a_session",
             ),
         ]
         triggers = [

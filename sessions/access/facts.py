@@ -73,7 +73,9 @@ def gate_inputs(
     # What was measured and answered on an earlier day, before the session was moved, is of that day.
     opened_at = session.opened_at or at
     readings = list(
-        Reading.objects.filter(session_id=session.pk, phase=Reading.Phase.PRE, received_at__gte=opened_at).order_by("received_at", "id")
+        Reading.objects.filter(
+            session_id=session.pk, phase=Reading.Phase.PRE, received_at__gte=opened_at
+        ).order_by("received_at", "id")
     )
     checks = [
         check
@@ -81,7 +83,9 @@ def gate_inputs(
         if check.answered_at >= opened_at or set(check.positive) & set(map(str, rules.CRISIS_ANSWERS))
     ]
     link = (
-        SitterLink.objects.filter(session=session, revoked_at__isnull=True, expires_at__gt=at, sitter_id=session.sitter_id)
+        SitterLink.objects.filter(
+            session=session, revoked_at__isnull=True, expires_at__gt=at, sitter=session.sitter
+        )
         .select_related("sitter")
         .first()
     )
@@ -140,14 +144,20 @@ def gate_inputs(
             )
             for check in checks
         ),
-        location_confirmed=_since(session.location_confirmed_at, opened_at) and bool(session.location_address),
-        emergency_contact_confirmed=_since(session.emergency_confirmed_at, opened_at) and bool(session.emergency_contact_phone),
+        location_confirmed=_since(session.location_confirmed_at, opened_at)
+        and bool(session.location_address),
+        emergency_contact_confirmed=_since(session.emergency_confirmed_at, opened_at)
+        and bool(session.emergency_contact_phone),
         releaser_role=role,
-        releaser_assigned=role in assigned and assigned[role] is not None and assigned[role] == getattr(by, "pk", None),
+        releaser_assigned=role in assigned
+        and assigned[role] is not None
+        and assigned[role] == getattr(by, "pk", None),
         stepped_up_at=stepped_up_at,
         crisis_open=has_unresolved_crisis(patient),
         holds_open=holds_of(patient).exists(),
-        on_call=staffed_throughout(at, at + timedelta(minutes=course.protocol.data["timeline"]["watch_until_minutes"])),
+        on_call=staffed_throughout(
+            at, at + timedelta(minutes=course.protocol.data["timeline"]["watch_until_minutes"])
+        ),
     )
     used = rules.last_set(facts.readings or (), limits)[-2:]
     chosen = tuple(r.pk for r in readings if reading_facts(r) in used)[-2:]

@@ -7,7 +7,16 @@ from common.clock import local_date
 from safety.access import holds_of
 from sessions import rules, states
 from sessions.access.facts import numbers_of, reading_facts, timeline_for
-from sessions.models import Checkpoint, DoseRelease, DosingSession, FollowUp, ReleaseCheck, SafetyCheck, SitterLink, SymptomReport
+from sessions.models import (
+    Checkpoint,
+    DoseRelease,
+    DosingSession,
+    FollowUp,
+    ReleaseCheck,
+    SafetyCheck,
+    SitterLink,
+    SymptomReport,
+)
 from sessions.rules import GateFacts, GateReason
 from sessions.rules.gate import RELEASABLE, reading_reasons
 from vitals.actions import limits_of
@@ -17,7 +26,16 @@ from vitals.rules import NO_DOSE_REASONS, Band, HoldReason, band
 MINUTE = timedelta(minutes=1)
 # More of the same set is wanted: the form comes again at once.
 GO_ON_MEASURING = frozenset({"reading_missing", "second_reading_missing", "third_reading_missing"})
-MEASURE_AGAIN = frozenset({"reading_too_old", "reading_in_future", "readings_too_close", "claimed_time_differs", "reading_used", "bp_implausible"})
+MEASURE_AGAIN = frozenset(
+    {
+        "reading_too_old",
+        "reading_in_future",
+        "readings_too_close",
+        "claimed_time_differs",
+        "reading_used",
+        "bp_implausible",
+    }
+)
 
 
 @dataclass
@@ -60,7 +78,11 @@ class Room:
     @property
     def may_end(self) -> bool:
         """Has the shortest watch passed, with its last reading?"""
-        return self.session.dose_at is not None and self.at >= self.session.dose_at + 120 * MINUTE and not self.reading_now
+        return (
+            self.session.dose_at is not None
+            and self.at >= self.session.dose_at + 120 * MINUTE
+            and not self.reading_now
+        )
 
     @property
     def minutes_since_dose(self) -> int:
@@ -70,8 +92,15 @@ class Room:
 def room_of(session: DosingSession, *, at: datetime) -> Room:
     """Work out the step that is now."""
     zone = session.patient.user.time_zone
-    room = Room(session=session, step=session.state, at=at, today=local_date(session.scheduled_at, zone) == local_date(at, zone))
-    room.link = SitterLink.objects.filter(session=session, revoked_at__isnull=True).select_related("sitter").first()
+    room = Room(
+        session=session,
+        step=session.state,
+        at=at,
+        today=local_date(session.scheduled_at, zone) == local_date(at, zone),
+    )
+    room.link = (
+        SitterLink.objects.filter(session=session, revoked_at__isnull=True).select_related("sitter").first()
+    )
     room.held = holds_of(session.patient).exists()
     if session.state == states.PREPARING:
         _preparing(room)
@@ -79,13 +108,19 @@ def room_of(session: DosingSession, *, at: datetime) -> Room:
         room.due = [c for c in session.checkpoints.all() if c.done_at is None and c.cancelled_at is None]
         room.due.sort(key=lambda c: c.due_at)
         room.done = sorted((c for c in session.checkpoints.all() if c.done_at), key=lambda c: c.due_at)
-        room.latest = Reading.objects.filter(session_id=session.pk, received_at__gt=session.dose_at).order_by("-received_at").first()
+        room.latest = (
+            Reading.objects.filter(session_id=session.pk, received_at__gt=session.dose_at)
+            .order_by("-received_at")
+            .first()
+        )
         room.symptoms = SymptomReport.objects.filter(session=session).order_by("-reported_at").first()
         room.end_check = ReleaseCheck.objects.filter(session=session).order_by("-answered_at").first()
         room.follow_up = FollowUp.objects.filter(session=session).first()
         due_at = session.dose_at + timedelta(hours=timeline_for(session).follow_up_after_hours)
         next_day = local_date(at, zone) > local_date(session.dose_at, zone)
-        room.follow_up_open = room.follow_up is None and session.released_at is not None and (at >= due_at or next_day)
+        room.follow_up_open = (
+            room.follow_up is None and session.released_at is not None and (at >= due_at or next_day)
+        )
         if session.stopped_at and session.released_at:
             room.step = "released" if room.follow_up is None else "closed"
     if session.state == states.READY:
@@ -97,13 +132,23 @@ def _preparing(room: Room) -> None:
     """Questions, place, sitter, readings, then the wait for the release."""
     session = room.session
     opened_at = session.opened_at or room.at
-    checks = list(SafetyCheck.objects.filter(session=session, answered_at__gte=opened_at).order_by("answered_at"))
+    checks = list(
+        SafetyCheck.objects.filter(session=session, answered_at__gte=opened_at).order_by("answered_at")
+    )
     room.check = checks[-1] if checks else None
-    open_answers = {code for c in checks if c.cleared_at is None for code in c.positive if code in set(map(str, rules.CLINICIAN_CLEARS))}
+    open_answers = {
+        code
+        for c in checks
+        if c.cleared_at is None
+        for code in c.positive
+        if code in set(map(str, rules.CLINICIAN_CLEARS))
+    }
     soft = set(room.check.positive) - set(map(str, rules.CLINICIAN_CLEARS)) if room.check else set()
     room.positive = sorted(open_answers | soft)
     room.readings = list(
-        Reading.objects.filter(session_id=session.pk, phase=Reading.Phase.PRE, received_at__gte=opened_at).order_by("received_at", "id")
+        Reading.objects.filter(
+            session_id=session.pk, phase=Reading.Phase.PRE, received_at__gte=opened_at
+        ).order_by("received_at", "id")
     )
     if room.check is None:
         room.step = "check"
@@ -133,7 +178,11 @@ def _readings(room: Room) -> None:
     if room.no_dose:
         room.step = "no_dose"
         if last is not None:
-            wait = 5 if band(last.systolic_mmhg, last.diastolic_mmhg, limits) is Band.CRISIS else numbers.recheck_after_minutes
+            wait = (
+                5
+                if band(last.systolic_mmhg, last.diastolic_mmhg, limits) is Band.CRISIS
+                else numbers.recheck_after_minutes
+            )
             room.measure_from = last.received_at + wait * MINUTE
     elif not room.reading_codes:
         room.step = "waiting"

@@ -13,7 +13,14 @@ from common.errors import NotVisible
 from sessions import rules, states
 from sessions.models import Checkpoint, Course, DosingSession, JournalEntry, SitterLink, token_digest
 
-PEOPLE = ("patient__user", "patient__care_team__psychiatrist", "patient__care_team__coach", "course__order", "course__protocol", "sitter")
+PEOPLE = (
+    "patient__user",
+    "patient__care_team__psychiatrist",
+    "patient__care_team__coach",
+    "course__order",
+    "course__protocol",
+    "sitter",
+)
 
 
 def sessions_visible_to(user: Any) -> QuerySet[DosingSession]:
@@ -42,12 +49,16 @@ def sessions_of(course: Course) -> list[DosingSession]:
 
 def active_session(patient: Patient) -> DosingSession | None:
     """The session going on now, if any; the database allows one."""
-    return DosingSession.objects.filter(patient=patient, state__in=states.ACTIVE).select_related(*PEOPLE).first()
+    return (
+        DosingSession.objects.filter(patient=patient, state__in=states.ACTIVE).select_related(*PEOPLE).first()
+    )
 
 
 def next_session(patient: Patient) -> DosingSession | None:
     """The session going on now, else one to follow up, else the next to come."""
-    sessions = DosingSession.objects.filter(patient=patient, course__state__in=states.COURSE_OPEN).select_related(*PEOPLE)
+    sessions = DosingSession.objects.filter(
+        patient=patient, course__state__in=states.COURSE_OPEN
+    ).select_related(*PEOPLE)
     return (
         sessions.filter(state__in=states.ACTIVE).first()
         or sessions.filter(state=states.RELEASED).order_by("-scheduled_at").first()
@@ -59,7 +70,11 @@ def sessions_for_staff(user: Any, *, at: datetime, zone: str) -> dict[str, list[
     """A clinician's board: going on now, today, coming, and to be followed up. Two queries."""
     seen = sessions_visible_to(user).prefetch_related("checkpoints", "sitter_links")
     live = list(seen.filter(state__in=(*states.ACTIVE, states.RELEASED)).order_by("scheduled_at"))
-    coming = list(seen.filter(state=states.SCHEDULED, course__state__in=states.COURSE_OPEN).order_by("scheduled_at")[:60])
+    coming = list(
+        seen.filter(state=states.SCHEDULED, course__state__in=states.COURSE_OPEN).order_by("scheduled_at")[
+            :60
+        ]
+    )
     today = local_date(at, zone)
     return {
         "now": [s for s in live if s.state in states.ACTIVE],
@@ -83,23 +98,33 @@ def link_by_token(token: str, *, at: datetime) -> SitterLink:
 
 def live_link(session: DosingSession) -> SitterLink | None:
     """The sitter's link of a session that was not replaced."""
-    return SitterLink.objects.filter(session=session, revoked_at__isnull=True).select_related("sitter").first()
+    return (
+        SitterLink.objects.filter(session=session, revoked_at__isnull=True).select_related("sitter").first()
+    )
 
 
 def checkpoints_of(session: DosingSession) -> list[Checkpoint]:
     """What is due in this session, in order; cancelled ones left out."""
-    return list(Checkpoint.objects.filter(session=session, cancelled_at__isnull=True).select_related("reading").order_by("due_at", "kind"))
+    return list(
+        Checkpoint.objects.filter(session=session, cancelled_at__isnull=True)
+        .select_related("reading")
+        .order_by("due_at", "kind")
+    )
 
 
 def journal_of(patient: Patient) -> QuerySet[JournalEntry]:
     """A patient's own journal, newest first. Only for the patient."""
-    return JournalEntry.objects.filter(patient=patient).select_related("session").order_by("-written_at", "-id")
+    return (
+        JournalEntry.objects.filter(patient=patient).select_related("session").order_by("-written_at", "-id")
+    )
 
 
 def shared_journal_of(user: Any, patient: Patient) -> QuerySet[JournalEntry]:
     """The entries a patient shared, for the care team."""
     return (
-        JournalEntry.objects.filter(Q(patient=patient) & Q(patient__in=patients_visible_to(user)), shared_at__isnull=False)
+        JournalEntry.objects.filter(
+            Q(patient=patient) & Q(patient__in=patients_visible_to(user)), shared_at__isnull=False
+        )
         .select_related("session")
         .order_by("-written_at")
     )

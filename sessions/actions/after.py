@@ -58,18 +58,25 @@ def record_follow_up(
         if slept:
             DosingSession.objects.filter(pk=session.pk).update(slept_at=at)
             session.slept_at = at
-        Checkpoint.objects.filter(session=session, kind=Checkpoint.Kind.FOLLOW_UP, done_at__isnull=True).update(
-            done_at=at, done_by=audit.actor_name(by), next_ladder_at=None
-        )
+        Checkpoint.objects.filter(
+            session=session, kind=Checkpoint.Kind.FOLLOW_UP, done_at__isnull=True
+        ).update(done_at=at, done_by=audit.actor_name(by), next_ladder_at=None)
         cancel_for(session, kinds=["follow_up_due", "follow_up_late"], at=at, why="answered")
         if session.state == states.RELEASED:
             common_states.move(session, states.CLOSED, moves=states.SESSION_MOVES, by=by, at=at, closed_at=at)
         audit.record(
-            "follow_up.answered", by=by, at=at, about=follow_up, patient_id=session.patient_id, detail={"effects": felt}
+            "follow_up.answered",
+            by=by,
+            at=at,
+            about=follow_up,
+            patient_id=session.patient_id,
+            detail={"effects": felt},
         )
         alerts = []
         if suicidal_thoughts:
-            alerts.append(alarm(session, "X03", source=follow_up, by=by, at=at, codes=("follow_up",), severity=3))
+            alerts.append(
+                alarm(session, "X03", source=follow_up, by=by, at=at, codes=("follow_up",), severity=3)
+            )
         for trigger in sorted({EFFECTS[code] for code in felt}):
             codes = tuple(code for code in felt if EFFECTS[code] == trigger)
             alerts.append(alarm(session, trigger, source=follow_up, by=by, at=at, codes=codes))
@@ -77,19 +84,31 @@ def record_follow_up(
 
 
 def write_entry(
-    patient: Patient, *, body: str, by: Any, at: datetime, session: DosingSession | None = None, share: bool = False
+    patient: Patient,
+    *,
+    body: str,
+    by: Any,
+    at: datetime,
+    session: DosingSession | None = None,
+    share: bool = False,
 ) -> JournalEntry:
     """Keep an entry. It is the patient's own: private unless she shares this one."""
     text = body.strip()
     if not text:
-        raise Invalid("There is nothing here yet.", fields={"body": "Write a few words, or leave it for later."})
+        raise Invalid(
+            "There is nothing here yet.", fields={"body": "Write a few words, or leave it for later."}
+        )
     if len(text) > LONGEST_ENTRY:
-        raise Invalid("This entry is too long.", fields={"body": f"Up to {LONGEST_ENTRY} characters fit in one entry."})
+        raise Invalid(
+            "This entry is too long.", fields={"body": f"Up to {LONGEST_ENTRY} characters fit in one entry."}
+        )
     with transaction.atomic():
         entry = JournalEntry.objects.create(
             patient=patient, session=session, body=text, written_at=at, shared_at=at if share else None
         )
-        audit.record("journal.written", by=by, at=at, about=entry, patient_id=patient.pk, detail={"shared": share})
+        audit.record(
+            "journal.written", by=by, at=at, about=entry, patient_id=patient.pk, detail={"shared": share}
+        )
     return entry
 
 

@@ -24,16 +24,24 @@ MAY_MOVE = (states.SCHEDULED, states.PREPARING, states.MISSED)
 
 def starts_at(day: date, zone: str, timeline: rules.Timeline) -> datetime:
     """The usual hour on that day where the patient lives, as an instant."""
-    return datetime.combine(day, time(timeline.session_start_local_hour), ZoneInfo(zone)).astimezone(ZoneInfo("UTC"))
+    return datetime.combine(day, time(timeline.session_start_local_hour), ZoneInfo(zone)).astimezone(
+        ZoneInfo("UTC")
+    )
 
 
 def open_course(order: Any, *, by: Any, at: datetime) -> Course:
     """Turn a signed order into four sessions on its dates; an order that replaces another takes over the sessions to come."""
     with transaction.atomic():
         patient = lock_patient(order.patient_id)
-        course = Course.objects.select_for_update(of=("self",)).filter(patient=patient, state__in=states.COURSE_OPEN).first()
+        course = (
+            Course.objects.select_for_update(of=("self",))
+            .filter(patient=patient, state__in=states.COURSE_OPEN)
+            .first()
+        )
         if course is None:
-            course = Course.objects.create(patient=patient, order=order, protocol=order.protocol, started_at=at)
+            course = Course.objects.create(
+                patient=patient, order=order, protocol=order.protocol, started_at=at
+            )
             common_states.opened(course, states.ACTIVE_COURSE, by=by, at=at)
         else:
             course.order = order
@@ -46,13 +54,24 @@ def open_course(order: Any, *, by: Any, at: datetime) -> Course:
             )
             if created:
                 common_states.opened(session, states.SCHEDULED, by=by, at=at)
-            elif session.state != states.SCHEDULED or number not in order.sessions_covered or session.scheduled_at == when:
+            elif (
+                session.state != states.SCHEDULED
+                or number not in order.sessions_covered
+                or session.scheduled_at == when
+            ):
                 continue
             else:
                 session.scheduled_at = when
                 session.save(update_fields=["scheduled_at"])
             plan_reminders(session, at=at)
-        audit.record("course.opened", by=by, at=at, about=course, patient_id=patient.pk, detail={"order": str(order.pk)})
+        audit.record(
+            "course.opened",
+            by=by,
+            at=at,
+            about=course,
+            patient_id=patient.pk,
+            detail={"order": str(order.pk)},
+        )
     return course
 
 
@@ -78,7 +97,9 @@ def plan_reminders(session: DosingSession, *, at: datetime) -> None:
         )
 
 
-def reschedule_session(session: DosingSession, *, on: date, by: Any, at: datetime, reason: str = "") -> DosingSession:
+def reschedule_session(
+    session: DosingSession, *, on: date, by: Any, at: datetime, reason: str = ""
+) -> DosingSession:
     """Move a session to another day, and those after it if they would come too close. A pause, never a failure.
 
     Raises Invalid for a day that is past, too close to the last dose, or after the order ends; Conflict once a dose was
@@ -93,7 +114,9 @@ def reschedule_session(session: DosingSession, *, on: date, by: Any, at: datetim
         gap = timedelta(hours=course.protocol.data["gate"]["min_interval_hours"])
         timeline = timeline_for(session)
         when = starts_at(on, zone, timeline)
-        earlier = DosingSession.objects.filter(course=course, number__lt=session.number).exclude(state=states.ABORTED)
+        earlier = DosingSession.objects.filter(course=course, number__lt=session.number).exclude(
+            state=states.ABORTED
+        )
         last = DoseRelease.objects.filter(patient=session.patient).order_by("-released_at").first()
         not_before = max(
             [s.scheduled_at + gap for s in earlier.filter(state=states.SCHEDULED)]
@@ -104,7 +127,9 @@ def reschedule_session(session: DosingSession, *, on: date, by: Any, at: datetim
         if on < local_date(at, zone):
             fields["on"] = "Choose today or a day to come."
         elif not_before is not None and local_date(when, zone) < local_date(not_before, zone):
-            fields["on"] = f"Sessions are at least six days apart. The first day is {local_when(not_before, zone, day_only=True)}."
+            fields["on"] = (
+                f"Sessions are at least six days apart. The first day is {local_when(not_before, zone, day_only=True)}."
+            )
         elif order.expires_on is not None and on > order.expires_on:
             fields["on"] = "That is after your prescription ends. Your psychiatrist can renew it."
         if fields:
@@ -113,10 +138,14 @@ def reschedule_session(session: DosingSession, *, on: date, by: Any, at: datetim
             when = not_before
         _put(session, when, by=by, at=at, reason=reason)
         previous = when
-        for later in DosingSession.objects.filter(course=course, number__gt=session.number, state=states.SCHEDULED).order_by("number"):
+        for later in DosingSession.objects.filter(
+            course=course, number__gt=session.number, state=states.SCHEDULED
+        ).order_by("number"):
             if later.scheduled_at >= previous + gap:
                 break
-            day = local_date(previous, zone) + timedelta(days=course.protocol.data["timeline"]["target_gap_days"])
+            day = local_date(previous, zone) + timedelta(
+                days=course.protocol.data["timeline"]["target_gap_days"]
+            )
             previous = starts_at(day, zone, timeline)
             _put(later, previous, by=by, at=at, reason="follows_the_one_before")
     return session
@@ -125,10 +154,19 @@ def reschedule_session(session: DosingSession, *, on: date, by: Any, at: datetim
 def _put(session: DosingSession, when: datetime, *, by: Any, at: datetime, reason: str) -> None:
     """Set a session's time; what was confirmed for the earlier day is confirmed anew."""
     if session.state != states.SCHEDULED:
-        common_states.move(session, states.SCHEDULED, moves=states.SESSION_MOVES, by=by, at=at, reasons=[reason] if reason else [])
+        common_states.move(
+            session,
+            states.SCHEDULED,
+            moves=states.SESSION_MOVES,
+            by=by,
+            at=at,
+            reasons=[reason] if reason else [],
+        )
     session.scheduled_at = when
     session.opened_at = session.location_confirmed_at = session.emergency_confirmed_at = None
-    session.save(update_fields=["scheduled_at", "opened_at", "location_confirmed_at", "emergency_confirmed_at"])
+    session.save(
+        update_fields=["scheduled_at", "opened_at", "location_confirmed_at", "emergency_confirmed_at"]
+    )
     session.sitter_links.filter(revoked_at__isnull=True).update(revoked_at=at)
     plan_reminders(session, at=at)
     audit.record(
@@ -152,9 +190,17 @@ def stop_course(course: Course, *, by: Any, at: datetime, reason: str) -> Course
     with transaction.atomic():
         lock_patient(course.patient_id)
         course.refresh_from_db()
-        common_states.move(course, states.STOPPED, moves=states.COURSE_MOVES, by=by, at=at, reasons=[reason], ended_at=at)
-        for session in DosingSession.objects.filter(course=course, state__in=(states.SCHEDULED, states.PREPARING)):
-            common_states.move(session, states.ABORTED, moves=states.SESSION_MOVES, by=by, at=at, reasons=[reason])
+        common_states.move(
+            course, states.STOPPED, moves=states.COURSE_MOVES, by=by, at=at, reasons=[reason], ended_at=at
+        )
+        for session in DosingSession.objects.filter(
+            course=course, state__in=(states.SCHEDULED, states.PREPARING)
+        ):
+            common_states.move(
+                session, states.ABORTED, moves=states.SESSION_MOVES, by=by, at=at, reasons=[reason]
+            )
             cancel_for(session, at=at, why="course stopped")
-        audit.record("course.stopped", by=by, at=at, about=course, patient_id=course.patient_id, reason=reason)
+        audit.record(
+            "course.stopped", by=by, at=at, about=course, patient_id=course.patient_id, reason=reason
+        )
     return course

@@ -52,11 +52,15 @@ def release_dose(
     release a caution reading with a reason and a plan for the reading at the peak.
     """
     if caution_reason.strip() and not plan_t40:
-        raise Invalid("A caution release needs its plan.", fields={"plan_t40": "Plan the reading at the peak."})
+        raise Invalid(
+            "A caution release needs its plan.", fields={"plan_t40": "Plan the reading at the peak."}
+        )
     caution = bool(caution_reason.strip()) and getattr(by, "role", "") == "psychiatrist"
 
     def read(which: DosingSession) -> GateInputs:
-        return gate_inputs(which, by=by, at=at, stepped_up_at=stepped_up_at, dose_ug=dose_ug, caution_released=caution)
+        return gate_inputs(
+            which, by=by, at=at, stepped_up_at=stepped_up_at, dose_ug=dose_ug, caution_released=caution
+        )
 
     # A first look without locks: what is locked anyway is refused without making anybody wait.
     reasons = read(session).reasons
@@ -70,7 +74,9 @@ def release_dose(
                     inputs = read(locked)
                     reasons = inputs.reasons
                 if not reasons:
-                    release = _write(locked, inputs, by=by, at=at, caution_reason=caution_reason.strip() if caution else "")
+                    release = _write(
+                        locked, inputs, by=by, at=at, caution_reason=caution_reason.strip() if caution else ""
+                    )
                     return ReleaseResult(release=release, reasons=frozenset())
         except DatabaseError as error:
             reasons = _refused_by_database(error)
@@ -104,7 +110,10 @@ def _refused_by_database(error: DatabaseError) -> frozenset[rules.GateReason]:
     raise error
 
 
-def _write(session: DosingSession, inputs: GateInputs, *, by: User, at: datetime, caution_reason: str) -> DoseRelease:
+def _write(
+    session: DosingSession, inputs: GateInputs, *, by: User, at: datetime, caution_reason: str
+) -> DoseRelease:
+    assert inputs.facts.stepped_up_at is not None  # the gate has seen it
     order = session.course.order
     early = needs_early_reading(session, at=at, caution_released=bool(caution_reason))
     release = DoseRelease(
@@ -161,7 +170,9 @@ def needs_early_reading(session: DosingSession, *, at: datetime, caution_release
     limits, _ = limits_of(session.course.protocol)
     order, patient = session.course.order, session.patient
     before = DoseRelease.objects.filter(patient=patient).order_by("-released_at").first()
-    classes = {name for medicine in active_medicines(patient) for name in (*medicine.rx_classes, medicine.rx_class)}
+    classes = {
+        name for medicine in active_medicines(patient) for name in (*medicine.rx_classes, medicine.rx_class)
+    }
     newest = latest_evaluation(patient)
     return bool(
         early_reading_reasons(
@@ -169,7 +180,9 @@ def needs_early_reading(session: DosingSession, *, at: datetime, caution_release
             nasal=order.form == MedicineForm.NASAL,
             session_number=session.number,
             dose_increased=before is not None and order.dose_ug > before.dose_ug,
-            age_years=age_years(patient.date_of_birth, local_date(at, patient.user.time_zone)) if patient.date_of_birth else 99,
+            age_years=age_years(patient.date_of_birth, local_date(at, patient.user.time_zone))
+            if patient.date_of_birth
+            else 99,
             hypertension=newest is not None and (newest.facts or {}).get("htn") == "yes",
             stimulant_or_maoi=bool(classes & {"stimulant", "maoi"}),
             caution_released=caution_released,
@@ -178,7 +191,13 @@ def needs_early_reading(session: DosingSession, *, at: datetime, caution_release
 
 
 def confirm_dose_taken(
-    session: DosingSession, *, units_taken: int, by: Any, at: datetime, units_left: int | None = None, lot: str = ""
+    session: DosingSession,
+    *,
+    units_taken: int,
+    by: Any,
+    at: datetime,
+    units_left: int | None = None,
+    lot: str = "",
 ) -> DosingSession:
     """The medicine has been placed: the clock of the watch starts, and everything due becomes a row (HZ-10).
 
@@ -205,7 +224,12 @@ def confirm_dose_taken(
         )  # fmt: skip
         timeline = timeline_for(session)
         due = rules.checkpoints_after_dose(at, timeline, early_reading=session.early_reading)
-        rows = [Checkpoint(session=session, kind=d.kind, minute=d.minute, due_at=d.due_at, next_ladder_at=d.late_at) for d in due]
+        rows = [
+            Checkpoint(
+                session=session, kind=d.kind, minute=d.minute, due_at=d.due_at, next_ladder_at=d.late_at
+            )
+            for d in due
+        ]
         end_at = at + timedelta(minutes=timeline.release_on_call_after_minutes)
         rows.append(
             Checkpoint(

@@ -53,10 +53,14 @@ def start_check(session: DosingSession, *, by: Any, at: datetime) -> DosingSessi
             if session.state == states.PREPARING:
                 return session
             if session.course.state != states.ACTIVE_COURSE:
-                raise Conflict("Your course is paused. Your psychiatrist will be in touch.", code="course_on_hold")
+                raise Conflict(
+                    "Your course is paused. Your psychiatrist will be in touch.", code="course_on_hold"
+                )
             if local_date(session.scheduled_at, zone) != local_date(at, zone):
                 raise Conflict("This session is on another day. You can move it.", code="not_today")
-            common_states.move(session, states.PREPARING, moves=states.SESSION_MOVES, by=by, at=at, opened_at=at)
+            common_states.move(
+                session, states.PREPARING, moves=states.SESSION_MOVES, by=by, at=at, opened_at=at
+            )
             audit.record("session.opened", by=by, at=at, about=session, patient_id=session.patient_id)
     except IntegrityError as error:
         raise Conflict("Another session is going on.", code="another_session") from error
@@ -77,7 +81,7 @@ def answer_check(session: DosingSession, *, answers: Mapping[str, str], by: Any,
         positive = rules.positive_answers(answers)
         check = SafetyCheck.objects.create(
             session=session,
-            answers=dict(answers),
+            answers=dict(answers),  # type: ignore[misc]
             positive=sorted(map(str, positive)),
             answered_at=at,
             answered_by=audit.actor_name(by),
@@ -89,7 +93,11 @@ def answer_check(session: DosingSession, *, answers: Mapping[str, str], by: Any,
         alerts = []
         for answer, (trigger, severity) in ALARMS.items():
             if answer in positive:
-                alerts.append(alarm(session, trigger, source=check, by=by, at=at, codes=(str(answer),), severity=severity))
+                alerts.append(
+                    alarm(
+                        session, trigger, source=check, by=by, at=at, codes=(str(answer),), severity=severity
+                    )
+                )
     return CheckResult(
         check=check,
         positive=frozenset(map(str, positive)),
@@ -110,12 +118,21 @@ def clear_check(check: SafetyCheck, *, by: User, at: datetime, note: str) -> Saf
             raise Conflict("Somebody has cleared this already.")
         changed.cleared_at, changed.cleared_by, changed.cleared_note = at, by, note.strip()
         changed.save(update_fields=["cleared_at", "cleared_by", "cleared_note"])
-        audit.record("session.check_cleared", by=by, at=at, about=changed, patient_id=check.session.patient_id)
+        audit.record(
+            "session.check_cleared", by=by, at=at, about=changed, patient_id=check.session.patient_id
+        )
     return changed
 
 
 def confirm_place(
-    session: DosingSession, *, address: str, state: str, contact_name: str, contact_phone: str, by: Any, at: datetime
+    session: DosingSession,
+    *,
+    address: str,
+    state: str,
+    contact_name: str,
+    contact_phone: str,
+    by: Any,
+    at: datetime,
 ) -> DosingSession:
     """Where an ambulance would go, and whom to call: said anew for this session (HZ-14)."""
     fields = {}
@@ -132,7 +149,11 @@ def confirm_place(
         raise Invalid("Please look at this again.", fields=fields)
     with transaction.atomic():
         session = _preparing(session)
-        session.location_address, session.location_state, session.location_confirmed_at = address.strip(), state, at
+        session.location_address, session.location_state, session.location_confirmed_at = (
+            address.strip(),
+            state,
+            at,
+        )
         session.emergency_contact_name, session.emergency_contact_phone = contact_name.strip(), number
         session.emergency_confirmed_at = at
         session.save(
@@ -141,7 +162,14 @@ def confirm_place(
                 "emergency_contact_name", "emergency_contact_phone", "emergency_confirmed_at",
             ]
         )  # fmt: skip
-        audit.record("session.place_confirmed", by=by, at=at, about=session, patient_id=session.patient_id, detail={"state": state})
+        audit.record(
+            "session.place_confirmed",
+            by=by,
+            at=at,
+            about=session,
+            patient_id=session.patient_id,
+            detail={"state": state},
+        )
     return session
 
 
@@ -156,7 +184,9 @@ def e164(text: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def invite_sitter(session: DosingSession, *, name: str, phone: str, by: Any, at: datetime) -> tuple[SitterLink, str]:
+def invite_sitter(
+    session: DosingSession, *, name: str, phone: str, by: Any, at: datetime
+) -> tuple[SitterLink, str]:
     """Send the sitter a link to their own phone; an earlier link stops working. Answers the link and its plain secret.
 
     Raises Invalid for a number that is none, or that is the patient's own (HZ-07).
@@ -176,7 +206,12 @@ def invite_sitter(session: DosingSession, *, name: str, phone: str, by: Any, at:
         if session.state not in (states.SCHEDULED, *states.ACTIVE):
             raise Conflict("This session is over.", code="step_over")
         sitter = next(
-            (s for s in Sitter.objects.filter(patient=session.patient) if s.phone == number and s.name == name.strip()), None
+            (
+                s
+                for s in Sitter.objects.filter(patient=session.patient)
+                if s.phone == number and s.name == name.strip()
+            ),
+            None,
         ) or Sitter.objects.create(patient=session.patient, name=name.strip(), phone=number, created_at=at)
         for old in SitterLink.objects.filter(session=session, revoked_at__isnull=True):
             SitterLink.objects.filter(pk=old.pk).update(revoked_at=at)
@@ -198,7 +233,10 @@ def invite_sitter(session: DosingSession, *, name: str, phone: str, by: Any, at:
             "sitter_link",
             to=number,
             channel="sms",
-            context={"link": f"{settings.SITE_URL}/s/{plain}/", "first_name": (session.patient.user.full_name or "").split(" ")[0]},
+            context={
+                "link": f"{settings.SITE_URL}/s/{plain}/",
+                "first_name": (session.patient.user.full_name or "").split(" ")[0],
+            },
             due_at=at,
             at=at,
             about=link,
@@ -215,7 +253,13 @@ def open_link(link: SitterLink, *, at: datetime) -> None:
     if link.opened_at is None:
         with transaction.atomic():
             if SitterLink.objects.filter(pk=link.pk, opened_at__isnull=True).update(opened_at=at):
-                audit.record("sitter.opened", by=f"sitter:{link.sitter_id}", at=at, about=link, patient_id=link.session.patient_id)
+                audit.record(
+                    "sitter.opened",
+                    by=f"sitter:{link.sitter_id}",
+                    at=at,
+                    about=link,
+                    patient_id=link.session.patient_id,
+                )
         link.opened_at = at
 
 
@@ -241,5 +285,11 @@ def confirm_sitter(link: SitterLink, *, attested: Iterable[str], at: datetime) -
         if not changed:
             raise Conflict("This link was replaced by a newer one.")
         link.attested, link.confirmed_at = said, at
-        audit.record("sitter.confirmed", by=f"sitter:{link.sitter_id}", at=at, about=link, patient_id=session.patient_id)
+        audit.record(
+            "sitter.confirmed",
+            by=f"sitter:{link.sitter_id}",
+            at=at,
+            about=link,
+            patient_id=session.patient_id,
+        )
     return link

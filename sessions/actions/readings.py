@@ -23,7 +23,11 @@ EARLY = timedelta(minutes=10)
 
 def reading_context(*, patient: Patient, session_id: UUID, phase: str, at: datetime) -> ReadingContext:
     """For `reading.context`: what a session says about a reading. Raises NotVisible for somebody else's session."""
-    session = DosingSession.objects.select_related("course__protocol").filter(pk=session_id, patient=patient).first()
+    session = (
+        DosingSession.objects.select_related("course__protocol")
+        .filter(pk=session_id, patient=patient)
+        .first()
+    )
     if session is None:
         raise NotVisible("There is no such session.")
     if session.state == states.PREPARING:
@@ -41,7 +45,11 @@ def _due(session: DosingSession, *, at: datetime) -> Checkpoint | None:
     """The reading that is due now, latest first: a late T+65 taken at T+120 is the T+120 one."""
     return (
         Checkpoint.objects.filter(
-            session_id=session.pk, kind__in=POST, done_at__isnull=True, cancelled_at__isnull=True, due_at__lte=at + EARLY
+            session_id=session.pk,
+            kind__in=POST,
+            done_at__isnull=True,
+            cancelled_at__isnull=True,
+            due_at__lte=at + EARLY,
         )
         .order_by("-due_at")
         .first()
@@ -86,6 +94,14 @@ def on_reading(*, outcome: RecordedReading, by: Any, at: datetime) -> None:
             Checkpoint.objects.filter(pk=due.pk).update(
                 done_at=at, done_by=audit.actor_name(by), reading=reading, next_ladder_at=None
             )
+            # An earlier one that was missed cannot be taken any more; its alarm stays with whoever was called.
+            Checkpoint.objects.filter(
+                session_id=session.pk,
+                kind__in=POST,
+                done_at__isnull=True,
+                cancelled_at__isnull=True,
+                due_at__lt=due.due_at,
+            ).update(cancelled_at=at, next_ladder_at=None)
         again = [step.recheck_minutes for step in outcome.next_steps if step.recheck_minutes]
         if again and session.dose_at is not None and session.state in states.WATCHED:
             _recheck(session, in_minutes=min(again), at=at)
@@ -113,8 +129,11 @@ def _high_again(session: DosingSession, outcome: RecordedReading) -> bool:
 
     limits, _ = limits_of(outcome.reading.protocol)
     others = Reading.objects.filter(
-        session_id__in=DosingSession.objects.filter(course=session.course).values("pk"), phase__in=["t40", "t65", "t120", "extra"]
+        session_id__in=DosingSession.objects.filter(course=session.course).values("pk"),
+        phase__in=["t40", "t65", "t120", "extra"],
     )
     high = others.filter(band__in=["high", "crisis"]).values("session_id").distinct().count()
     crisis = others.filter(band="crisis").values("session_id").distinct().count()
-    return bool(programme_hold_reasons(high_sessions=high, crisis_sessions=crisis, symptomatic=False, limits=limits))
+    return bool(
+        programme_hold_reasons(high_sessions=high, crisis_sessions=crisis, symptomatic=False, limits=limits)
+    )

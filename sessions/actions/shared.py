@@ -35,7 +35,14 @@ def lock_session(session: DosingSession) -> DosingSession:
 
 
 def alarm(
-    session: DosingSession, trigger: str, *, source: Any, by: Any, at: datetime, codes: tuple[str, ...] = (), severity: int | None = None
+    session: DosingSession,
+    trigger: str,
+    *,
+    source: Any,
+    by: Any,
+    at: datetime,
+    codes: tuple[str, ...] = (),
+    severity: int | None = None,
 ) -> Alert:
     """Call somebody, and hold the course when the trigger's row says so."""
     row = trigger_of(trigger, at=at)
@@ -73,7 +80,11 @@ def tell(
         kind,
         to=person,
         channel="sms" if person.phone else "email",
-        context={"link": f"{settings.SITE_URL}{path}", "when": when, "first_name": (person.full_name or "").split(" ")[0]},
+        context={
+            "link": f"{settings.SITE_URL}{path}",
+            "when": when,
+            "first_name": (person.full_name or "").split(" ")[0],
+        },
         due_at=due_at,
         at=at,
         about=about,

@@ -86,7 +86,9 @@ def _tell_patient(session: DosingSession, kind: str, *, at: datetime, key: str) 
 
 def _tell_sitter(session: DosingSession, kind: str, *, at: datetime, key: str) -> None:
     """By text to the sitter's phone; their page's own address is not kept in readable form, so the message names the link sent before."""
-    link = SitterLink.objects.filter(session=session, revoked_at__isnull=True).select_related("sitter").first()
+    link = (
+        SitterLink.objects.filter(session=session, revoked_at__isnull=True).select_related("sitter").first()
+    )
     if link is not None:
         promise(
             kind, to=link.sitter.phone, channel="sms", context={"link": settings.SITE_URL}, due_at=at, at=at, about=session,
@@ -97,14 +99,21 @@ def _tell_sitter(session: DosingSession, kind: str, *, at: datetime, key: str) -
 def _end_music(*, at: datetime, limit: int) -> dict[str, int]:
     """The music's hour is over and nobody said so: the watch goes on without it."""
     count = 0
-    for session in DosingSession.objects.filter(state=states.DOSING).select_related("course__protocol")[:limit]:
+    for session in DosingSession.objects.filter(state=states.DOSING).select_related("course__protocol")[
+        :limit
+    ]:
         minutes = timeline_for(session).music_minutes
         if session.dose_at is not None and at >= session.dose_at + (minutes + 5) * MINUTE:
             with transaction.atomic():
                 locked = lock_session(session)
                 if locked.state == states.DOSING:
                     common_states.move(
-                        locked, states.OBSERVING, moves=states.SESSION_MOVES, by=BEAT, at=at, music_ended_at=at
+                        locked,
+                        states.OBSERVING,
+                        moves=states.SESSION_MOVES,
+                        by=BEAT,
+                        at=at,
+                        music_ended_at=at,
                     )
                     count += 1
     return {"music_ended": count} if count else {}
@@ -114,7 +123,9 @@ def _missed(*, at: datetime, limit: int) -> dict[str, int]:
     """A session whose day went by unopened is missed; one left open overnight is put back first."""
     count = 0
     late = DosingSession.objects.filter(
-        state__in=[states.SCHEDULED, states.PREPARING], scheduled_at__lt=at - timedelta(hours=6), course__state__in=states.COURSE_OPEN
+        state__in=[states.SCHEDULED, states.PREPARING],
+        scheduled_at__lt=at - timedelta(hours=6),
+        course__state__in=states.COURSE_OPEN,
     ).select_related("course__protocol")[:limit]
     for session in late:
         after = timedelta(hours=timeline_for(session).missed_after_hours)
@@ -123,7 +134,14 @@ def _missed(*, at: datetime, limit: int) -> dict[str, int]:
         with transaction.atomic():
             locked = lock_session(session)
             if locked.state == states.PREPARING:
-                common_states.move(locked, states.SCHEDULED, moves=states.SESSION_MOVES, by=BEAT, at=at, reasons=["left_open"])
+                common_states.move(
+                    locked,
+                    states.SCHEDULED,
+                    moves=states.SESSION_MOVES,
+                    by=BEAT,
+                    at=at,
+                    reasons=["left_open"],
+                )
             if locked.state == states.SCHEDULED:
                 common_states.move(locked, states.MISSED, moves=states.SESSION_MOVES, by=BEAT, at=at)
                 audit.record("session.missed", by=BEAT, at=at, about=locked, patient_id=locked.patient_id)
@@ -134,7 +152,9 @@ def _missed(*, at: datetime, limit: int) -> dict[str, int]:
 def _close(*, at: datetime, limit: int) -> dict[str, int]:
     """Without an answer the morning after, the session is closed some days later; the missing answer stays visible."""
     count = 0
-    for session in DosingSession.objects.filter(state=states.RELEASED).select_related("course__protocol")[:limit]:
+    for session in DosingSession.objects.filter(state=states.RELEASED).select_related("course__protocol")[
+        :limit
+    ]:
         until = timedelta(hours=timeline_for(session).follow_up_closes_after_hours)
         if session.released_at is None or at < session.released_at + until:
             continue
@@ -142,10 +162,16 @@ def _close(*, at: datetime, limit: int) -> dict[str, int]:
             locked = lock_session(session)
             if locked.state == states.RELEASED:
                 common_states.move(
-                    locked, states.CLOSED, moves=states.SESSION_MOVES, by=BEAT, at=at, reasons=["no_follow_up"], closed_at=at
+                    locked,
+                    states.CLOSED,
+                    moves=states.SESSION_MOVES,
+                    by=BEAT,
+                    at=at,
+                    reasons=["no_follow_up"],
+                    closed_at=at,
                 )
-                Checkpoint.objects.filter(session=locked, done_at__isnull=True).update(cancelled_at=at, next_ladder_at=None)
+                Checkpoint.objects.filter(session=locked, done_at__isnull=True).update(
+                    cancelled_at=at, next_ladder_at=None
+                )
                 count += 1
     return {"closed": count} if count else {}
-
-

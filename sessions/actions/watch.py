@@ -63,7 +63,9 @@ def end_music(session: DosingSession, *, by: Any, at: datetime) -> DosingSession
     """The music is over; the person sits up slowly."""
     with transaction.atomic():
         session = lock_session(session)
-        common_states.move(session, states.OBSERVING, moves=states.SESSION_MOVES, by=by, at=at, music_ended_at=at)
+        common_states.move(
+            session, states.OBSERVING, moves=states.SESSION_MOVES, by=by, at=at, music_ended_at=at
+        )
         audit.record("session.music_ended", by=by, at=at, about=session, patient_id=session.patient_id)
     return session
 
@@ -84,16 +86,25 @@ def sitter_check(session: DosingSession, *, findings: Iterable[str], by: str, at
         )  # fmt: skip
         due.update(done_at=at, done_by=by, findings=sorted(found), next_ladder_at=None)
         audit.record(
-            "sitter.checked", by=by, at=at, about=session, patient_id=session.patient_id, detail={"findings": sorted(found)}
+            "sitter.checked",
+            by=by,
+            at=at,
+            about=session,
+            patient_id=session.patient_id,
+            detail={"findings": sorted(found)},
         )
         alerts = []
         if found & SITTER_RED:
-            alerts.append(alarm(session, "X01", source=session, by=by, at=at, codes=tuple(sorted(found & SITTER_RED))))
+            alerts.append(
+                alarm(session, "X01", source=session, by=by, at=at, codes=tuple(sorted(found & SITTER_RED)))
+            )
             hold_course(session.course, by="system:protocol", at=at, reason="red_flag")
         for code in sorted(found & set(SITTER_OTHER)):
             alerts.append(alarm(session, SITTER_OTHER[code], source=session, by=by, at=at, codes=(code,)))
         if found & BY_HAND:
-            alerts.append(alarm(session, "X16", source=session, by=by, at=at, codes=tuple(sorted(found & BY_HAND))))
+            alerts.append(
+                alarm(session, "X16", source=session, by=by, at=at, codes=tuple(sorted(found & BY_HAND)))
+            )
     return SymptomResult(report=None, emergency=bool(found & SITTER_RED), alerts=tuple(alerts))
 
 
@@ -154,17 +165,23 @@ def abort(session: DosingSession, *, reason: str, by: Any, at: datetime) -> Dosi
     with transaction.atomic():
         session = lock_session(session)
         if session.dose_at is not None:
-            raise Conflict("Medicine was taken: stop the session instead, so that the watch goes on.", code="dose_taken")
+            raise Conflict(
+                "Medicine was taken: stop the session instead, so that the watch goes on.", code="dose_taken"
+            )
         common_states.move(
             session, states.ABORTED, moves=states.SESSION_MOVES, by=by, at=at, reasons=[reason],
             stopped_at=at, stopped_by=audit.actor_name(by), stopped_reason=reason,
         )  # fmt: skip
         cancel_for(session, kinds=REMINDERS, at=at, why="called off")
-        audit.record("session.called_off", by=by, at=at, about=session, patient_id=session.patient_id, reason=reason)
+        audit.record(
+            "session.called_off", by=by, at=at, about=session, patient_id=session.patient_id, reason=reason
+        )
     return session
 
 
-def stop_early(session: DosingSession, *, reason: str, by: Any, at: datetime, note: str = "") -> DosingSession:
+def stop_early(
+    session: DosingSession, *, reason: str, by: Any, at: datetime, note: str = ""
+) -> DosingSession:
     """Stop, at any time and without a reason being needed. After the dose the watch goes on to its end by rule."""
     if session.dose_at is None:
         return abort(session, reason=reason, by=by, at=at)
@@ -182,10 +199,18 @@ def stop_early(session: DosingSession, *, reason: str, by: Any, at: datetime, no
                 session.save(update_fields=["stopped_note"])
             alarm(session, "X07", source=session, by=by, at=at, codes=("stopped_early", reason), severity=3)
             hold_course(session.course, by="system:protocol", at=at, reason="stopped_early")
-            audit.record("session.stopped", by=by, at=at, about=session, patient_id=session.patient_id, reason=reason)
+            audit.record(
+                "session.stopped", by=by, at=at, about=session, patient_id=session.patient_id, reason=reason
+            )
         if session.state == states.DOSING:
             common_states.move(
-                session, states.OBSERVING, moves=states.SESSION_MOVES, by=by, at=at, reasons=[reason], music_ended_at=at
+                session,
+                states.OBSERVING,
+                moves=states.SESSION_MOVES,
+                by=by,
+                at=at,
+                reasons=[reason],
+                music_ended_at=at,
             )
     return session
 
@@ -198,15 +223,25 @@ def sign_as_sitter(link: SitterLink, *, at: datetime) -> DosingSession:
             raise Conflict("You can sign at the end of the watch.", code="not_open")
         DosingSession.objects.filter(pk=session.pk).update(sitter_signed_at=at)
         session.sitter_signed_at = at
-        audit.record("sitter.signed", by=f"sitter:{link.sitter_id}", at=at, about=session, patient_id=session.patient_id)
+        audit.record(
+            "sitter.signed",
+            by=f"sitter:{link.sitter_id}",
+            at=at,
+            about=session,
+            patient_id=session.patient_id,
+        )
     return session
 
 
-def closing_facts(session: DosingSession, answers: Mapping[str, bool | None], *, at: datetime) -> ReleaseFacts:
+def closing_facts(
+    session: DosingSession, answers: Mapping[str, bool | None], *, at: datetime
+) -> ReleaseFacts:
     """What the rule of the end looks at."""
     assert session.dose_at is not None
     after = list(
-        Reading.objects.filter(session_id=session.pk, received_at__gt=session.dose_at, rejected=False).order_by("-received_at", "-id")[:2]
+        Reading.objects.filter(
+            session_id=session.pk, received_at__gt=session.dose_at, rejected=False
+        ).order_by("-received_at", "-id")[:2]
     )
     measured: list[Measurement] = [measurement(r) for r in after]
     vomit = SymptomReport.objects.filter(session=session, vomited=True).order_by("-reported_at").first()
@@ -225,7 +260,9 @@ def closing_facts(session: DosingSession, answers: Mapping[str, bool | None], *,
     )
 
 
-def close_session(session: DosingSession, *, answers: Mapping[str, bool | None], by: Any, at: datetime) -> CloseResult:
+def close_session(
+    session: DosingSession, *, answers: Mapping[str, bool | None], by: Any, at: datetime
+) -> CloseResult:
     """End the watch if the rule allows it, else answer why not yet. Runs `session.closed` and, after the last, `course.completed`."""
     with transaction.atomic():
         session = lock_session(session)
@@ -234,7 +271,11 @@ def close_session(session: DosingSession, *, answers: Mapping[str, bool | None],
         limits, _ = limits_of(session.course.protocol)
         reasons = release_reasons(closing_facts(session, answers, at=at), limits)
         check = ReleaseCheck.objects.create(
-            session=session, answered_at=at, answered_by=audit.actor_name(by), answers=dict(answers), reasons=sorted(map(str, reasons))
+            session=session,
+            answered_at=at,
+            answered_by=audit.actor_name(by),
+            answers=dict(answers),  # type: ignore[misc]
+            reasons=sorted(map(str, reasons)),
         )
         if ReleaseReason.SUICIDE_ANSWER_POSITIVE in reasons:
             alarm(session, "X03", source=check, by=by, at=at, codes=("suicidal_after_dose",), severity=3)
@@ -248,9 +289,15 @@ def close_session(session: DosingSession, *, answers: Mapping[str, bool | None],
             return CloseResult(closed=False, reasons=frozenset(map(str, reasons)))
         target = states.ABORTED if session.stopped_at else states.RELEASED
         common_states.move(session, target, moves=states.SESSION_MOVES, by=by, at=at, released_at=at)
-        open_rows = Checkpoint.objects.filter(session=session, done_at__isnull=True, cancelled_at__isnull=True)
-        open_rows.filter(kind=Checkpoint.Kind.RELEASE).update(done_at=at, done_by=audit.actor_name(by), next_ladder_at=None)
-        open_rows.exclude(kind__in=[Checkpoint.Kind.RELEASE, Checkpoint.Kind.FOLLOW_UP]).update(cancelled_at=at, next_ladder_at=None)
+        open_rows = Checkpoint.objects.filter(
+            session=session, done_at__isnull=True, cancelled_at__isnull=True
+        )
+        open_rows.filter(kind=Checkpoint.Kind.RELEASE).update(
+            done_at=at, done_by=audit.actor_name(by), next_ladder_at=None
+        )
+        open_rows.exclude(kind__in=[Checkpoint.Kind.RELEASE, Checkpoint.Kind.FOLLOW_UP]).update(
+            cancelled_at=at, next_ladder_at=None
+        )
         hooks.run("session.closed", session=session, by=by, at=at)
         _finish_course(session, by=by, at=at)
     return CloseResult(closed=True)
@@ -259,9 +306,9 @@ def close_session(session: DosingSession, *, answers: Mapping[str, bool | None],
 def _finish_course(session: DosingSession, *, by: Any, at: datetime) -> None:
     course = session.course
     course.refresh_from_db(fields=["state"])
-    left = DosingSession.objects.filter(course=course).exclude(state__in=[states.RELEASED, states.CLOSED, states.ABORTED])
+    left = DosingSession.objects.filter(course=course).exclude(
+        state__in=[states.RELEASED, states.CLOSED, states.ABORTED]
+    )
     if course.state == states.ACTIVE_COURSE and not left.exists():
         common_states.move(course, states.COMPLETED, moves=states.COURSE_MOVES, by=by, at=at, ended_at=at)
         hooks.run("course.completed", course=course, by=by, at=at)
-
-

@@ -19,7 +19,14 @@ from sessions.rules.gate import (
     gate_numbers,
     last_set,
 )
-from sessions.rules.timeline import Due, Timeline, checkpoints_after_dose, driving_unlocked, reminders_before, timeline_of
+from sessions.rules.timeline import (
+    Due,
+    Timeline,
+    checkpoints_after_dose,
+    driving_unlocked,
+    reminders_before,
+    timeline_of,
+)
 
 __all__ = [
     "CLINICIAN_CLEARS",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -159,7 +160,11 @@ def gate(facts: GateFacts, numbers: GateNumbers, limits: BpLimits) -> frozenset[
     need("G3", "no_doses_left", facts.doses_left is not None and facts.doses_left > 0)
     need("G3", "not_licensed_here", facts.prescriber_licensed is True)
 
-    need("G4", "dose_differs", facts.dose_ug is not None and facts.dose_ug > 0 and facts.dose_ug == facts.order_dose_ug)
+    need(
+        "G4",
+        "dose_differs",
+        facts.dose_ug is not None and facts.dose_ug > 0 and facts.dose_ug == facts.order_dose_ug,
+    )
 
     need("G5", "eligibility_reopened", facts.eligibility_settled is True)
 
@@ -171,7 +176,8 @@ def gate(facts: GateFacts, numbers: GateNumbers, limits: BpLimits) -> frozenset[
     need(
         "G7",
         "outside_hours",
-        facts.local_hour is not None and numbers.start_from_local_hour <= facts.local_hour < numbers.start_before_local_hour,
+        facts.local_hour is not None
+        and numbers.start_from_local_hour <= facts.local_hour < numbers.start_before_local_hour,
     )
 
     found |= {GateReason("G8", code) for code in reading_reasons(facts, numbers, limits)}
@@ -239,7 +245,9 @@ def reading_reasons(facts: GateFacts, numbers: GateNumbers, limits: BpLimits) ->
     released = facts.caution_released and facts.releaser_role == "psychiatrist"
     codes = {
         str(reason)
-        for reason in pre_dose_reasons(measurements(accepted), limits, at=facts.at, clinician_released=released)
+        for reason in pre_dose_reasons(
+            measurements(accepted), limits, at=facts.at, clinician_released=released
+        )
     }
     if newest.rejected:
         codes.add(str(HoldReason.BP_IMPLAUSIBLE))
@@ -264,7 +272,7 @@ def _recheck_reasons(accepted: list[ReadingFacts], numbers: GateNumbers, limits:
     codes = set()
     sets = sets_of(measurements(accepted), limits)
     tries = 0
-    for earlier, later in zip(sets, sets[1:], strict=False):
+    for earlier, later in itertools.pairwise(sets):
         mean = average_of_set(earlier, limits)
         if mean.systolic_mmhg is None or mean.diastolic_mmhg is None:
             pressure = max(m.systolic_mmhg for m in earlier), max(m.diastolic_mmhg for m in earlier)
@@ -303,7 +311,8 @@ def _high_earlier(
     if not any(band(r.systolic_mmhg, r.diastolic_mmhg, limits) in (Band.HIGH, Band.CRISIS) for r in earlier):
         return frozenset()
     calm = all(
-        r.systolic_mmhg < limits.systolic_caution_from_mmhg and r.diastolic_mmhg < limits.diastolic_caution_from_mmhg
+        r.systolic_mmhg < limits.systolic_caution_from_mmhg
+        and r.diastolic_mmhg < limits.diastolic_caution_from_mmhg
         for r in used
     )
     return frozenset() if calm and released else frozenset({str(HoldReason.BP_HIGH_EARLIER)})

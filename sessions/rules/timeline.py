@@ -68,7 +68,9 @@ def checkpoints_after_dose(dose_at: datetime, timeline: Timeline, *, early_readi
         due_at = dose_at + timedelta(minutes=minute)
         found.append(Due(kind, minute, due_at, due_at + late_reading))
     due_at = dose_at + timedelta(hours=timeline.follow_up_after_hours)
-    found.append(Due("follow_up", int(timeline.follow_up_after_hours * 60), due_at, due_at + timedelta(hours=6)))
+    found.append(
+        Due("follow_up", int(timeline.follow_up_after_hours * 60), due_at, due_at + timedelta(hours=6))
+    )
     return tuple(sorted(found, key=lambda due: (due.due_at, due.kind)))
 
 
@@ -76,11 +78,14 @@ def reminders_before(scheduled_at: datetime, timeline: Timeline) -> tuple[tuple[
     """The reminders of one session with the instants they are due, in the order of time."""
     return tuple(
         sorted(
-            ((kind, scheduled_at - timedelta(hours=hours)) for kind, hours in timeline.reminders), key=lambda pair: pair[1]
+            ((kind, scheduled_at - timedelta(hours=hours)) for kind, hours in timeline.reminders),
+            key=lambda pair: pair[1],
         )
     )
 
 
-def driving_unlocked(*, dose_at: datetime | None, slept: bool, local_day_of_dose: int, local_day_now: int) -> bool:
+def driving_unlocked(
+    *, dose_at: datetime | None, slept: bool, local_day_of_dose: int, local_day_now: int
+) -> bool:
     """Driving waits for the next day after a night's sleep; without an answer about sleep it stays locked."""
     return dose_at is None or (slept and local_day_now > local_day_of_dose)

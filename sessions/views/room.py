@@ -40,7 +40,9 @@ HELP_PAGE = "patient/sessions/help_now.html"
 RED_PAGE = "patient/sessions/call_911.html"
 
 
-def show(request: HttpRequest, session: DosingSession, *, form: Any = None, status: int = 200) -> HttpResponse:
+def show(
+    request: HttpRequest, session: DosingSession, *, form: Any = None, status: int = 200
+) -> HttpResponse:
     """The room as it is now; `form` is one that came back with errors."""
     at = clock.now()
     keep_alive(request, session)
@@ -70,7 +72,11 @@ def show(request: HttpRequest, session: DosingSession, *, form: Any = None, stat
 
 def _before(room: Room, form: Any) -> tuple[str, dict[str, Any]]:
     timeline = access.timeline_for(room.session)
-    return "before", {"form": form or SitterForm(), "timeline": timeline, "holds": room.session.course.order.holds}
+    return "before", {
+        "form": form or SitterForm(),
+        "timeline": timeline,
+        "holds": room.session.course.order.holds,
+    }
 
 
 def _check(room: Room, form: Any) -> tuple[str, dict[str, Any]]:
@@ -82,7 +88,9 @@ def _check_form(session: DosingSession, data: Any = None) -> CheckForm:
 
 
 def _hold(room: Room, form: Any) -> tuple[str, dict[str, Any]]:
-    soft = set(room.positive) <= {str(a) for a in rules.PositiveAnswer} - set(map(str, rules.CLINICIAN_CLEARS))
+    soft = set(room.positive) <= {str(a) for a in rules.PositiveAnswer} - set(
+        map(str, rules.CLINICIAN_CLEARS)
+    )
     return "hold", {
         "sentences": [CHECK[rules.PositiveAnswer(code)].patient for code in room.positive],
         "crisis": bool(set(room.positive) & set(map(str, rules.CRISIS_ANSWERS))),
@@ -112,7 +120,13 @@ def _sitter(room: Room, form: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _reading(room: Room, form: Any) -> tuple[str, dict[str, Any]]:
-    needed = "third" if "third_reading_missing" in room.reading_codes else "second" if "second_reading_missing" in room.reading_codes else "first"
+    needed = (
+        "third"
+        if "third_reading_missing" in room.reading_codes
+        else "second"
+        if "second_reading_missing" in room.reading_codes
+        else "first"
+    )
     again = [HOLD[code].patient for code in _hold_codes(room) if str(code) in access.MEASURE_AGAIN]
     return "reading", {
         "form": form or ReadingForm(), "needed": needed, "again": again, "cuff_help": CUFF_HELP,
@@ -126,7 +140,11 @@ def _hold_codes(room: Room) -> list[Any]:
 
 
 def _reading_sentences(room: Room) -> list[str]:
-    return for_patient(rules.GateReason("G8", code) for code in room.reading_codes - {"second_reading_missing", "third_reading_missing"})
+    left_out = {"second_reading_missing", "third_reading_missing"}
+    if room.reading_codes & {"bp_caution", "bp_high"}:
+        # Said already, in plainer words.
+        left_out.add("bp_over_order")
+    return for_patient(rules.GateReason("G8", code) for code in room.reading_codes - left_out)
 
 
 def _reading_hold(room: Room, form: Any) -> tuple[str, dict[str, Any]]:
@@ -170,7 +188,9 @@ def _music(room: Room, form: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _watch(room: Room, form: Any) -> tuple[str, dict[str, Any]]:
-    why = [RELEASE[code].patient for code in RELEASE if room.end_check and str(code) in room.end_check.reasons]
+    why = [
+        RELEASE[code].patient for code in RELEASE if room.end_check and str(code) in room.end_check.reasons
+    ]
     return "watch", {
         "form": form or (EndForm() if room.may_end else ReadingForm()),
         "why_not_yet": why,
@@ -226,7 +246,9 @@ def check(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     """The day's questions; help comes in this very answer when it is needed."""
     session = own_session(request, session_id)
     form = _check_form(session, request.POST)
-    done, result = tried(form, lambda: actions.answer_check(session, answers=form.answers(), by=request.user, at=clock.now()))
+    done, result = tried(
+        form, lambda: actions.answer_check(session, answers=form.answers(), by=request.user, at=clock.now())
+    )
     if not done:
         return show(request, session, form=form, status=422)
     if result.crisis:
@@ -241,7 +263,9 @@ def place(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     """Where I am, and whom to call."""
     session = own_session(request, session_id)
     form = PlaceForm(request.POST)
-    done, _ = tried(form, lambda: actions.confirm_place(session, **form.cleaned_data, by=request.user, at=clock.now()))
+    done, _ = tried(
+        form, lambda: actions.confirm_place(session, **form.cleaned_data, by=request.user, at=clock.now())
+    )
     return redirect(room_url(session_id)) if done else show(request, session, form=form, status=422)
 
 
@@ -252,7 +276,9 @@ def sitter(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     """Send the sitter their link."""
     session = own_session(request, session_id)
     form = SitterForm(request.POST)
-    done, _ = tried(form, lambda: actions.invite_sitter(session, **form.cleaned_data, by=request.user, at=clock.now()))
+    done, _ = tried(
+        form, lambda: actions.invite_sitter(session, **form.cleaned_data, by=request.user, at=clock.now())
+    )
     if not done:
         return show(request, session, form=form, status=422)
     messages.success(request, "The link is on its way to your sitter's phone.")
@@ -268,7 +294,9 @@ def reading(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     form = ReadingForm(request.POST)
     done, outcome = tried(
         form,
-        lambda: actions.take_reading(session, **form.cleaned_data, by=request.user, at=clock.now(), source=Reading.Source.PATIENT),
+        lambda: actions.take_reading(
+            session, **form.cleaned_data, by=request.user, at=clock.now(), source=Reading.Source.PATIENT
+        ),
     )
     if not done:
         return show(request, session, form=form, status=422)
@@ -302,7 +330,9 @@ def taken(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     form = TakenForm(request.POST)
     done, _ = tried(
         form,
-        lambda: actions.confirm_dose_taken(session, units_taken=form.cleaned_data["units_taken"], by=request.user, at=clock.now()),
+        lambda: actions.confirm_dose_taken(
+            session, units_taken=form.cleaned_data["units_taken"], by=request.user, at=clock.now()
+        ),
     )
     return redirect(room_url(session_id)) if done else show(request, session, form=form, status=422)
 
@@ -325,7 +355,9 @@ def end(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     """The questions at the end of the watch."""
     session = own_session(request, session_id)
     form = EndForm(request.POST)
-    done, result = tried(form, lambda: actions.close_session(session, answers=form.answers(), by=request.user, at=clock.now()))
+    done, result = tried(
+        form, lambda: actions.close_session(session, answers=form.answers(), by=request.user, at=clock.now())
+    )
     if not done:
         return show(request, session, form=form, status=422)
     if "suicide_answer_positive" in result.reasons:
@@ -366,7 +398,10 @@ def symptoms(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     keep_alive(request, session)
     form = SymptomForm(request.POST or None)
     if request.method == "POST":
-        done, result = tried(form, lambda: actions.record_symptoms(session, **form.cleaned_data, by=request.user, at=clock.now()))
+        done, result = tried(
+            form,
+            lambda: actions.record_symptoms(session, **form.cleaned_data, by=request.user, at=clock.now()),
+        )
         if done:
             if result.emergency:
                 return crisis(request, RED_PAGE, session, emergency_card(session))
@@ -438,10 +473,14 @@ def move(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
         reason = "patient" if request.user.role == "patient" else "care_team"
         done, moved = tried(
             form,
-            lambda: actions.reschedule_session(session, on=form.cleaned_data["on"], by=request.user, at=clock.now(), reason=reason),
+            lambda: actions.reschedule_session(
+                session, on=form.cleaned_data["on"], by=request.user, at=clock.now(), reason=reason
+            ),
         )
         if done:
-            messages.success(request, f"Moved to {local_when(moved.scheduled_at, session.patient.user.time_zone)}.")
+            messages.success(
+                request, f"Moved to {local_when(moved.scheduled_at, session.patient.user.time_zone)}."
+            )
             return redirect(room_url(session_id))
     return render(
         request, "patient/sessions/move.html",
@@ -469,12 +508,21 @@ def journal(request: HttpRequest) -> HttpResponse:
         done, _ = tried(
             form,
             lambda: actions.write_entry(
-                patient, body=form.cleaned_data["body"], share=form.cleaned_data["share"], session=own, by=request.user, at=at
+                patient,
+                body=form.cleaned_data["body"],
+                share=form.cleaned_data["share"],
+                session=own,
+                by=request.user,
+                at=at,
             ),
         )
         if done:
             messages.success(request, "Kept.")
-            return redirect(room_url(own.pk) if own is not None and own.state in states.ACTIVE else reverse("sessions:journal"))
+            return redirect(
+                room_url(own.pk)
+                if own is not None and own.state in states.ACTIVE
+                else reverse("sessions:journal")
+            )
     return render(
         request, "patient/sessions/journal.html",
         {

@@ -38,7 +38,9 @@ def tried(form: forms.Form, action: Callable[[], Any]) -> tuple[bool, Any]:
         return False, None
 
 
-def crisis(request: HttpRequest, template: str, session: DosingSession, context: dict[str, Any], *, back: str = "") -> HttpResponse:
+def crisis(
+    request: HttpRequest, template: str, session: DosingSession, context: dict[str, Any], *, back: str = ""
+) -> HttpResponse:
     """Help in the very answer to the form (PR-06); a replay of the form leads back to the room."""
     response = render(request, template, {"session": session, **context})
     response.replay_url = back or room_url(session.pk)  # type: ignore[attr-defined]

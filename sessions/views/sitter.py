@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -45,7 +46,9 @@ def page_url(token: str) -> str:
     return reverse("sessions:sitter", args=[token])
 
 
-def show(request: HttpRequest, link: SitterLink, token: str, *, form: Any = None, status: int = 200) -> HttpResponse:
+def show(
+    request: HttpRequest, link: SitterLink, token: str, *, form: Any = None, status: int = 200
+) -> HttpResponse:
     """The sitter's page as it is now."""
     at = clock.now()
     session = link.session
@@ -53,6 +56,7 @@ def show(request: HttpRequest, link: SitterLink, token: str, *, form: Any = None
     soon = at + timedelta(minutes=7)
     check_due = next((c for c in room.due if c.kind == Checkpoint.Kind.SITTER and c.due_at <= soon), None)
     next_check = next((c for c in room.due if c.kind == Checkpoint.Kind.SITTER and c.due_at > soon), None)
+    empty: forms.Form
     if link.confirmed_at is None:
         step, empty = "confirm", SitterConfirmForm()
     elif session.state in states.WATCHED:
@@ -90,7 +94,9 @@ def sitter(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse:
 def confirm(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse:
     """Attest, on my own phone."""
     form = SitterConfirmForm(request.POST)
-    done, _ = tried(form, lambda: actions.confirm_sitter(link, attested=form.cleaned_data["attested"], at=clock.now()))
+    done, _ = tried(
+        form, lambda: actions.confirm_sitter(link, attested=form.cleaned_data["attested"], at=clock.now())
+    )
     return redirect(page_url(token)) if done else show(request, link, token, form=form, status=422)
 
 
@@ -102,15 +108,26 @@ def check(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse:
     done, result = tried(
         form,
         lambda: actions.sitter_check(
-            link.session, findings=form.cleaned_data["findings"], by=f"sitter:{link.sitter_id}", at=clock.now()
+            link.session,
+            findings=form.cleaned_data["findings"],
+            by=f"sitter:{link.sitter_id}",
+            at=clock.now(),
         ),
     )
     if not done:
         return show(request, link, token, form=form, status=422)
     if result.emergency:
-        return crisis(request, "sitter/call_911.html", link.session, {**emergency_card(link.session), "token": token}, back=page_url(token))
+        return crisis(
+            request,
+            "sitter/call_911.html",
+            link.session,
+            {**emergency_card(link.session), "token": token},
+            back=page_url(token),
+        )
     if result.alerts:
-        messages.warning(request, "Thank you. The person on call has been told and will ring. If it gets worse, call 911.")
+        messages.warning(
+            request, "Thank you. The person on call has been told and will ring. If it gets worse, call 911."
+        )
     else:
         messages.success(request, "Thank you.")
     return redirect(page_url(token))
@@ -124,7 +141,11 @@ def reading(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse:
     done, outcome = tried(
         form,
         lambda: actions.take_reading(
-            link.session, **form.cleaned_data, by=f"sitter:{link.sitter_id}", at=clock.now(), source=Reading.Source.SITTER
+            link.session,
+            **form.cleaned_data,
+            by=f"sitter:{link.sitter_id}",
+            at=clock.now(),
+            source=Reading.Source.SITTER,
         ),
     )
     if not done:
@@ -140,12 +161,18 @@ def symptoms(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse
     if request.method == "POST":
         done, result = tried(
             form,
-            lambda: actions.record_symptoms(link.session, **form.cleaned_data, by=f"sitter:{link.sitter_id}", at=clock.now()),
+            lambda: actions.record_symptoms(
+                link.session, **form.cleaned_data, by=f"sitter:{link.sitter_id}", at=clock.now()
+            ),
         )
         if done:
             if result.emergency:
                 return crisis(
-                    request, "sitter/call_911.html", link.session, {**emergency_card(link.session), "token": token}, back=page_url(token)
+                    request,
+                    "sitter/call_911.html",
+                    link.session,
+                    {**emergency_card(link.session), "token": token},
+                    back=page_url(token),
                 )
             messages.success(request, "Thank you, that is noted.")
             return redirect(page_url(token))
@@ -160,7 +187,13 @@ def symptoms(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse
 def get_help(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse:
     """Somebody should call us."""
     actions.ask_for_help(link.session, by=f"sitter:{link.sitter_id}", at=clock.now())
-    return crisis(request, "sitter/help_now.html", link.session, {**emergency_card(link.session), "token": token}, back=page_url(token))
+    return crisis(
+        request,
+        "sitter/help_now.html",
+        link.session,
+        {**emergency_card(link.session), "token": token},
+        back=page_url(token),
+    )
 
 
 @sitter_page
@@ -170,5 +203,3 @@ def sign(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse:
     actions.sign_as_sitter(link, at=clock.now())
     messages.success(request, "Thank you for being there.")
     return redirect(page_url(token))
-
-

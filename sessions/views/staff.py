@@ -37,7 +37,14 @@ STATE_WORDS = {
     "aborted": ("Called off or stopped", "pause"),
     "missed": ("Missed", "pause"),
 }
-BAND_KIND = {"go": "ok", "caution": "pause", "low": "pause", "high": "pause", "crisis": "act", "implausible": "neutral"}
+BAND_KIND = {
+    "go": "ok",
+    "caution": "pause",
+    "low": "pause",
+    "high": "pause",
+    "crisis": "act",
+    "implausible": "neutral",
+}
 
 
 @for_role("patient", "coach", "psychiatrist")
@@ -92,7 +99,9 @@ def session(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     return show(request, found)
 
 
-def show(request: HttpRequest, found: DosingSession, *, form: Any = None, clear_form: Any = None, status: int = 200) -> HttpResponse:
+def show(
+    request: HttpRequest, found: DosingSession, *, form: Any = None, clear_form: Any = None, status: int = 200
+) -> HttpResponse:
     """The desk as it is now."""
     at = clock.now()
     return render(
@@ -132,7 +141,10 @@ def desk(request: HttpRequest, found: DosingSession, *, at: datetime) -> dict[st
         "readings": [(r, BAND_WORDS.get(r.band, r.band), BAND_KIND.get(r.band, "neutral")) for r in readings],
         "checkpoints": access.checkpoints_of(found),
         "open_answers": [CHECK[rules.PositiveAnswer(code)].staff for code in room.positive],
-        "may_clear": user.role == "psychiatrist" and room.check is not None and room.check.cleared_at is None and bool(room.positive),
+        "may_clear": user.role == "psychiatrist"
+        and room.check is not None
+        and room.check.cleared_at is None
+        and bool(room.positive),
         "is_preparing": found.state == states.PREPARING,
         "may_call_off": found.state in (states.SCHEDULED, states.PREPARING, states.READY),
         "holds": list(holds_of(patient)),
@@ -169,7 +181,9 @@ def release(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     if not done:
         return show(request, found, form=form, status=422)
     if result.release is None:
-        messages.warning(request, "Not released. " + " ".join(words_of(r).staff for r in sorted(result.reasons)))
+        messages.warning(
+            request, "Not released. " + " ".join(words_of(r).staff for r in sorted(result.reasons))
+        )
     else:
         messages.success(request, f"Released: {result.release.order.dose_mg:g} mg. The patient sees it now.")
     return redirect(room_url(session_id))
@@ -186,7 +200,10 @@ def clear(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     if room.check is None:
         return redirect(room_url(session_id))
     check = room.check
-    done, _ = tried(form, lambda: actions.clear_check(check, by=request.user, at=clock.now(), note=form.cleaned_data["note"]))
+    done, _ = tried(
+        form,
+        lambda: actions.clear_check(check, by=request.user, at=clock.now(), note=form.cleaned_data["note"]),
+    )
     if not done:
         return show(request, found, clear_form=form, status=422)
     messages.success(request, "Cleared.")

@@ -48,15 +48,37 @@ def an_accepted_patient(user: User, psychiatrist: User, at: dt.datetime) -> Inta
             signed_name=user.full_name, signed_at=at,
         )  # fmt: skip
     intake = Intake.objects.create(
-        patient=patient, state="accepted", care_state=patient.state, created_at=at, submitted_at=at, decided_at=at, protocol=version
+        patient=patient,
+        state="accepted",
+        care_state=patient.state,
+        created_at=at,
+        submitted_at=at,
+        decided_at=at,
+        protocol=version,
     )
     EligibilityEvaluation.objects.create(
-        intake=intake, patient=patient, at=at, stage="decision", cause="decide", outcome="ok", rule_version="test", protocol=version, facts={}
+        intake=intake,
+        patient=patient,
+        at=at,
+        stage="decision",
+        cause="decide",
+        outcome="ok",
+        rule_version="test",
+        protocol=version,
+        facts={},
     )
     return intake
 
 
-def a_course(user: User, psychiatrist: User, at: dt.datetime, *, first_in_days: int = 0, on_call: bool = True, **order: Any) -> Course:
+def a_course(
+    user: User,
+    psychiatrist: User,
+    at: dt.datetime,
+    *,
+    first_in_days: int = 0,
+    on_call: bool = True,
+    **order: Any,
+) -> Course:
     """A course whose first session is on the day of `at` (unless told otherwise), opened from an order signed days before."""
     before = at - 9 * DAY
     an_accepted_patient(user, psychiatrist, before)
@@ -68,7 +90,9 @@ def a_course(user: User, psychiatrist: User, at: dt.datetime, *, first_in_days: 
 
 def first_session(course: Course) -> DosingSession:
     """Session 1 with everything it hangs on."""
-    return DosingSession.objects.select_related("patient__user", "course__order", "course__protocol").get(course=course, number=1)
+    return DosingSession.objects.select_related("patient__user", "course__order", "course__protocol").get(
+        course=course, number=1
+    )
 
 
 def fresh(session: DosingSession) -> DosingSession:
@@ -85,7 +109,9 @@ def an_opened_session(user: User, psychiatrist: User, at: dt.datetime, **order: 
     return fresh(session)
 
 
-def a_sitter(session: DosingSession, at: dt.datetime, *, attested: tuple[str, ...] = ATTESTED) -> tuple[SitterLink, str]:
+def a_sitter(
+    session: DosingSession, at: dt.datetime, *, attested: tuple[str, ...] = ATTESTED
+) -> tuple[SitterLink, str]:
     """A sitter who was sent the link and confirmed; answers link and its plain secret."""
     link, plain = actions.invite_sitter(
         session, name="Sam Sitter", phone="+14155550177", by=session.patient.user, at=at
@@ -94,15 +120,28 @@ def a_sitter(session: DosingSession, at: dt.datetime, *, attested: tuple[str, ..
     return link, plain
 
 
-def a_reading(session: DosingSession, at: dt.datetime, systolic: int = 118, diastolic: int = 76, pulse: int = 70) -> RecordedReading:
+def a_reading(
+    session: DosingSession, at: dt.datetime, systolic: int = 118, diastolic: int = 76, pulse: int = 70
+) -> RecordedReading:
     """A reading typed by the patient in the session."""
     return actions.take_reading(
-        session, systolic_mmhg=systolic, diastolic_mmhg=diastolic, pulse_bpm=pulse, by=session.patient.user, at=at, source="patient"
+        session,
+        systolic_mmhg=systolic,
+        diastolic_mmhg=diastolic,
+        pulse_bpm=pulse,
+        by=session.patient.user,
+        at=at,
+        source="patient",
     )
 
 
 def a_session_ready_for_release(
-    user: User, psychiatrist: User, at: dt.datetime, *, readings: tuple[tuple[int, int, int], ...] = ((118, 76, 70), (116, 74, 68)), **order: Any
+    user: User,
+    psychiatrist: User,
+    at: dt.datetime,
+    *,
+    readings: tuple[tuple[int, int, int], ...] = ((118, 76, 70), (116, 74, 68)),
+    **order: Any,
 ) -> DosingSession:
     """Session 1 with everything true at `at`: questions, place, sitter, and readings two minutes apart, the last one a minute ago."""
     start = at - 25 * MINUTE
@@ -120,13 +159,17 @@ def a_session_ready_for_release(
     return fresh(session)
 
 
-def release(session: DosingSession, at: dt.datetime, *, by: User, stepped_up_at: dt.datetime | None = None, **how: Any) -> actions.ReleaseResult:
+def release(
+    session: DosingSession, at: dt.datetime, *, by: User, stepped_up_at: dt.datetime | None = None, **how: Any
+) -> actions.ReleaseResult:
     """Release with the database's clock at `at` too: the trigger trusts no other."""
     with clock.frozen(at):
         return actions.release_dose(session, by=by, at=at, stepped_up_at=stepped_up_at or at, **how)
 
 
-def a_released_dose(user: User, psychiatrist: User, at: dt.datetime, *, by: User | None = None, **order: Any) -> DoseRelease:
+def a_released_dose(
+    user: User, psychiatrist: User, at: dt.datetime, *, by: User | None = None, **order: Any
+) -> DoseRelease:
     """Session 1 with its dose released at `at`."""
     session = a_session_ready_for_release(user, psychiatrist, at, **order)
     result = release(session, at, by=by or psychiatrist)

@@ -3,6 +3,7 @@
 It shares no code with sessions/rules/gate.py nor with the trigger. A state is a dictionary of plain values.
 """
 
+import itertools
 from datetime import timedelta
 from typing import Any
 
@@ -27,13 +28,25 @@ def failing(s: dict[str, Any]) -> set[str]:
         bad.add("G4")
     if s["settled"] is not True:
         bad.add("G5")
-    if s["looked_at_releases"] is not True or (s["last_release"] is not None and now - s["last_release"] < timedelta(days=6)):
+    if s["looked_at_releases"] is not True or (
+        s["last_release"] is not None and now - s["last_release"] < timedelta(days=6)
+    ):
         bad.add("G6")
-    if s["open"] is not True or s["other"] is not False or s["today"] is not True or s["hour"] is None or not 7 <= s["hour"] <= 19:
+    if (
+        s["open"] is not True
+        or s["other"] is not False
+        or s["today"] is not True
+        or s["hour"] is None
+        or not 7 <= s["hour"] <= 19
+    ):
         bad.add("G7")
     if not readings_allow(s):
         bad.add("G8")
-    if s["sitter_at"] is None or not timedelta(0) <= now - s["sitter_at"] <= 90 * MIN or len(s["sitter_said"]) < 5:
+    if (
+        s["sitter_at"] is None
+        or not timedelta(0) <= now - s["sitter_at"] <= 90 * MIN
+        or len(s["sitter_said"]) < 5
+    ):
         bad.add("G9")
     if not answers_allow(s):
         bad.add("G10")
@@ -81,7 +94,9 @@ def readings_allow(s: dict[str, Any]) -> bool:
     groups: list[list[dict[str, Any]]] = []
     for r in good:
         group = groups[-1] if groups else None
-        complete = group is not None and (len(group) == 3 or (len(group) == 2 and abs(group[0]["s"] - group[1]["s"]) <= 10))
+        complete = group is not None and (
+            len(group) == 3 or (len(group) == 2 and abs(group[0]["s"] - group[1]["s"]) <= 10)
+        )
         if group is None or complete or r["got"] - group[-1]["got"] > 5 * MIN:
             groups.append([r])
         else:
@@ -89,7 +104,7 @@ def readings_allow(s: dict[str, Any]) -> bool:
     mine = groups[-1]
     if len(mine) == 1 or (len(mine) == 2 and abs(mine[0]["s"] - mine[1]["s"]) > 10):
         return False
-    if any(b["got"] - a["got"] < MIN for a, b in zip(mine, mine[1:], strict=False)):
+    if any(b["got"] - a["got"] < MIN for a, b in itertools.pairwise(mine)):
         return False
     if now - mine[0]["got"] > 30 * MIN:
         return False
@@ -102,11 +117,19 @@ def readings_allow(s: dict[str, Any]) -> bool:
         return False
     doctor = s["caution"] and s["role"] == "psychiatrist"
     worrying = (
-        sys_mean >= 140 or dia_mean >= 90 or sys_mean >= s["sys_max"] or dia_mean >= s["dia_max"] or any(not 50 <= r["p"] <= 100 for r in mine)
+        sys_mean >= 140
+        or dia_mean >= 90
+        or sys_mean >= s["sys_max"]
+        or dia_mean >= s["dia_max"]
+        or any(not 50 <= r["p"] <= 100 for r in mine)
     )
     tries = 0
-    for earlier, later in zip(groups, groups[1:], strict=False):
-        two = earlier[-2:] if len(earlier) == 3 or (len(earlier) == 2 and abs(earlier[0]["s"] - earlier[1]["s"]) <= 10) else None
+    for earlier, later in itertools.pairwise(groups):
+        two = (
+            earlier[-2:]
+            if len(earlier) == 3 or (len(earlier) == 2 and abs(earlier[0]["s"] - earlier[1]["s"]) <= 10)
+            else None
+        )
         a = sum(r["s"] for r in two) / 2 if two else max(r["s"] for r in earlier)
         b = sum(r["d"] for r in two) / 2 if two else max(r["d"] for r in earlier)
         if not (90 <= a < 140 and 50 <= b < 90):

@@ -1,6 +1,7 @@
 """The dosing day through its verbs."""
 
 import datetime as dt
+import itertools
 
 import pytest
 
@@ -59,7 +60,9 @@ def test_a_coach_of_somebody_else_cannot_release(alice, dana, other_coach, at):
     assert result.release is None and [str(r) for r in result.reasons] == ["G12.not_assigned"]
 
 
-def test_hz_01_a_coach_can_never_release_a_caution_reading_and_a_psychiatrist_can_with_reason_and_plan(alice, dana, cole, at):
+def test_hz_01_a_coach_can_never_release_a_caution_reading_and_a_psychiatrist_can_with_reason_and_plan(
+    alice, dana, cole, at
+):
     session = a_session_ready_for_release(alice, dana, at, readings=((146, 92, 70), (144, 88, 70)))
     refused = release(session, at, by=cole, caution_reason="looks fine", plan_t40=True)
     assert refused.release is None and {r.code for r in refused.reasons} >= {"bp_caution"}
@@ -233,8 +236,10 @@ def test_moving_a_session_pushes_the_next_and_renews_the_reminders(alice, dana, 
     course = a_course(alice, dana, at, first_in_days=3)
     first = first_session(course)
     actions.reschedule_session(first, on=(at + 8 * DAY).date(), by=alice, at=at)
-    days = list(DosingSession.objects.filter(course=course).order_by("number").values_list("scheduled_at", flat=True))
-    assert all((later - earlier) >= dt.timedelta(days=6) for earlier, later in zip(days, days[1:], strict=False))
+    days = list(
+        DosingSession.objects.filter(course=course).order_by("number").values_list("scheduled_at", flat=True)
+    )
+    assert all((later - earlier) >= dt.timedelta(days=6) for earlier, later in itertools.pairwise(days))
     due = OutboxMessage.objects.filter(about_id=first.pk, kind="session_tomorrow", state="scheduled").get()
     assert due.wanted_at == days[0] - DAY
 
@@ -260,3 +265,13 @@ def test_a_high_reading_after_the_dose_asks_for_another_and_tells_the_person_on_
     again = Checkpoint.objects.get(session=session, kind="recheck")
     assert again.due_at == at + 55 * MINUTE
     assert Checkpoint.objects.get(session=session, kind="t40").done_at is not None
+
+
+def test_a_reading_that_was_missed_is_not_asked_for_again_once_the_next_is_taken(alice, dana, at):
+    session = a_session_in_progress(alice, dana, at)
+    actions.sweep(at=at + 56 * MINUTE)
+    a_reading(session, at + 66 * MINUTE, 124, 80)
+    rows = {c.kind: c for c in Checkpoint.objects.filter(session=session)}
+    assert rows["t65"].done_at and rows["t40"].cancelled_at and not rows["t40"].done_at
+    assert not actions.sweep(at=at + 90 * MINUTE)["late_t40"]
+    assert Alert.objects.filter(trigger="X19").exists()

@@ -3,7 +3,14 @@
 import pytest
 
 from sessions.models import DoseRelease
-from tests.sessions.builders import MINUTE, a_released_dose, a_session_in_progress, a_session_ready_for_release, first_session, a_course
+from tests.sessions.builders import (
+    MINUTE,
+    a_course,
+    a_released_dose,
+    a_session_in_progress,
+    a_session_ready_for_release,
+    first_session,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -29,9 +36,13 @@ def test_the_dose_is_released_once_and_taken(alice, dana, cole, at, api_for, clo
         coach = api_for(cole)
         wrong = coach.post(address(session, "dose/"), {"dose_ug": 2_000}, format="json")
         assert wrong.status_code == 409 and [r["condition"] for r in wrong.json()["gate"]] == ["G4"]
-        first = coach.post(address(session, "dose/"), {}, format="json", headers={"Idempotency-Key": "release-0001"})
+        first = coach.post(
+            address(session, "dose/"), {}, format="json", headers={"Idempotency-Key": "release-0001"}
+        )
         assert first.status_code == 201 and first.json()["state"] == "ready"
-        again = coach.post(address(session, "dose/"), {}, format="json", headers={"Idempotency-Key": "release-0001"})
+        again = coach.post(
+            address(session, "dose/"), {}, format="json", headers={"Idempotency-Key": "release-0001"}
+        )
         assert again.status_code == 201 and again["Idempotent-Replay"] == "true"
         other = coach.post(address(session, "dose/"), {}, format="json")
         assert other.status_code == 409 and "G7" in {r["condition"] for r in other.json()["gate"]}
@@ -39,7 +50,11 @@ def test_the_dose_is_released_once_and_taken(alice, dana, cole, at, api_for, clo
         assert patient.post(address(session, "dose/"), {}, format="json").status_code == 403
         assert patient.post(address(session, "taken/"), {"units_taken": 0}, format="json").status_code == 400
         done = patient.post(address(session, "taken/"), {"units_taken": 2}, format="json")
-        assert done.status_code == 201 and done.json()["state"] == "dosing" and len(done.json()["checkpoints"]) == 9
+        assert (
+            done.status_code == 201
+            and done.json()["state"] == "dosing"
+            and len(done.json()["checkpoints"]) == 9
+        )
         assert patient.post(address(session, "taken/"), {"units_taken": 2}, format="json").status_code == 409
     assert DoseRelease.objects.count() == 1
 
@@ -55,7 +70,9 @@ def test_a_refused_release_leaves_its_trace(alice, dana, other_coach, cole, at, 
     assert row.detail["reasons"] == ["G8.bp_caution", "G8.bp_over_order"]
 
 
-def test_strangers_get_nothing(alice, dana, at, api_for, clock_at, stranger_patient, other_psychiatrist, admin_ann):
+def test_strangers_get_nothing(
+    alice, dana, at, api_for, clock_at, stranger_patient, other_psychiatrist, admin_ann
+):
     session = a_released_dose(alice, dana, at).session
     with clock_at(at):
         assert api_for(None).get(address(session)).status_code == 401
@@ -65,7 +82,9 @@ def test_strangers_get_nothing(alice, dana, at, api_for, clock_at, stranger_pati
         assert api_for(admin_ann).get(address(session)).status_code == 403
 
 
-def test_a_reading_posted_for_a_session_ticks_off_what_was_due(alice, dana, at, api_for, clock_at, stranger_patient):
+def test_a_reading_posted_for_a_session_ticks_off_what_was_due(
+    alice, dana, at, api_for, clock_at, stranger_patient
+):
     session = a_session_in_progress(alice, dana, at)
     body = {
         "systolic_mmhg": 126, "diastolic_mmhg": 80, "pulse_bpm": 70, "source": "device", "session": str(session.pk),

@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessions import rules
-from sessions.rules.gate import CONDITIONS, CheckFacts, GateFacts, ReadingFacts, caution_only, gate, gate_numbers
+from sessions.rules.gate import (
+    CONDITIONS,
+    CheckFacts,
+    GateFacts,
+    ReadingFacts,
+    caution_only,
+    gate,
+    gate_numbers,
+)
 from sessions.wording import words_of
 from tests.sessions.oracle import failing
 from vitals.rules import default_limits
@@ -37,7 +45,17 @@ def all_go() -> dict[str, Any]:
 
 
 def a_reading(got: dt.datetime, s: int = 118, d: int = 76, p: int = 70, **more: Any) -> dict[str, Any]:
-    return {"got": got, "said": got, "s": s, "d": d, "p": p, "o": None, "rejected": False, "used": False, **more}
+    return {
+        "got": got,
+        "said": got,
+        "s": s,
+        "d": d,
+        "p": p,
+        "o": None,
+        "rejected": False,
+        "used": False,
+        **more,
+    }
 
 
 def a_check(at: dt.datetime, *codes: str, **more: Any) -> dict[str, Any]:
@@ -95,7 +113,9 @@ def random_state(rng: random.Random) -> dict[str, Any]:
         s["dose"] = rng.choice([None, 0, 199_999, 200_000, 200_001, 2_000_000])
     if rng.random() < off:
         days = dt.timedelta(days=6)
-        s["last_release"] = NOW - rng.choice([days, days - SEC, days + SEC, dt.timedelta(days=1), dt.timedelta(days=30)])
+        s["last_release"] = NOW - rng.choice(
+            [days, days - SEC, days + SEC, dt.timedelta(days=1), dt.timedelta(days=30)]
+        )
     if rng.random() < off:
         s["hour"] = rng.choice([None, 0, 6, 7, 19, 20, 23])
     if rng.random() < off:
@@ -121,7 +141,10 @@ def random_checks(rng: random.Random) -> list[dict[str, Any]]:
     found = []
     for _ in range(rng.choice([0, 1, 1, 1, 2, 3])):
         when = NOW - rng.randint(0, 60) * MIN
-        codes = rng.sample(["not_fasted", "suicidal", "psychosis", "ill", "unanswered", "pregnant"], rng.choice([0, 0, 0, 1, 2]))
+        codes = rng.sample(
+            ["not_fasted", "suicidal", "psychosis", "ill", "unanswered", "pregnant"],
+            rng.choice([0, 0, 0, 1, 2]),
+        )
         cleared = rng.choice([None, when, when + SEC, NOW, NOW + SEC]) if codes else None
         found.append(a_check(when, *codes, today=rng.random() < 0.95, cleared=cleared))
     return found if len({c["at"] for c in found}) == len(found) else found[:1]
@@ -130,7 +153,20 @@ def random_checks(rng: random.Random) -> list[dict[str, Any]]:
 def random_readings(rng: random.Random) -> list[dict[str, Any]]:
     found = []
     when = NOW - rng.choice([0, 0, 1, 2, 4, 29, 30, 31]) * MIN - rng.choice([0, 1, 30]) * SEC
-    middle = rng.choice([(118, 76), (118, 76), (138, 84), (139, 88), (144, 88), (120, 92), (158, 96), (165, 90), (92, 56), (178, 90)])
+    middle = rng.choice(
+        [
+            (118, 76),
+            (118, 76),
+            (138, 84),
+            (139, 88),
+            (144, 88),
+            (120, 92),
+            (158, 96),
+            (165, 90),
+            (92, 56),
+            (178, 90),
+        ]
+    )
     for _ in range(rng.choice([0, 1, 2, 2, 2, 2, 3, 3, 4, 5, 6])):
         s = middle[0] + rng.choice([0, 0, 1, -1, 2, 5, -5, 10, 11, -11, 15])
         d = middle[1] + rng.choice([0, 0, 1, -1, 2, 4, -4])
@@ -142,7 +178,9 @@ def random_readings(rng: random.Random) -> list[dict[str, Any]]:
         reading["used"] = rng.random() < 0.03
         reading["rejected"] = rng.random() < 0.04
         found.append(reading)
-        when = when - rng.choice([59 * SEC, MIN, 2 * MIN, 2 * MIN, 3 * MIN, 5 * MIN, 5 * MIN + SEC, 15 * MIN, 16 * MIN])
+        when = when - rng.choice(
+            [59 * SEC, MIN, 2 * MIN, 2 * MIN, 3 * MIN, 5 * MIN, 5 * MIN + SEC, 15 * MIN, 16 * MIN]
+        )
         if rng.random() < 0.15:
             middle = rng.choice([(118, 76), (146, 88), (165, 90), (185, 100)])
     if rng.random() < 0.02:
@@ -196,7 +234,9 @@ def test_hz_02_a_reading_counts_for_thirty_minutes(age, goes):
     assert (failed(s) == set()) is goes
 
 
-@pytest.mark.parametrize(("apart", "goes"), [(59 * SEC, False), (MIN, True), (5 * MIN, True), (5 * MIN + SEC, False)])
+@pytest.mark.parametrize(
+    ("apart", "goes"), [(59 * SEC, False), (MIN, True), (5 * MIN, True), (5 * MIN + SEC, False)]
+)
 def test_hz_03_two_readings_lie_one_to_five_minutes_apart(apart, goes):
     s = all_go()
     s["readings"] = [a_reading(NOW - MIN - apart), a_reading(NOW - MIN)]
@@ -228,7 +268,12 @@ def test_a_third_recheck_needs_a_psychiatrist():
 
 def test_measuring_again_without_resting_is_not_taken():
     s = all_go()
-    s["readings"] = [a_reading(NOW - 14 * MIN, 146), a_reading(NOW - 12 * MIN, 146), a_reading(NOW - 4 * MIN), a_reading(NOW - 2 * MIN)]
+    s["readings"] = [
+        a_reading(NOW - 14 * MIN, 146),
+        a_reading(NOW - 12 * MIN, 146),
+        a_reading(NOW - 4 * MIN),
+        a_reading(NOW - 2 * MIN),
+    ]
     assert {str(r) for r in gate(facts_of(s), NUMBERS, LIMITS)} == {"G8.recheck_too_early"}
 
 

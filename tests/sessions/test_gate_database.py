@@ -39,7 +39,13 @@ COLUMNS = [f.column for f in DoseRelease._meta.fields]
 
 def an_unsaved_release(session: DosingSession, by: User, at: dt.datetime, **changes: Any) -> DoseRelease:
     """The row that an action would write, whether or not the gate allows it."""
-    inputs = gate_inputs(session, by=by, at=at, stepped_up_at=changes.get("stepped_up_at", at), caution_released=changes.get("caution_released", False))
+    inputs = gate_inputs(
+        session,
+        by=by,
+        at=at,
+        stepped_up_at=changes.get("stepped_up_at", at),
+        caution_released=changes.get("caution_released", False),
+    )
     readings = list(Reading.objects.filter(session_id=session.pk, phase="pre").order_by("received_at"))
     chosen = (list(inputs.reading_ids) + [r.pk for r in readings] + [uuid.uuid4(), uuid.uuid4()])[:2]
     if len(inputs.reading_ids) == 2:
@@ -60,7 +66,9 @@ def by_trigger(row: DoseRelease) -> set[str]:
     """What the SQL alone says of a row that is not written yet."""
     span = row.keeps_others_away
     values = {
-        f.column: getattr(row, f.attname) for f in DoseRelease._meta.fields if f.name not in ("keeps_others_away", "caution_reason", "gate")
+        f.column: getattr(row, f.attname)
+        for f in DoseRelease._meta.fields
+        if f.name not in ("keeps_others_away", "caution_reason", "gate")
     }
     values["keeps_others_away"] = f"[{span.lower.isoformat()},{span.upper.isoformat()})"
     values["caution_reason"] = "x" if row.caution_reason else ""
@@ -95,7 +103,9 @@ def _link(**f: Any) -> Change:
 
 
 def _age(rng: random.Random, s: DosingSession, at: dt.datetime) -> None:
-    born = rng.choice([dt.date(2008, 11, 23), dt.date(2008, 11, 24), dt.date(2010, 1, 1), dt.date(1940, 1, 1)])
+    born = rng.choice(
+        [dt.date(2008, 11, 23), dt.date(2008, 11, 24), dt.date(2010, 1, 1), dt.date(1940, 1, 1)]
+    )
     Patient.objects.filter(pk=s.patient_id).update(date_of_birth=born)
 
 
@@ -110,17 +120,23 @@ def _scheduled(rng: random.Random, s: DosingSession, at: dt.datetime) -> None:
 def _check(rng: random.Random, s: DosingSession, at: dt.datetime) -> None:
     when = at - rng.randint(1, 20) * MINUTE + dt.timedelta(seconds=rng.randint(1, 50))
     codes = rng.sample(["not_fasted", "suicidal", "ill", "psychosis", "unanswered"], rng.choice([0, 1, 1, 2]))
-    SafetyCheck.objects.create(session=s, answers=CLEAR_ANSWERS, positive=sorted(codes), answered_at=when, answered_by="user:test")
+    SafetyCheck.objects.create(
+        session=s, answers=CLEAR_ANSWERS, positive=sorted(codes), answered_at=when, answered_by="user:test"
+    )
 
 
 def _clear_all(rng: random.Random, s: DosingSession, at: dt.datetime) -> None:
     psychiatrist = s.patient.care_team.psychiatrist
-    SafetyCheck.objects.filter(session=s, cleared_at__isnull=True, answered_at__lt=at).update(cleared_at=at, cleared_by=psychiatrist)
+    SafetyCheck.objects.filter(session=s, cleared_at__isnull=True, answered_at__lt=at).update(
+        cleared_at=at, cleared_by=psychiatrist
+    )
 
 
 def _readings(rng: random.Random, s: DosingSession, at: dt.datetime) -> None:
     """More readings, before, between and after those that are there."""
-    middle = rng.choice([(118, 76), (118, 76), (139, 88), (146, 88), (120, 93), (164, 90), (92, 55), (185, 90)])
+    middle = rng.choice(
+        [(118, 76), (118, 76), (139, 88), (146, 88), (120, 93), (164, 90), (92, 55), (185, 90)]
+    )
     when = at - dt.timedelta(seconds=rng.choice([20, 70, 130, 400, 1_000]))
     for _ in range(rng.choice([1, 2, 2, 3, 4])):
         systolic, diastolic = middle[0] + rng.choice([0, 3, -3, 11, -11]), middle[1] + rng.choice([0, 2, -2])
@@ -144,7 +160,13 @@ def _hold(rng: random.Random, s: DosingSession, at: dt.datetime) -> None:
 
 
 def _alert(rng: random.Random, s: DosingSession, at: dt.datetime) -> None:
-    raise_alert(patient=s.patient, trigger=rng.choice(["X13", "X12", "X03", "X09"]), source="test", at=at, by="system:test")
+    raise_alert(
+        patient=s.patient,
+        trigger=rng.choice(["X13", "X12", "X03", "X09"]),
+        source="test",
+        at=at,
+        by="system:test",
+    )
 
 
 def _revoke(rng: random.Random, s: DosingSession, at: dt.datetime) -> None:
@@ -187,7 +209,9 @@ CHANGES: list[Change] = [
 
 
 @pytest.mark.django_db
-def test_pr_08_the_trigger_agrees_with_the_gate_over_random_states_of_the_database(alice, dana, cole, other_coach, at):
+def test_pr_08_the_trigger_agrees_with_the_gate_over_random_states_of_the_database(
+    alice, dana, cole, other_coach, at
+):
     base = a_session_ready_for_release(alice, dana, at, sessions_covered=(1, 2, 3))
     rng = random.Random(8)
     opened = wrong = 0
@@ -201,7 +225,11 @@ def test_pr_08_the_trigger_agrees_with_the_gate_over_random_states_of_the_databa
             session = fresh(base)
             by = rng.choice([cole, cole, dana, dana, other_coach])
             caution = by == dana and rng.random() < 0.5
-            more = {"caution_released": True, "caution_reason": "known rise", "plan_t40": True} if caution else {}
+            more = (
+                {"caution_released": True, "caution_reason": "known rise", "plan_t40": True}
+                if caution
+                else {}
+            )
             stepped = at - rng.choice([0, 0, 0, 4, 6]) * MINUTE
             inputs = gate_inputs(session, by=by, at=at, stepped_up_at=stepped, caution_released=caution)
             row = an_unsaved_release(session, by, at, stepped_up_at=stepped, **more)
@@ -237,7 +265,9 @@ def test_hz_04_the_database_alone_refuses_a_row_that_differs(alice, dana, cole, 
 
 
 @pytest.mark.django_db
-def test_hz_05_a_reading_check_or_link_of_somebody_else_releases_nothing(alice, dana, cole, stranger_patient, at):
+def test_hz_05_a_reading_check_or_link_of_somebody_else_releases_nothing(
+    alice, dana, cole, stranger_patient, at
+):
     session = a_session_ready_for_release(alice, dana, at)
     row = an_unsaved_release(session, cole, at)
     row.patient_id = stranger_patient.pk
@@ -262,7 +292,11 @@ def test_hz_13_one_dose_more_than_ordered_is_refused(alice, dana, at):
     with clock.frozen(at + 8 * DAY):
         reasons = {str(r) for r in gate_inputs(second, by=dana, at=at + 8 * DAY, stepped_up_at=at).reasons}
         assert {"G3.no_doses_left", "G3.session_not_in_order"} <= reasons
-        assert "G3" in by_trigger(an_unsaved_release(second, dana, at + 8 * DAY, safety_check_id=uuid.uuid4(), sitter_link_id=uuid.uuid4()))
+        assert "G3" in by_trigger(
+            an_unsaved_release(
+                second, dana, at + 8 * DAY, safety_check_id=uuid.uuid4(), sitter_link_id=uuid.uuid4()
+            )
+        )
 
 
 @pytest.mark.django_db
@@ -273,7 +307,9 @@ def test_hz_06_six_days_of_elapsed_time_lie_between_two_doses(alice, dana, at, h
     later = at - 3 * MINUTE + dt.timedelta(hours=hours)
     with clock.frozen(later):
         python = {r.condition for r in gate_inputs(second, by=dana, at=later, stepped_up_at=later).reasons}
-        sql = by_trigger(an_unsaved_release(second, dana, later, safety_check_id=uuid.uuid4(), sitter_link_id=uuid.uuid4()))
+        sql = by_trigger(
+            an_unsaved_release(second, dana, later, safety_check_id=uuid.uuid4(), sitter_link_id=uuid.uuid4())
+        )
     assert ("G6" in python) is too_soon and ("G6" in sql) is too_soon
 
 
@@ -295,7 +331,10 @@ def test_no_session_reaches_the_dose_without_its_release(alice, dana, at):
 @pytest.mark.django_db
 def test_a_release_is_never_edited_nor_deleted(alice, dana, at):
     made = a_released_dose(alice, dana, at)
-    for change in (lambda: DoseRelease.objects.filter(pk=made.pk).update(dose_ug=1), lambda: DoseRelease.objects.filter(pk=made.pk).delete()):
+    for change in (
+        lambda: DoseRelease.objects.filter(pk=made.pk).update(dose_ug=1),
+        lambda: DoseRelease.objects.filter(pk=made.pk).delete(),
+    ):
         with pytest.raises(DatabaseError), transaction.atomic():
             change()
 
@@ -327,7 +366,10 @@ def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
 def test_pr_09_fifty_parallel_releases_are_one_release(alice, dana, cole, at):
     session = a_session_ready_for_release(alice, dana, at)
     with clock.frozen(at):
-        found = in_threads(50, lambda n: actions.release_dose(fresh(session), by=(cole, dana)[n % 2], at=at, stepped_up_at=at))
+        found = in_threads(
+            50,
+            lambda n: actions.release_dose(fresh(session), by=(cole, dana)[n % 2], at=at, stepped_up_at=at),
+        )
     assert not [f for f in found if isinstance(f, Exception)], found
     assert sum(f.release is not None for f in found) == 1 == DoseRelease.objects.count()
     refused = {str(r) for f in found if f.release is None for r in f.reasons}
@@ -360,7 +402,9 @@ def test_pr_08_a_hold_and_a_release_at_the_same_moment_never_cross(alice, dana, 
 def test_pr_09_the_dose_is_taken_once(alice, dana, at):
     made = a_released_dose(alice, dana, at)
     session = fresh(made.session)
-    found = in_threads(12, lambda n: actions.confirm_dose_taken(fresh(session), units_taken=2, by=alice, at=at + MINUTE))
+    found = in_threads(
+        12, lambda n: actions.confirm_dose_taken(fresh(session), units_taken=2, by=alice, at=at + MINUTE)
+    )
     assert sum(not isinstance(f, Exception) for f in found) == 1
     assert {type(f).__name__ for f in found if isinstance(f, Exception)} == {"Conflict"}
     assert session.checkpoints.count() == 9

@@ -107,7 +107,9 @@ def test_the_whole_day_by_pages(alice, dana, cole, at, client_for, clock_at, cli
         send(patient, room(session, "reading/"), systolic_mmhg=126, diastolic_mmhg=80, pulse_bpm=74)
         assert "Rest" in page(patient, room(session))
         page(patient, room(session, "symptoms/"))
-        assert send(patient, room(session, "symptoms/"), dissociation=2, nausea=1, sedation=1).status_code == 302
+        assert (
+            send(patient, room(session, "symptoms/"), dissociation=2, nausea=1, sedation=1).status_code == 302
+        )
         send(patient, "/sessions/journal/", body="A house by the sea.")
     with clock_at(taken + 121 * MINUTE):
         send(patient, room(session, "reading/"), systolic_mmhg=120, diastolic_mmhg=78, pulse_bpm=70)
@@ -139,7 +141,9 @@ def test_pr_06_a_positive_answer_shows_help_in_the_same_response(alice, dana, at
     assert "988" in text and "Somebody is calling you" in text and Alert.objects.get().trigger == "X03"
 
 
-def test_a_red_flag_shows_911_with_the_address_in_the_same_response(alice, dana, at, client_for, clock_at, room):
+def test_a_red_flag_shows_911_with_the_address_in_the_same_response(
+    alice, dana, at, client_for, clock_at, room
+):
     session = a_session_in_progress(alice, dana, at)
     with clock_at(at + 10 * MINUTE):
         answer = send(client_for(alice), room(session, "symptoms/"), red_flags=["chest_pain"])
@@ -159,7 +163,9 @@ def test_help_is_one_press_in_every_state(alice, dana, at, client_for, clock_at,
     assert Alert.objects.get().trigger == "X02"
 
 
-def test_a_caution_reading_is_a_pause_with_a_time_to_measure_again(alice, dana, at, client_for, clock_at, room):
+def test_a_caution_reading_is_a_pause_with_a_time_to_measure_again(
+    alice, dana, at, client_for, clock_at, room
+):
     session = a_session_ready_for_release(alice, dana, at, readings=((146, 88, 70), (144, 88, 70)))
     with clock_at(at):
         text = words(page(client_for(alice), room(session)))
@@ -169,7 +175,9 @@ def test_a_caution_reading_is_a_pause_with_a_time_to_measure_again(alice, dana, 
         assert "When you are ready, measure again" in words(page(client_for(alice), room(session)))
 
 
-def test_a_high_reading_is_no_dose_today_and_a_crisis_one_says_911(alice, dana, at, client_for, clock_at, room):
+def test_a_high_reading_is_no_dose_today_and_a_crisis_one_says_911(
+    alice, dana, at, client_for, clock_at, room
+):
     session = a_session_ready_for_release(alice, dana, at, readings=((165, 88, 70), (164, 88, 70)))
     with clock_at(at):
         assert "Today is not the day" in words(page(client_for(alice), room(session)))
@@ -190,7 +198,9 @@ def test_the_psychiatrist_releases_a_caution_reading_with_a_reason_and_the_coach
     assert DoseRelease.objects.get().caution_reason == "Known rise."
 
 
-def test_pr_11_a_release_without_a_fresh_second_factor_is_sent_to_give_one(alice, dana, cole, at, client_for, clock_at, room):
+def test_pr_11_a_release_without_a_fresh_second_factor_is_sent_to_give_one(
+    alice, dana, cole, at, client_for, clock_at, room
+):
     from accounts.step_up import METHODS_KEY
     from common import clock
 
@@ -214,7 +224,19 @@ def test_pr_09_the_same_form_sent_again_releases_once(alice, dana, cole, at, cli
     assert {a.status_code for a in answers} == {302} and DoseRelease.objects.count() == 1
 
 
-def test_nobody_else_opens_the_room_or_the_desk(alice, dana, at, client_for, clock_at, room, stranger_patient, other_coach, other_psychiatrist, admin_ann, client):
+def test_nobody_else_opens_the_room_or_the_desk(
+    alice,
+    dana,
+    at,
+    client_for,
+    clock_at,
+    room,
+    stranger_patient,
+    other_coach,
+    other_psychiatrist,
+    admin_ann,
+    client,
+):
     session = a_session_in_progress(alice, dana, at)
     with clock_at(at + MINUTE):
         for person in (stranger_patient, other_coach, other_psychiatrist, admin_ann):
@@ -275,10 +297,15 @@ def test_moving_a_session_by_page(alice, dana, at, client_for, clock_at, room):
         patient = client_for(alice)
         page(patient, room(session, "move/"))
         assert send(patient, room(session, "move/"), on="2020-01-01").status_code == 422
-        assert send(patient, room(session, "move/"), on=str((at + dt.timedelta(days=4)).date())).status_code == 302
+        assert (
+            send(patient, room(session, "move/"), on=str((at + dt.timedelta(days=4)).date())).status_code
+            == 302
+        )
 
 
-def test_hz_16_a_patient_in_a_session_is_not_logged_out_by_sitting_still(alice, dana, at, client_for, clock_at, room):
+def test_hz_16_a_patient_in_a_session_is_not_logged_out_by_sitting_still(
+    alice, dana, at, client_for, clock_at, room
+):
     session = a_session_in_progress(alice, dana, at)
     patient = client_for(alice)
     with clock_at(at + MINUTE):

@@ -24,7 +24,9 @@ def patient(alice, protocol_version):
 
 def take(patient, at, systolic=118, diastolic=76, pulse=70, **more):
     given = {"taken_at": at, "source": "patient", "by": patient.user, "at": at, **more}
-    return record_reading(patient=patient, systolic_mmhg=systolic, diastolic_mmhg=diastolic, pulse_bpm=pulse, **given)
+    return record_reading(
+        patient=patient, systolic_mmhg=systolic, diastolic_mmhg=diastolic, pulse_bpm=pulse, **given
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,24 @@ from vitals.models import Reading
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/readings/"
-GOOD = {"systolic_mmhg": 118, "diastolic_mmhg": 76, "pulse_bpm": 70, "taken_at": "2026-11-23T16:59:00+00:00", "source": "device"}
+GOOD = {
+    "systolic_mmhg": 118,
+    "diastolic_mmhg": 76,
+    "pulse_bpm": 70,
+    "taken_at": "2026-11-23T16:59:00+00:00",
+    "source": "device",
+}
 
 
 @pytest.fixture
 def token(alice, protocol_version, at):
-    return issue_device_token(alice, label="Cuff", scopes=["readings:write", "readings:read"], by=alice, at=at - dt.timedelta(days=1))
+    return issue_device_token(
+        alice,
+        label="Cuff",
+        scopes=["readings:write", "readings:read"],
+        by=alice,
+        at=at - dt.timedelta(days=1),
+    )
 
 
 @pytest.fixture
@@ -31,7 +43,12 @@ def send(client, token, clock_at, at):
     def post(body, *, plain=None, key=""):
         headers = {"Authorization": f"Token {plain or token[1]}"} | ({"Idempotency-Key": key} if key else {})
         with clock_at(at):
-            return client.post(URL, data=body if isinstance(body, str) else json.dumps(body), content_type="application/json", headers=headers)
+            return client.post(
+                URL,
+                data=body if isinstance(body, str) else json.dumps(body),
+                content_type="application/json",
+                headers=headers,
+            )
 
     return post
 
@@ -48,7 +65,9 @@ def test_a_device_posts_a_reading_and_reads_what_it_means(send, alice):
 
 @pytest.mark.parametrize("key", ["", "reading-0001"])
 def test_both_ways_answer_alike(send, key):
-    body = send({**GOOD, "pulse_bpm": 110, "device_id": "A-1", "phase": "practice", "spo2_pct": 97}, key=key).json()
+    body = send(
+        {**GOOD, "pulse_bpm": 110, "device_id": "A-1", "phase": "practice", "spo2_pct": 97}, key=key
+    ).json()
     assert body["band"] == "go" and body["verdict"] == "hold" and body["alert"] is None and body["help"] == ""
     assert {r["code"] for r in body["reasons"]} == {"pulse_caution"}
     assert set(body) == {
@@ -95,7 +114,9 @@ def test_a_body_that_is_no_reading_is_a_400(send, body):
 
 def test_a_revoked_unknown_or_narrow_token_is_refused(send, token, alice, at):
     assert send(GOOD, plain="nonsense").status_code == 401
-    _, narrow = issue_device_token(alice, label="Reader", scopes=["readings:read"], by=alice, at=at - dt.timedelta(days=1))
+    _, narrow = issue_device_token(
+        alice, label="Reader", scopes=["readings:read"], by=alice, at=at - dt.timedelta(days=1)
+    )
     assert send(GOOD, plain=narrow).status_code == 403
     revoke_device_token(token[0], by=alice, at=at)
     assert send(GOOD).status_code == 401
@@ -111,18 +132,29 @@ def test_the_newest_thirty_then_the_rest(client, token, alice, at, clock_at):
     for minute in range(35):
         when = at - dt.timedelta(minutes=35 - minute)
         record_reading(
-            patient=patient, systolic_mmhg=100 + minute, diastolic_mmhg=70, pulse_bpm=70, taken_at=when, source="patient", by=alice, at=when
+            patient=patient,
+            systolic_mmhg=100 + minute,
+            diastolic_mmhg=70,
+            pulse_bpm=70,
+            taken_at=when,
+            source="patient",
+            by=alice,
+            at=when,
         )
     with clock_at(at):
         headers = {"Authorization": f"Token {token[1]}"}
         first = client.get(URL, headers=headers).json()
         assert [r["systolic_mmhg"] for r in first["results"]] == list(range(134, 104, -1))
         rest = client.get(first["next"], headers=headers).json()
-        assert [r["systolic_mmhg"] for r in rest["results"]] == [104, 103, 102, 101, 100] and rest["next"] is None
+        assert [r["systolic_mmhg"] for r in rest["results"]] == [104, 103, 102, 101, 100] and rest[
+            "next"
+        ] is None
         assert client.get(URL + "?cursor=%00", headers=headers).status_code == 400
 
 
-def test_staff_read_their_own_patients_only_and_leave_a_trace(api_for, alice, cole, other_coach, protocol_version):
+def test_staff_read_their_own_patients_only_and_leave_a_trace(
+    api_for, alice, cole, other_coach, protocol_version
+):
     address = f"{URL}?patient={alice.pk}"
     assert api_for(cole).get(address).json() == {"next": None, "results": []}
     assert AuditEntry.objects.filter(action="chart.opened", patient_id=alice.pk).count() == 1
@@ -148,7 +180,9 @@ def test_a_new_protocol_is_used_from_its_first_moment(send, admin_ann, admin_ben
     systolic=st.integers(55, 190), diastolic=st.integers(28, 125), pulse=st.integers(15, 255), spo2=st.none() | st.integers(85, 100),
     phase=st.sampled_from(["intake", "practice", "extra"]), device_id=st.text(st.characters(codec="ascii", categories=["L", "N"]), max_size=12),
 )  # fmt: skip
-def test_the_short_way_stores_what_the_long_way_would(alice, token, at, systolic, diastolic, pulse, spo2, phase, device_id):
+def test_the_short_way_stores_what_the_long_way_would(
+    alice, token, at, systolic, diastolic, pulse, spo2, phase, device_id
+):
     entry = hot_path.Entry(
         systolic_mmhg=systolic, diastolic_mmhg=diastolic, pulse_bpm=pulse, taken_at=at, source="device", phase=phase,
         device_id=device_id, spo2_pct=spo2,
@@ -163,14 +197,18 @@ def test_the_short_way_stores_what_the_long_way_would(alice, token, at, systolic
         return
     assert not oracle.reading.rejected and oracle.alert is None
     assert {str(r) for r in stored.reasons} == oracle.reasons
-    ours, theirs = (Reading.objects.filter(pk=pk).values().get() for pk in (stored.reading_id, oracle.reading.pk))
+    ours, theirs = (
+        Reading.objects.filter(pk=pk).values().get() for pk in (stored.reading_id, oracle.reading.pk)
+    )
     traces = [AuditEntry.objects.filter(object_id=str(pk)).values("actor", "action", "object_type", "patient_id", "detail", "at", "reason").get()
               for pk in (stored.reading_id, oracle.reading.pk)]  # fmt: skip
     assert {**ours, "id": None} == {**theirs, "id": None}
     assert traces[0] == traces[1]
 
 
-def test_reading_pages_never_touch_the_body_of_another_patient(client, token, stranger_patient, protocol_version, at, clock_at):
+def test_reading_pages_never_touch_the_body_of_another_patient(
+    client, token, stranger_patient, protocol_version, at, clock_at
+):
     record_reading(
         patient=Patient.objects.get(pk=stranger_patient.pk), systolic_mmhg=111, diastolic_mmhg=70, pulse_bpm=70, taken_at=at,
         source="patient", by=stranger_patient, at=at,
