@@ -14,7 +14,14 @@ def main() -> None:
         status = screen(sys.argv[2:])
         if status is not None:
             sys.exit(status)
-    from django.core.management import execute_from_command_line
+    from runner import checkout
+
+    checkout.join()
+    try:
+        from django.core.management import execute_from_command_line
+    except ModuleNotFoundError:
+        checkout.use_own_python()
+        raise
 
     execute_from_command_line(sys.argv)
 

@@ -28,9 +28,9 @@ WELL_AFTER_SECONDS = 60.0
 LARGEST_LOG_BYTES = 10 * 1024 * 1024
 
 # Together under five seconds, with time to spare for the kernel.
-APPLICATION_GRACE_SECONDS = 2.0
-REDIS_GRACE_SECONDS = 0.6
-POSTGRES_GRACE_SECONDS = 1.6
+APPLICATION_GRACE_SECONDS = 1.5
+REDIS_GRACE_SECONDS = 0.5
+POSTGRES_GRACE_SECONDS = 1.3
 
 
 class Startable(Protocol):
@@ -207,7 +207,7 @@ class Supervisor:
                 # "Immediate": it recovers from its log at the next start, and takes its own children along.
                 processes.signal_each([part.child.pid], signal.SIGQUIT)
                 with suppress(subprocess.TimeoutExpired):
-                    part.child.wait(timeout=0.5)
+                    part.child.wait(timeout=0.4)
             processes.signal_group(part.child.pid, signal.SIGKILL)
             part.child.wait()
             part.child = None

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from runner import env_file, processes, venv
+from runner import checkout, env_file, processes, venv
 from runner.paths import LOG, PYTHON, ROOT, RUN, VAR, check_disk, make_folders
 from runner.ports import HOST, free_or_any, wanted_port
 from runner.postgres import Postgres
@@ -111,6 +111,8 @@ def _start_all(supervisor: Supervisor, port: int, started: float) -> None:
         ports["ws"] = free_or_any(port + 1)
         PORTS_FILE.write_text(json.dumps(ports) + "\n")
         environment.update(_told_to_programs(port, ports["ws"]))
+        told = {"DATABASE_URL", "REDIS_URL", *_told_to_programs(port, ports["ws"]), *settings}
+        checkout.remember(environment, told - {"PATH", "PYTHONPATH", "PYTHONUNBUFFERED"})
         _prepare_database(supervisor, environment)
         _start_programs(supervisor, port, ports["ws"], environment, started)
 
@@ -193,7 +195,7 @@ def commands(host: str, port: int, ws_port: int, *, workers: int) -> dict[str, l
     """What runs beside the servers, by name: the same programs as in docker-compose.yml."""
     python = str(PYTHON)
     granian = [python, "-m", "granian", "--host", host, "--no-access-log", "--respawn-failed-workers"]
-    granian += ["--workers-kill-timeout", "2"]
+    granian += ["--workers-kill-timeout", "1"]
     web = [*granian, "--interface", "wsgi", "--port", str(port), "--workers", str(workers)]
     # Each thread keeps a database connection; granian's own default of 256 a worker would exhaust PostgreSQL.
     web += ["--blocking-threads", "8", "config.wsgi:application"]
@@ -267,7 +269,7 @@ def _prepare_database(supervisor: Supervisor, environment: dict[str, str]) -> No
 def _serves(host: str, port: int) -> bool:
     where = HOST if host in ("0.0.0.0", "::") else host  # noqa: S104
     try:
-        with urllib.request.urlopen(f"http://{where}:{port}/livez", timeout=5):
+        with urllib.request.urlopen(f"http://{where}:{port}/livez", timeout=1):
             return True
     except urllib.error.HTTPError:
         # It answers; what it answers is for /readyz and the tests.

@@ -29,6 +29,7 @@ class Terminal:
         self.port = any_free()
         self.output = var.parent / "terminal.txt"
         self.child: subprocess.Popen[bytes] | None = None
+        self.first_start_seconds = 0.0
 
     def environment(self, **extra: str) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
