@@ -28,11 +28,11 @@ def test_a_sender_killed_after_the_vendor_took_it_leaves_one_copy(world: World) 
     """PR-03: class R at the deterministic point "vendor accepted, sender dead"."""
     world.promise_mails(1)
     dead = world.start("-c", DISPATCH, HEARTHSIDE_SANDBOX_DIE="after-accept")
-    assert dead.wait(timeout=20) == -signal.SIGKILL
+    assert dead.wait(timeout=45) == -signal.SIGKILL
     assert world.delivered() == 1
     world.advance(301)
     world.start("-c", DISPATCH)
-    wait_for(lambda: world.number(SETTLED) == 0, seconds=20, what="the message is settled")
+    wait_for(lambda: world.number(SETTLED) == 0, seconds=45, what="the message is settled")
     world.reconcile(at_most=1)
 
 
@@ -46,7 +46,7 @@ def test_senders_killed_again_and_again_lose_nothing_and_double_nothing(world: W
     world.advance(301)
     world.start("-c", DISPATCH)
     world.start("-c", DISPATCH)
-    wait_for(lambda: world.number(SETTLED) == 0, seconds=20, what="all 600 are settled")
+    wait_for(lambda: world.number(SETTLED) == 0, seconds=45, what="all 600 are settled")
     world.reconcile(at_most=1)
     assert world.delivered() == 600
 
@@ -57,7 +57,7 @@ def test_worker_beat_and_redis_killed_and_restarted_lose_nothing(world: World) -
         pytest.skip("no Redis runs on this machine")
     worker, beat = world.worker(), world.beat()
     world.promise_mails(3000, nudge=True)
-    wait_for(lambda: world.delivered() >= 500, seconds=25, what="the worker is in the middle of it")
+    wait_for(lambda: world.delivered() >= 500, seconds=45, what="the worker is in the middle of it")
     for child in (worker, beat):
         world.kill(child)
     world.pair.redis_child.kill()

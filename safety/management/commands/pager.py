@@ -44,7 +44,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, once: bool, interval: float, **options: Any) -> None:
-        Pager(interval_s=interval).run(once=once)
+        pager = Pager(interval_s=interval)
+        pager.run(once=once)
+        if pager.stopping:
+            # Nothing is left to do, and taking the whole interpreter apart would cost a busy machine seconds.
+            connection.close()
+            logging.shutdown()
+            os._exit(0)
 
 
 class Pager:
