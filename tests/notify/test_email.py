@@ -93,7 +93,9 @@ def test_a_mail_goes_to_one_person_in_plain_text_with_our_reference(
     assert str(message.pk) in message.provider_id
 
 
-def test_a_box_that_does_not_exist_is_not_tried_again(mail_server: _Server, alice: User, at: datetime) -> None:
+def test_a_box_that_does_not_exist_is_not_tried_again(
+    mail_server: _Server, alice: User, at: datetime
+) -> None:
     mail_server.behave = "no-such-box"
     message = a_mail(alice, at)
     dispatch_due(at=at)
@@ -127,7 +129,11 @@ def test_a_server_that_is_not_there_is_tried_again_later(alice: User, at: dateti
             "anymail.backends.mailgun.EmailBackend",
             {"api_key": "key", "sender_domain": "mg.example.org"},
         ),
-        ("smtps://u%40x:p%2Fw@mail.example:465", "django.core.mail.backends.smtp.EmailBackend", {"username": "u@x", "password": "p/w"}),
+        (
+            "smtps://u%40x:p%2Fw@mail.example:465",
+            "django.core.mail.backends.smtp.EmailBackend",
+            {"username": "u@x", "password": "p/w"},
+        ),
     ],
 )
 def test_the_address_names_the_vendor_and_its_key(url: str, backend: str, expected: dict[str, str]) -> None:
