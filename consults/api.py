@@ -18,6 +18,7 @@ from common.api import KEY, IdempotentWrites, StrictSerializer, refusals
 from consults import access, actions
 from consults.models import Appointment, VisitType
 
+USUAL_SEARCH = timedelta(days=14)
 LONGEST_SEARCH = timedelta(days=31)
 PEOPLE = ("patient", "psychiatrist", "coach")
 
@@ -25,15 +26,17 @@ PEOPLE = ("patient", "psychiatrist", "coach")
 class SlotQuery(StrictSerializer):
     """What may stand in the address of a search. `from` is a word of Python's own, so two fields are added by name."""
 
-    visit_type = serializers.ChoiceField(choices=VisitType.values)
+    visit_type = serializers.ChoiceField(choices=VisitType.values, default="consult")
 
     def get_fields(self) -> dict[str, Any]:
         fields = super().get_fields()
-        fields["from"] = serializers.DateTimeField()
-        fields["to"] = serializers.DateTimeField()
+        fields["from"] = serializers.DateTimeField(required=False)
+        fields["to"] = serializers.DateTimeField(required=False)
         return fields
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs.setdefault("from", clock.now())
+        attrs.setdefault("to", attrs["from"] + USUAL_SEARCH)
         if attrs["to"] <= attrs["from"]:
             raise serializers.ValidationError({"to": "Must be after `from`."})
         if attrs["to"] - attrs["from"] > LONGEST_SEARCH:
@@ -57,15 +60,16 @@ class Slots(APIView):
     @extend_schema(
         operation_id="slots",
         parameters=[
-            OpenApiParameter("visit_type", str, required=True, enum=list(VisitType.values)),
+            OpenApiParameter("visit_type", str, default="consult", enum=list(VisitType.values)),
             OpenApiParameter(
-                "from", {"type": "string", "format": "date-time"}, required=True, description="With a zone."
+                "from",
+                {"type": "string", "format": "date-time"},
+                description="With a zone; now when left out.",
             ),
             OpenApiParameter(
                 "to",
                 {"type": "string", "format": "date-time"},
-                required=True,
-                description="At most 31 days later.",
+                description="At most 31 days later; 14 days when left out.",
             ),
         ],
         responses={200: SlotOut(many=True), **refusals(400, 401, 403, 409, 422)},

@@ -111,3 +111,12 @@ def test_strangers_and_other_roles_get_nothing(
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     visit.refresh_from_db()
     assert visit.state == "booked"
+
+
+def test_a_search_without_a_stretch_is_for_consults_in_the_next_two_weeks(
+    alice: User, dana: User, at: dt.datetime, api_for: Any
+) -> None:
+    weekly_hours(dana)
+    found = api_for(alice).get("/api/v1/slots/").json()
+    assert {row["visit_type"] for row in found} == {"consult"}
+    assert max(row["starts_at"] for row in found) < (at + 14 * DAY).isoformat()
