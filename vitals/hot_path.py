@@ -17,7 +17,6 @@ from django.db import connection
 
 from common import protocol
 from common.errors import Conflict
-from common.models import ProtocolVersion
 from vitals.actions import PULSE_POSSIBLE_BPM, limits_of
 from vitals.models import Reading
 from vitals.rules import Band, BpLimits, HoldReason, band, hold_reasons, next_steps
@@ -114,31 +113,36 @@ def read_entry(body: bytes) -> Entry | None:
     )
 
 
+@dataclass(frozen=True)
 class _InForce:
-    """The protocol version in force, kept between requests; the SQL says when it no longer is."""
+    """A protocol version with its limits. One object, swapped whole: threads never see the limits of one and the id of another."""
 
-    version: ProtocolVersion | None = None
+    version_id: uuid.UUID
     limits: BpLimits
     data: dict[str, Any]
 
-    def read(self, at: datetime) -> None:
-        self.version = protocol.current(at=at)
-        self.limits, self.data = limits_of(self.version)
+
+# Kept between requests; the SQL says when it is no longer the version in force.
+_kept: list[_InForce] = []
 
 
-_in_force = _InForce()
+def _read_in_force(at: datetime) -> _InForce:
+    version = protocol.current(at=at)
+    limits, data = limits_of(version)
+    found = _InForce(version.pk, limits, data)
+    _kept[:] = [found]
+    return found
 
 
 def store(token: str, entry: Entry, *, at: datetime) -> Stored | None:
     """Store a plain reading in one round trip. None: this one goes the long way (unknown token, worrying values, no protocol)."""
     for attempt in (1, 2):
-        if _in_force.version is None or attempt == 2:
-            try:
-                _in_force.read(at)
-            except Conflict:
-                return None
-        assert _in_force.version is not None
-        limits, data = _in_force.limits, _in_force.data
+        kept = next(iter(_kept), None) if attempt == 1 else None
+        try:
+            in_force = kept or _read_in_force(at)
+        except Conflict:
+            return None
+        limits, data = in_force.limits, in_force.data
         where = band(entry.systolic_mmhg, entry.diastolic_mmhg, limits)
         if where is Band.IMPLAUSIBLE or entry.pulse_bpm not in PULSE_POSSIBLE_BPM:
             return None
@@ -151,7 +155,7 @@ def store(token: str, entry: Entry, *, at: datetime) -> Stored | None:
             cursor.execute(
                 _SQL,
                 [
-                    hashlib.sha256(token.encode()).hexdigest(), SCOPE, at, _in_force.version.pk, uuid.uuid4(), entry.phase,
+                    hashlib.sha256(token.encode()).hexdigest(), SCOPE, at, in_force.version_id, uuid.uuid4(), entry.phase,
                     entry.systolic_mmhg, entry.diastolic_mmhg, entry.pulse_bpm, entry.spo2_pct, entry.taken_at, entry.source,
                     entry.device_id, str(where),
                 ],

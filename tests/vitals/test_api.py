@@ -215,3 +215,17 @@ def test_reading_pages_never_touch_the_body_of_another_patient(
     )  # fmt: skip
     with clock_at(at):
         assert client.get(URL, headers={"Authorization": f"Token {token[1]}"}).json()["results"] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_devices_at_once_on_a_process_that_has_just_started(alice, token, at):
+    """The limits and the version they belong to are swapped whole: no thread meets half of them."""
+    from tests.sessions.test_gate_database import in_threads
+
+    entry = hot_path.Entry(
+        systolic_mmhg=118, diastolic_mmhg=76, pulse_bpm=70, taken_at=at, source="device", phase="extra", device_id="", spo2_pct=None
+    )  # fmt: skip
+    hot_path._kept.clear()
+    found = in_threads(12, lambda n: hot_path.store(token[1], entry, at=at))
+    assert all(isinstance(f, hot_path.Stored) for f in found), found
+    assert Reading.objects.count() == 12 == AuditEntry.objects.filter(action="reading.recorded").count()
