@@ -10,7 +10,7 @@ from accounts.guards import ANYONE
 
 def roles_for(view: Any, method: str) -> tuple[str, ...]:
     """The roles a view declares for a method: `allowed_roles` is a tuple for all methods or a dict by method."""
-    declared = getattr(view, "allowed_roles", ())
+    declared: Any = getattr(view, "allowed_roles", ())
     if isinstance(declared, dict):
         declared = declared.get(method, declared.get("GET", ()) if method in ("HEAD", "OPTIONS") else ())
     return tuple(declared)
@@ -28,7 +28,7 @@ class RoleDeclared(BasePermission):
         if not (user and user.is_authenticated and user.role in roles):
             return False
         if request.auth is not None:
-            return getattr(view, "token_scopes", {}).get(method) in request.auth.scopes
+            return getattr(view, "token_scopes", {}).get(method) in getattr(request.auth, "scopes", ())
         return True
 
 

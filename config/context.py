@@ -15,7 +15,7 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
     return {
         "practice": settings.PRACTICE,
         "user_role": role,
-        "viewer_zone": user.time_zone if role else "America/New_York",
+        "viewer_zone": user.time_zone if user is not None and role else "America/New_York",
         "notices": [{"level": LEVELS.get(m.level_tag, "info"), "text": str(m)} for m in messages.get_messages(request)],
         "nav_items": nav_items(request, role),
         "lane_alert": lane_alert(role),
