@@ -36,7 +36,11 @@ class SlotQuery(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs.setdefault("from", clock.now())
-        attrs.setdefault("to", attrs["from"] + USUAL_SEARCH)
+        if "to" not in attrs:
+            try:
+                attrs["to"] = attrs["from"] + USUAL_SEARCH
+            except OverflowError:
+                raise serializers.ValidationError({"from": "This is too far away."}) from None
         if attrs["to"] <= attrs["from"]:
             raise serializers.ValidationError({"to": "Must be after `from`."})
         if attrs["to"] - attrs["from"] > LONGEST_SEARCH:

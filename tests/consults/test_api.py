@@ -80,6 +80,7 @@ def test_what_blocks_a_booking_leaves_no_hold_behind(
         ({"to": "2026-11-23T00:00:00Z"}, "to"),
         ({"to": "2027-11-23T00:00:00Z"}, "to"),
         ({"form": "1"}, "form"),
+        ({"from": "9999-12-31T23:59:59Z", "to": ""}, "to"),
     ],
 )
 def test_a_search_that_cannot_be_read_names_the_field(
@@ -120,3 +121,8 @@ def test_a_search_without_a_stretch_is_for_consults_in_the_next_two_weeks(
     found = api_for(alice).get("/api/v1/slots/").json()
     assert {row["visit_type"] for row in found} == {"consult"}
     assert max(row["starts_at"] for row in found) < (at + 14 * DAY).isoformat()
+
+
+def test_the_end_of_time_is_too_far_away(alice: User, api_for: Any) -> None:
+    answer = api_for(alice).get("/api/v1/slots/", {"from": "9999-12-31T23:59:59Z"})
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["from"])
