@@ -69,6 +69,9 @@ def world(
         check_in = CheckIn.objects.filter(patient_id=alice.pk).first() or CheckIn.objects.create(
             patient_id=alice.pk, session=session, kind="prep", due_at=at, created_at=at
         )
+        from sessions.actions import write_entry
+
+        entry = write_entry(Patient.objects.select_related("user").get(pk=alice.pk), body="private words", by=alice, at=at, session=session)
         reply = InboundText.objects.create(**inbound(at))
         message = OutboxMessage.objects.filter(patient_id=alice.pk).first()
         shift = a_shift(dana, at + dt.timedelta(days=300), level=2)
@@ -81,6 +84,7 @@ def world(
             "appointment_id": visit.pk,
             "alert_id": alert.pk,
             "hold_id": hold.pk,
+            "entry_id": entry.pk,
             "intake_id": Intake.objects.filter(patient_id=alice.pk).latest("created_at").pk,
             "medicine_id": Medicine.objects.filter(patient_id=alice.pk).latest("started_at").pk,
             "exception_id": leave.pk,
@@ -98,8 +102,15 @@ def world(
             "token": "not-a-sitters-secret",
             "key": "not-a-key",
         }
-        invoice = Invoice.objects.filter(patient_id=alice.pk).first()
+        from billing.actions import start_payment
+        from tests.billing.builders import an_open_invoice
+
+        invoice = Invoice.objects.filter(patient_id=alice.pk).first() or an_open_invoice(alice, at)
+        if invoice.state == "open":
+            start_payment(invoice, by=alice, at=at)
         ids["invoice_id"] = invoice.pk if invoice else alice.pk
+        payment = invoice.payments.first() if invoice else None
+        ids["payment_id"] = payment.pk if payment else alice.pk
         assert SitterLink.objects.exists()
         yield World(ids=ids)
 
