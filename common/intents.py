@@ -75,7 +75,9 @@ def form_hash(request: HttpRequest) -> str:
         if name not in ("csrfmiddlewaretoken", MINT_FIELD)
         for value in request.POST.getlist(name)
     )
-    files = sorted((name, f.name or "", f.size or 0) for name, f in request.FILES.items())
+    files = sorted(
+        (name, file.name or "", file.size or 0) for name in request.FILES for file in request.FILES.getlist(name)
+    )
     return body_hash(request.path.encode(), repr(pairs).encode(), repr(files).encode())
 
 

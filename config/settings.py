@@ -175,7 +175,7 @@ CHANNEL_LAYERS = {
 # --- the ordinary lane (each value's reason: docs/operations.md, "Celery") ---
 CELERY_BROKER_URL = REDIS_URL or "filesystem://"
 if REDIS_URL:
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
         "visibility_timeout": 300,
         "socket_timeout": 30,
         "socket_keepalive": True,
@@ -360,6 +360,10 @@ PTSD_PATHWAY = env_flag("PTSD_PATHWAY", False)
 # `manage.py clock --advance` works only with this on, and never in production.
 TEST_CLOCK = env_flag("HEARTHSIDE_TEST_CLOCK", False) and not PRODUCTION
 TEST_CLOCK_FILE = Path(os.environ.get("HEARTHSIDE_TEST_CLOCK_FILE", BASE_DIR / "var" / "test-clock"))
+
+# The bare views that `make bench` measures against; never in production.
+BENCH = env_flag("HEARTHSIDE_BENCH", False) and not PRODUCTION
+NOTIFY_SINK = BENCH
 
 PGHISTORY_INSTALL_CONTEXT_FUNC_ON_MIGRATE = True
 
