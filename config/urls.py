@@ -18,6 +18,9 @@ pages = [path("", include(f"{app}.urls")) for app in settings.HEARTHSIDE_APPS if
 if has("portal", "public_urls"):
     pages.append(path("", include("portal.public_urls")))
 
+if settings.BENCH:
+    pages.append(path("", include("bench.urls")))
+
 urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),

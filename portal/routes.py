@@ -53,14 +53,18 @@ def _of(name: str, path: str, view: Any) -> Route:
     module = (cls or view).__module__
     if cls is not None and hasattr(cls, "allowed_roles"):
         actions = getattr(view, "actions", None)
-        methods = tuple(m.upper() for m in (actions or [m for m in cls.http_method_names if hasattr(cls, m)]) if m != "options")
+        methods = tuple(
+            m.upper()
+            for m in (actions or [m for m in cls.http_method_names if hasattr(cls, m)])
+            if m != "options"
+        )
         roles = {method: roles_for(cls, method) for method in methods}
     else:
         methods = tuple(getattr(view, "allowed_methods", PAGE_METHODS))
         declared = tuple(getattr(view, "allowed_roles", ())) or _library_roles(module)
         if path.startswith("/admin/"):
             declared = ("administrator",)
-        roles = {method: declared for method in methods}
+        roles = dict.fromkeys(methods, declared)
     everybody = {role for each in roles.values() for role in each}
     kind = (
         "webhook"

@@ -26,7 +26,9 @@ _password_hash: list[str] = []
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """Tests that commit are cleaned up by TRUNCATE, which the audit trail refuses anywhere else."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(f'ALTER DATABASE "{connection.settings_dict["NAME"]}" SET hearthside.allow_truncate = \'on\'')
+        cursor.execute(
+            f"ALTER DATABASE \"{connection.settings_dict['NAME']}\" SET hearthside.allow_truncate = 'on'"
+        )
         connection.close()
 
 
@@ -41,7 +43,13 @@ def a_person(role: str, name: str, zone: str = "America/Los_Angeles", **fields: 
 
     email = f"{name.split()[0].lower()}@example.test"
     user = User.objects.create_user(
-        email, PASSWORD, full_name=name, role=role, time_zone=zone, is_staff=role == Role.ADMINISTRATOR, **fields
+        email,
+        PASSWORD,
+        full_name=name,
+        role=role,
+        time_zone=zone,
+        is_staff=role == Role.ADMINISTRATOR,
+        **fields,
     )
     EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
     return user
@@ -57,8 +65,12 @@ def a_patient(name: str, *, state: str = "CA", born_on: dt.date = dt.date(1988, 
 def a_psychiatrist(name: str, *states: str, expires_on: dt.date = dt.date(2028, 12, 31)) -> User:
     user = a_person(Role.PSYCHIATRIST, name, phone="+14155550122")
     for index, state in enumerate(states):
-        Licence.objects.create(psychiatrist=user, state=state, number=f"{state}-{1000 + index}", expires_on=expires_on)
-        DeaRegistration.objects.create(psychiatrist=user, state=state, number=f"FR{1234560 + index}", expires_on=expires_on)
+        Licence.objects.create(
+            psychiatrist=user, state=state, number=f"{state}-{1000 + index}", expires_on=expires_on
+        )
+        DeaRegistration.objects.create(
+            psychiatrist=user, state=state, number=f"FR{1234560 + index}", expires_on=expires_on
+        )
     return user
 
 

@@ -39,7 +39,13 @@ class World:
 
 @pytest.fixture
 def world(
-    alice: User, dana: User, cole: User, admin_ann: User, protocol_version: Any, at: dt.datetime, clock_at: Callable[..., Any]
+    alice: User,
+    dana: User,
+    cole: User,
+    admin_ann: User,
+    protocol_version: Any,
+    at: dt.datetime,
+    clock_at: Callable[..., Any],
 ) -> Any:
     with clock_at(at):
         Patient.objects.filter(pk=alice.pk).update(address=MARKER)
@@ -58,12 +64,21 @@ def world(
         from safety.actions import place_hold
         from sessions.models import SitterLink
 
-        hold = place_hold(Patient.objects.get(pk=alice.pk), reason_code="crisis", at=at, by="system:test", alert=alert)
-        intakes.add_medicine(Patient.objects.get(pk=alice.pk), name="sertraline", dose_text="", by=alice, at=at)
+        hold = place_hold(
+            Patient.objects.get(pk=alice.pk), reason_code="crisis", at=at, by="system:test", alert=alert
+        )
+        intakes.add_medicine(
+            Patient.objects.get(pk=alice.pk), name="sertraline", dose_text="", by=alice, at=at
+        )
         from consults.actions import add_exception
 
         leave = add_exception(
-            dana, kind="leave", starts_at=at + dt.timedelta(days=40), ends_at=at + dt.timedelta(days=41), by=dana, at=at
+            dana,
+            kind="leave",
+            starts_at=at + dt.timedelta(days=40),
+            ends_at=at + dt.timedelta(days=41),
+            by=dana,
+            at=at,
         )
         assert isinstance(leave, AvailabilityException)
         check_in = CheckIn.objects.filter(patient_id=alice.pk).first() or CheckIn.objects.create(
@@ -71,7 +86,13 @@ def world(
         )
         from sessions.actions import write_entry
 
-        entry = write_entry(Patient.objects.select_related("user").get(pk=alice.pk), body="private words", by=alice, at=at, session=session)
+        entry = write_entry(
+            Patient.objects.select_related("user").get(pk=alice.pk),
+            body="private words",
+            by=alice,
+            at=at,
+            session=session,
+        )
         reply = InboundText.objects.create(**inbound(at))
         message = OutboxMessage.objects.filter(patient_id=alice.pk).first()
         shift = a_shift(dana, at + dt.timedelta(days=300), level=2)
@@ -152,7 +173,9 @@ def call(client: Client, method: str, path: str) -> Any:
     if path.startswith("/api/"):
         return client.generic(method, path, data="{}", content_type="application/json")
     # With an intent of its own, so that the answer is the view's and not the missing form's.
-    return client.generic(method, path, data=f"intent={uuid.uuid4()}", content_type="application/x-www-form-urlencoded")
+    return client.generic(
+        method, path, data=f"intent={uuid.uuid4()}", content_type="application/x-www-form-urlencoded"
+    )
 
 
 def test_every_route_says_who_may_call_it() -> None:
@@ -196,12 +219,20 @@ def test_a_stranger_gets_nothing_but_public_pages(world: World, client: Client) 
 def test_staff_without_their_second_factor_get_nothing(world: World, client_for: Any, dana: User) -> None:
     """PR-11."""
     wrong: list[str] = []
-    check_denied("Dana, first factor only", client_for(dana, second_factor=False), [r for r in ours() if private(r)], world, wrong)
+    check_denied(
+        "Dana, first factor only",
+        client_for(dana, second_factor=False),
+        [r for r in ours() if private(r)],
+        world,
+        wrong,
+    )
     assert wrong == []
 
 
 @pytest.mark.parametrize("who", ["alice", "dana", "cole", "admin_ann"])
-def test_no_role_opens_a_route_that_does_not_name_it(world: World, client_for: Any, request: Any, who: str) -> None:
+def test_no_role_opens_a_route_that_does_not_name_it(
+    world: World, client_for: Any, request: Any, who: str
+) -> None:
     """TM-15."""
     person = request.getfixturevalue(who)
     others = [r for r in ours() if private(r) and not any(person.role in roles for roles in r.roles.values())]
@@ -211,10 +242,16 @@ def test_no_role_opens_a_route_that_does_not_name_it(world: World, client_for: A
 
 
 @pytest.mark.parametrize("who", ["stranger_patient", "other_psychiatrist", "other_coach"])
-def test_nobody_opens_what_belongs_to_somebody_elses_care(world: World, client_for: Any, request: Any, who: str) -> None:
+def test_nobody_opens_what_belongs_to_somebody_elses_care(
+    world: World, client_for: Any, request: Any, who: str
+) -> None:
     """HZ-05, TM-05, TM-09: same role, same route, another person's object: it does not exist."""
     person = request.getfixturevalue(who)
-    routes = [r for r in ours() if private(r) and of_a_person(r) and any(person.role in roles for roles in r.roles.values())]
+    routes = [
+        r
+        for r in ours()
+        if private(r) and of_a_person(r) and any(person.role in roles for roles in r.roles.values())
+    ]
     wrong: list[str] = []
     check_denied(who, client_for(person), routes, world, wrong)
     assert wrong == []
@@ -232,7 +269,11 @@ def test_everybody_opens_what_is_theirs(world: World, client_for: Any, request: 
     for route in ours():
         if person.role not in route.roles.get("GET", ()) or (person.role, route.path) in NOT_THEIRS_AFTER_ALL:
             continue
-        query = f"?patient={world.ids['patient_id']}" if route.path in LISTS_OF_ONE_PATIENT and person.role != "patient" else ""
+        query = (
+            f"?patient={world.ids['patient_id']}"
+            if route.path in LISTS_OF_ONE_PATIENT and person.role != "patient"
+            else ""
+        )
         answer = client.get(address(route, world) + query)
         if answer.status_code != 200 and answer.status_code not in NOT_200:
             wrong.append(f"{who}: GET {route.path} -> {answer.status_code}")

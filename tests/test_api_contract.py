@@ -17,7 +17,12 @@ from schemathesis.checks import CHECKS
 from accounts.models import User
 from config.wsgi import application
 
-WANTED = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance")
+WANTED = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+)
 CSRF = "a" * 32
 
 
@@ -40,7 +45,9 @@ schema = schemathesis.pytest.from_fixture("api_schema")
 
 
 @pytest.fixture
-def world(alice: User, dana: User, cole: User, protocol_version: Any, at: dt.datetime, clock_at: Callable[..., Any]) -> Any:
+def world(
+    alice: User, dana: User, cole: User, protocol_version: Any, at: dt.datetime, clock_at: Callable[..., Any]
+) -> Any:
     """Somebody to ask about: a session ready for its dose, an alert, hours to book."""
     from tests.consults.builders import weekly_hours
     from tests.safety.builders import an_alert
@@ -58,7 +65,12 @@ usual = settings(
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.filter_too_much,
+        HealthCheck.data_too_large,
+    ],
 )
 
 
@@ -79,19 +91,25 @@ def answered(case: Any, world: dict[str, str], caller: Client) -> None:
 
 @schema.parametrize()
 @usual
-def test_a_patient_gets_only_documented_answers(case: Any, world: dict[str, str], client_for: Any, alice: User) -> None:
+def test_a_patient_gets_only_documented_answers(
+    case: Any, world: dict[str, str], client_for: Any, alice: User
+) -> None:
     answered(case, world, client_for(alice))
 
 
 @schema.parametrize()
 @usual
-def test_a_psychiatrist_gets_only_documented_answers(case: Any, world: dict[str, str], client_for: Any, dana: User) -> None:
+def test_a_psychiatrist_gets_only_documented_answers(
+    case: Any, world: dict[str, str], client_for: Any, dana: User
+) -> None:
     answered(case, world, client_for(dana))
 
 
 @schema.parametrize()
 @usual
-def test_a_coach_gets_only_documented_answers(case: Any, world: dict[str, str], client_for: Any, cole: User) -> None:
+def test_a_coach_gets_only_documented_answers(
+    case: Any, world: dict[str, str], client_for: Any, cole: User
+) -> None:
     answered(case, world, client_for(cole))
 
 
@@ -103,7 +121,10 @@ def test_the_description_is_openapi_3_1_and_names_every_route_of_the_api(client:
     assert document["openapi"].startswith("3.1")
     described = {path.replace("{", "<").replace("}", ">") for path in document["paths"]}
     routed = {
-        "".join(part.split(":", 1)[-1] if index % 2 else part for index, part in enumerate(__import__("re").split(r"<([^>]+)>", route.path)))
+        "".join(
+            part.split(":", 1)[-1] if index % 2 else part
+            for index, part in enumerate(__import__("re").split(r"<([^>]+)>", route.path))
+        )
         for route in every_route()
         if route.path.startswith("/api/v1/")
     }
@@ -111,7 +132,10 @@ def test_the_description_is_openapi_3_1_and_names_every_route_of_the_api(client:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("body", ["", "[", "null", "[]", '"text"', '{"facts": 3}', '{"facts": {"age_years": "\\u0000"}}', "{" * 2000])
+@pytest.mark.parametrize(
+    "body",
+    ["", "[", "null", "[]", '"text"', '{"facts": 3}', '{"facts": {"age_years": "\\u0000"}}', "{" * 2000],
+)
 def test_a_body_that_is_no_object_is_a_clear_400(client: Client, body: str) -> None:
     answer = client.post("/api/v1/assessment/", data=body, content_type="application/json")
     assert answer.status_code in (400, 422)

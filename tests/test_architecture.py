@@ -47,7 +47,11 @@ def test_foreign_keys_point_down() -> None:
         label = model._meta.app_label
         for field in model._meta.get_fields():
             target = getattr(field, "related_model", None)
-            if not isinstance(field, models.ForeignKey) or target is None or target._meta.app_label not in RANK:
+            if (
+                not isinstance(field, models.ForeignKey)
+                or target is None
+                or target._meta.app_label not in RANK
+            ):
                 continue
             target_label = target._meta.app_label
             if target_label == "accounts" and target.__name__ == "User":
@@ -96,7 +100,11 @@ def test_rules_states_and_wording_are_pure(stem: str) -> None:
                 if isinstance(node, ast.ImportFrom) and node.level == 0
                 else []
             )
-            wrong += [f"{relative(path)}: {name}" for name in names if name.split(".")[0] in {"django", "rest_framework", "celery"}]
+            wrong += [
+                f"{relative(path)}: {name}"
+                for name in names
+                if name.split(".")[0] in {"django", "rest_framework", "celery"}
+            ]
     assert wrong == []
 
 
@@ -117,19 +125,36 @@ def test_every_by_has_its_at() -> None:
             continue  # history tables copy their model
         names = {field.name for field in model._meta.fields}
         for name in names:
-            if name.endswith("_by") and f"{name[:-3]}_at" not in names and isinstance(model._meta.get_field(name), models.ForeignKey):
+            if (
+                name.endswith("_by")
+                and f"{name[:-3]}_at" not in names
+                and isinstance(model._meta.get_field(name), models.ForeignKey)
+            ):
                 alone.append(f"{model._meta.label}.{name}")
     assert alone == []
 
 
 def test_names_of_quantities_end_in_their_unit() -> None:
     """A bare `dose`, `weight`, `systolic` column is how a tenfold error begins (HZ-04)."""
-    bare = {"dose", "weight", "height", "systolic", "diastolic", "pulse", "strength", "amount", "price", "duration", "spo2"}
+    bare = {
+        "dose",
+        "weight",
+        "height",
+        "systolic",
+        "diastolic",
+        "pulse",
+        "strength",
+        "amount",
+        "price",
+        "duration",
+        "spo2",
+    }
     wrong = [
         f"{model._meta.label}.{field.name}"
         for model in our_models()
         for field in model._meta.fields
-        if field.name in bare and isinstance(field, (models.IntegerField, models.DecimalField, models.FloatField))
+        if field.name in bare
+        and isinstance(field, (models.IntegerField, models.DecimalField, models.FloatField))
     ]
     assert wrong == []
 
@@ -139,7 +164,10 @@ def test_pages_hold_no_inline_script_or_style() -> None:
     for folder in ("templates", "templates_django"):
         for path in sorted((ROOT / folder).rglob("*.html")):
             text = path.read_text()
-            if re.search(r"<script(?![^>]*\bsrc=)(?![^>]*application/(ld\+)?json)[^>]*>|<style|\sstyle=|\son\w+=\"", text):
+            if re.search(
+                r"<script(?![^>]*\bsrc=)(?![^>]*application/(ld\+)?json)[^>]*>|<style|\sstyle=|\son\w+=\"",
+                text,
+            ):
                 wrong.append(relative(path))
     assert wrong == []
 
@@ -147,8 +175,14 @@ def test_pages_hold_no_inline_script_or_style() -> None:
 def test_nothing_reaches_for_another_host() -> None:
     """PR-15: pages load from this host alone."""
     wrong = []
-    for path in [*(ROOT / "templates").rglob("*.html"), *(ROOT / "static").rglob("*.css"), *(ROOT / "static").rglob("*.js")]:
-        if re.search(r"(src|href|url\(|import|fetch\()\s*[=(]?\s*[\"']?(https?:)?//(?!www\.w3\.org)", path.read_text()):
+    for path in [
+        *(ROOT / "templates").rglob("*.html"),
+        *(ROOT / "static").rglob("*.css"),
+        *(ROOT / "static").rglob("*.js"),
+    ]:
+        if re.search(
+            r"(src|href|url\(|import|fetch\()\s*[=(]?\s*[\"']?(https?:)?//(?!www\.w3\.org)", path.read_text()
+        ):
             for line in path.read_text().splitlines():
                 if re.search(r"(src=|url\(|import |fetch\()[\"' ]*(https?:)?//", line):
                     wrong.append(f"{relative(path)}: {line.strip()[:80]}")
@@ -158,7 +192,9 @@ def test_nothing_reaches_for_another_host() -> None:
 def test_patient_pages_use_patient_templates_and_components_only() -> None:
     wrong = []
     for path in sorted((ROOT / "templates" / "patient").rglob("*.html")):
-        for target in re.findall(r"{%-?\s*(?:extends|include|import|from)\s+[\"']([^\"']+)", path.read_text()):
+        for target in re.findall(
+            r"{%-?\s*(?:extends|include|import|from)\s+[\"']([^\"']+)", path.read_text()
+        ):
             if not target.startswith(("patient/", "components/")):
                 wrong.append(f"{relative(path)} -> {target}")
     assert wrong == []
@@ -166,6 +202,11 @@ def test_patient_pages_use_patient_templates_and_components_only() -> None:
 
 def test_each_delivery_of_settings_documents_its_variables() -> None:
     """Every variable the settings read is explained in docs/operations.md."""
-    read = set(re.findall(r"(?:environ\.get|env_flag|secret)\(\s*\"([A-Z_0-9]+)\"", (ROOT / "config" / "settings.py").read_text()))
+    read = set(
+        re.findall(
+            r"(?:environ\.get|env_flag|secret)\(\s*\"([A-Z_0-9]+)\"",
+            (ROOT / "config" / "settings.py").read_text(),
+        )
+    )
     explained = (ROOT / "docs" / "operations.md").read_text()
     assert sorted(name for name in read if name not in explained) == []

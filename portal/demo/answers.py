@@ -94,7 +94,9 @@ def fill_intake(
         when = at + index * 2 * MINUTE
         typed = {question.name: _plain(question, person) for question in step.questions}
         if step.id == "phq9":
-            actions.record_instrument(intake, step.id, scale(cast, "phq9", 9, phq9, item9=item9), by=user, at=when)
+            actions.record_instrument(
+                intake, step.id, scale(cast, "phq9", 9, phq9, item9=item9), by=user, at=when
+            )
         elif step.id == "gad7":
             actions.record_instrument(intake, step.id, scale(cast, "gad7", 7, gad7), by=user, at=when)
         elif step.id == "safety":
@@ -103,7 +105,13 @@ def fill_intake(
             actions.record_instrument(intake, step.id, typed, by=user, at=when)
         elif step.id == "medicines":
             for name in medicines:
-                actions.add_medicine(patient, name=cast.words("Medicine.name", name) if cast.canaries_wanted else name, dose_text="", by=user, at=when)
+                actions.add_medicine(
+                    patient,
+                    name=cast.words("Medicine.name", name) if cast.canaries_wanted else name,
+                    dose_text="",
+                    by=user,
+                    at=when,
+                )
             actions.confirm_medicines(_again(intake), by=user, at=when)
         elif step.id == "bp":
             for minute in (0, 2):
@@ -115,7 +123,13 @@ def fill_intake(
             for name in DOCUMENTS:
                 text = document(name)
                 actions.sign_consent(
-                    patient, text, sha256=text.sha256, signed_name=user.full_name, acknowledged=text.acknowledge, by=user, at=when
+                    patient,
+                    text,
+                    sha256=text.sha256,
+                    signed_name=user.full_name,
+                    acknowledged=text.acknowledge,
+                    by=user,
+                    at=when,
                 )
         else:
             _answer_page(intake, step, typed, user=user, at=when)
@@ -127,14 +141,23 @@ def fill_intake(
 def _answer_page(intake: Intake, step: Step, typed: dict[str, Any], *, user: User, at: datetime) -> None:
     if step.instrument == "audit_c":
         typed = {**typed, **{name: value for name, value in PLAIN.items() if name.startswith("audit_c")}}
-    form = step_form(step)({name: value for name, value in typed.items() if value not in ("", None)}, on=at.date())
+    form = step_form(step)(
+        {name: value for name, value in typed.items() if value not in ("", None)}, on=at.date()
+    )
     if not form.is_valid():
         raise ValueError(f"the demo's answers to {step.id} are not valid: {form.errors.as_json()}")
     answers = form.answers()
     if step.instrument == "audit_c":
         beside = {name: answers.pop(name) for name in list(answers) if name.startswith("audit_c")}
         actions.record_beside(intake, "audit_c", beside, by=user, at=at)
-    actions.save_step(intake, step.id, answers, version=_again(intake).answers.get(step.id, {}).get("version", 0), by=user, at=at)
+    actions.save_step(
+        intake,
+        step.id,
+        answers,
+        version=_again(intake).answers.get(step.id, {}).get("version", 0),
+        by=user,
+        at=at,
+    )
 
 
 def _again(intake: Intake) -> Intake:

@@ -56,7 +56,9 @@ def add_person(cast: Cast, *, role: str, full_name: str, email: str, zone: str, 
     EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
     if role != Role.PATIENT:
         secret = base64.b32encode(cast.rng.randbytes(20)).decode()
-        Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": get_adapter().encrypt(secret)})
+        Authenticator.objects.create(
+            user=user, type=Authenticator.Type.TOTP, data={"secret": get_adapter().encrypt(secret)}
+        )
         cast.totp[email] = secret
         cast.staff.append(user)
     return user
@@ -67,7 +69,12 @@ def add_psychiatrist(cast: Cast, full_name: str, email: str, zone: str, phone: s
     user = add_person(cast, role=Role.PSYCHIATRIST, full_name=full_name, email=email, zone=zone, phone=phone)
     ends = cast.now.date() + dt.timedelta(days=730)
     for state in states.split():
-        Licence.objects.create(psychiatrist=user, state=state, number=f"{state}{cast.rng.randrange(10**5, 10**6)}", expires_on=ends)
+        Licence.objects.create(
+            psychiatrist=user,
+            state=state,
+            number=f"{state}{cast.rng.randrange(10**5, 10**6)}",
+            expires_on=ends,
+        )
         number = f"F{full_name.split()[-1][0]}{cast.rng.randrange(10**6, 10**7)}"
         DeaRegistration.objects.create(psychiatrist=user, state=state, number=number, expires_on=ends)
     return user
@@ -85,9 +92,13 @@ def add_patient(cast: Cast, index: int, *, joined_at: dt.datetime) -> User:
     )  # fmt: skip
     patient = people.register_patient(user, by=user, at=joined_at)
     born_on = dt.date(cast.now.year - rng.randrange(22, 62), rng.randrange(1, 13), rng.randrange(1, 28))
-    Patient.objects.filter(pk=patient.pk).update(date_of_birth=born_on, state=state, sex=rng.choice(["female", "male"]))
+    Patient.objects.filter(pk=patient.pk).update(
+        date_of_birth=born_on, state=state, sex=rng.choice(["female", "male"])
+    )
     user.refresh_from_db()
-    user.address_words = cast.words("Patient.address", f"{rng.randrange(2, 980)} {rng.choice(STREETS)} Street, {city}, {state}")  # type: ignore[attr-defined]
+    user.address_words = cast.words(
+        "Patient.address", f"{rng.randrange(2, 980)} {rng.choice(STREETS)} Street, {city}, {state}"
+    )  # type: ignore[attr-defined]
     user.contact_words = cast.words("Patient.emergency_contact_name", f"{rng.choice(FIRST_NAMES)} {last}")  # type: ignore[attr-defined]
     return user
 
@@ -95,11 +106,24 @@ def add_patient(cast: Cast, index: int, *, joined_at: dt.datetime) -> User:
 def log_ins(cast: Cast) -> list[dict[str, Any]]:
     """How each person logs in."""
     rows = [
-        {"id": str(p.pk), "role": p.role, "email": p.email, "password": PASSWORD, "totp_secret": cast.totp.get(p.email, "")}
+        {
+            "id": str(p.pk),
+            "role": p.role,
+            "email": p.email,
+            "password": PASSWORD,
+            "totp_secret": cast.totp.get(p.email, ""),
+        }
         for p in cast.staff
     ]
     rows += [
-        {"id": str(p.pk), "role": p.role, "email": p.email, "password": PASSWORD, "totp_secret": "", "stage": stage}
+        {
+            "id": str(p.pk),
+            "role": p.role,
+            "email": p.email,
+            "password": PASSWORD,
+            "totp_secret": "",
+            "stage": stage,
+        }
         for p, stage in cast.patients
     ]
     return rows

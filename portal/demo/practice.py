@@ -16,13 +16,40 @@ COACH_TYPES = ["prep", "integration"]
 def open_practice(cast: Cast) -> None:
     """Everything that must be there before the first patient."""
     pacific = "America/Los_Angeles"
-    ann = add_person(cast, role=Role.ADMINISTRATOR, full_name="Ann Whitfield", email="ann@hearthside.example", zone=pacific, phone="+14155550144")
-    ben = add_person(cast, role=Role.ADMINISTRATOR, full_name="Ben Castillo", email="ben@hearthside.example", zone=pacific, phone="+14155550155")
-    dana = add_psychiatrist(cast, "Dana Reyes", "dana@hearthside.example", pacific, "+14155550122", "CA NY WA")
-    priya = add_psychiatrist(cast, "Priya Raman", "priya@hearthside.example", "America/Chicago", "+15125550123", "TX CO AZ CA")
-    noah = add_psychiatrist(cast, "Noah Lindgren", "noah@hearthside.example", "America/New_York", "+17185550124", "NY CO WA")
+    ann = add_person(
+        cast,
+        role=Role.ADMINISTRATOR,
+        full_name="Ann Whitfield",
+        email="ann@hearthside.example",
+        zone=pacific,
+        phone="+14155550144",
+    )
+    ben = add_person(
+        cast,
+        role=Role.ADMINISTRATOR,
+        full_name="Ben Castillo",
+        email="ben@hearthside.example",
+        zone=pacific,
+        phone="+14155550155",
+    )
+    dana = add_psychiatrist(
+        cast, "Dana Reyes", "dana@hearthside.example", pacific, "+14155550122", "CA NY WA"
+    )
+    priya = add_psychiatrist(
+        cast, "Priya Raman", "priya@hearthside.example", "America/Chicago", "+15125550123", "TX CO AZ CA"
+    )
+    noah = add_psychiatrist(
+        cast, "Noah Lindgren", "noah@hearthside.example", "America/New_York", "+17185550124", "NY CO WA"
+    )
     for name, email in (("Cole Okafor", "cole"), ("Maya Ferris", "maya"), ("Otto Brandt", "otto")):
-        add_person(cast, role=Role.COACH, full_name=name, email=f"{email}@hearthside.example", zone=pacific, phone=f"+1415555013{len(name) % 10}")
+        add_person(
+            cast,
+            role=Role.COACH,
+            full_name=name,
+            email=f"{email}@hearthside.example",
+            zone=pacific,
+            phone=f"+1415555013{len(name) % 10}",
+        )
     _approve_protocol(cast, ann, ben)
     _fill_roster(cast, ann, [dana, priya, noah])
     _set_hours(cast)
@@ -33,7 +60,13 @@ def _approve_protocol(cast: Cast, proposer: User, approver: User) -> None:
     try:
         protocol.current(at=then)
     except Conflict:
-        draft = protocol.propose(version="2026.1", data=protocol.from_files(), by=proposer, at=then, note="First version, as shipped.")
+        draft = protocol.propose(
+            version="2026.1",
+            data=protocol.from_files(),
+            by=proposer,
+            at=then,
+            note="First version, as shipped.",
+        )
         protocol.approve(draft, by=approver, at=then)
 
 

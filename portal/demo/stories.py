@@ -69,7 +69,12 @@ def _answer_alerts(cast: Cast, user: User, at: dt.datetime) -> None:
         return  # a hold is cleared by the psychiatrist who cares for this person, and there is none yet
     for hold in holds_of(patient):
         with clock.frozen(at + 30 * MINUTE):
-            safety.clear_hold(hold, by=helper, at=at + 30 * MINUTE, note=cast.words("SafetyHold.note", "Reviewed by phone; may go on."))
+            safety.clear_hold(
+                hold,
+                by=helper,
+                at=at + 30 * MINUTE,
+                note=cast.words("SafetyHold.note", "Reviewed by phone; may go on."),
+            )
 
 
 # --- before the decision ---
@@ -100,7 +105,14 @@ def waiting(cast: Cast, index: int, *, days: float = 1.0, **answers: object) -> 
 
 def waiting_for_review(cast: Cast, index: int) -> User:
     """Waiting, with something the rules want looked at."""
-    return waiting(cast, index, days=0.2 + cast.rng.random() * 3, medicines=("sertraline", "lorazepam"), bp=(144, 88), phq9=19)
+    return waiting(
+        cast,
+        index,
+        days=0.2 + cast.rng.random() * 3,
+        medicines=("sertraline", "lorazepam"),
+        bp=(144, 88),
+        phq9=19,
+    )
 
 
 def waiting_urgent(cast: Cast, index: int) -> User:
@@ -120,7 +132,16 @@ def claimed(cast: Cast, index: int) -> User:
     return user
 
 
-def _decided(cast: Cast, user: User, kind: str, at: dt.datetime, *, items: tuple[str, ...] = (), letter: str = "", reasons: tuple[str, ...] = ()) -> User:
+def _decided(
+    cast: Cast,
+    user: User,
+    kind: str,
+    at: dt.datetime,
+    *,
+    items: tuple[str, ...] = (),
+    letter: str = "",
+    reasons: tuple[str, ...] = (),
+) -> User:
     intake = Intake.objects.select_related("patient").get(patient_id=user.pk)
     doctor = _psychiatrist(cast, intake.patient)
     with clock.frozen(at):
@@ -136,7 +157,14 @@ def _decided(cast: Cast, user: User, kind: str, at: dt.datetime, *, items: tuple
 def asked_for_more(cast: Cast, index: int) -> User:
     """The psychiatrist wants one step looked at again."""
     user = waiting(cast, index, days=3)
-    return _decided(cast, user, Decision.Kind.ASK_MORE, cast.now - 2 * DAY, items=("medicines",), letter="Please add the dose of each medicine.")
+    return _decided(
+        cast,
+        user,
+        Decision.Kind.ASK_MORE,
+        cast.now - 2 * DAY,
+        items=("medicines",),
+        letter="Please add the dose of each medicine.",
+    )
 
 
 def declined(cast: Cast, index: int) -> User:
@@ -164,16 +192,23 @@ def _pay(cast: Cast, user: User, at: dt.datetime) -> None:
         pay_programme(Patient.objects.get(pk=user.pk), by=user, at=at)
 
 
-def _book(cast: Cast, user: User, at: dt.datetime, starts_at: dt.datetime, visit_type: str = "consult") -> Appointment:
+def _book(
+    cast: Cast, user: User, at: dt.datetime, starts_at: dt.datetime, visit_type: str = "consult"
+) -> Appointment:
     patient = Patient.objects.select_related("user", "care_team").get(pk=user.pk)
     doctor = patient.care_team.psychiatrist or _psychiatrist(cast, patient)
     with clock.frozen(at):
         for step in range(60):  # the first free time from there on
             try:
                 held = consults.hold_slot(
-                    patient, visit_type=visit_type, clinician_id=doctor.pk, starts_at=starts_at + step * 30 * MINUTE, by=user, at=at
+                    patient,
+                    visit_type=visit_type,
+                    clinician_id=doctor.pk,
+                    starts_at=starts_at + step * 30 * MINUTE,
+                    by=user,
+                    at=at,
                 )
-            except Exception as error:  # noqa: BLE001  (taken, or outside hours: the next one)
+            except Exception as error:
                 if getattr(error, "code", "") != "slot_taken":
                     raise
                 continue
@@ -198,7 +233,9 @@ def ordered(cast: Cast, index: int, *, first_session_on: dt.date | None = None) 
     user = accepted(cast, index, days=days + 14)
     patient = Patient.objects.select_related("user", "care_team__psychiatrist").get(pk=user.pk)
     _pay(cast, user, cast.now - dt.timedelta(days=days + 13))
-    visit = _book(cast, user, cast.now - dt.timedelta(days=days + 12.9), _on_day(consult_day, "America/Los_Angeles", 9))
+    visit = _book(
+        cast, user, cast.now - dt.timedelta(days=days + 12.9), _on_day(consult_day, "America/Los_Angeles", 9)
+    )
     doctor = visit.clinician
     at = visit.starts_at
     with clock.frozen(at):
@@ -228,9 +265,18 @@ def _sign_order(cast: Cast, patient: Patient, doctor: User, first_on: dt.date, a
     patient = Patient.objects.select_related("user").get(pk=patient.pk)
     nasal = cast.rng.random() < 0.15
     strength = (
-        {"form": "nasal_spray", "concentration_ug_per_ml": 150_000, "spray_volume_ul": 100, "units_per_dose": 4}
+        {
+            "form": "nasal_spray",
+            "concentration_ug_per_ml": 150_000,
+            "spray_volume_ul": 100,
+            "units_per_dose": 4,
+        }
         if nasal
-        else {"form": cast.rng.choice(["sublingual_tablet", "troche"]), "strength_ug": 50_000, "units_per_dose": 2}
+        else {
+            "form": cast.rng.choice(["sublingual_tablet", "troche"]),
+            "strength_ug": 50_000,
+            "units_per_dose": 2,
+        }
     )
     draft = consults.save_draft(
         patient, by=doctor, at=at,
@@ -247,7 +293,9 @@ def _sign_order(cast: Cast, patient: Patient, doctor: User, first_on: dt.date, a
 
 def _deliver(cast: Cast, user: User, order: Order, doctor: User, at: dt.datetime) -> None:
     with clock.frozen(at):
-        parcel = consults.ship(order, lot=f"HS-{cast.rng.randrange(1000, 9999)}", count=order.units_total, by=doctor, at=at)
+        parcel = consults.ship(
+            order, lot=f"HS-{cast.rng.randrange(1000, 9999)}", count=order.units_total, by=doctor, at=at
+        )
     with clock.frozen(at + DAY):
         consults.mark_delivered(parcel, by=doctor, at=at + DAY)
         parcel.refresh_from_db()
@@ -259,11 +307,23 @@ def _deliver(cast: Cast, user: User, order: Order, doctor: User, at: dt.datetime
 
 def _session(user: User, number: int) -> DosingSession:
     return DosingSession.objects.select_related(
-        "patient__user", "patient__care_team__psychiatrist", "patient__care_team__coach", "course__order", "course__protocol", "sitter"
+        "patient__user",
+        "patient__care_team__psychiatrist",
+        "patient__care_team__coach",
+        "course__order",
+        "course__protocol",
+        "sitter",
     ).get(patient_id=user.pk, number=number)
 
 
-def prepare(cast: Cast, user: User, number: int, at: dt.datetime, *, pressures: tuple[tuple[int, int], ...] = ((122, 79), (119, 77))) -> None:
+def prepare(
+    cast: Cast,
+    user: User,
+    number: int,
+    at: dt.datetime,
+    *,
+    pressures: tuple[tuple[int, int], ...] = ((122, 79), (119, 77)),
+) -> None:
     """Questions, place, sitter, two readings: ready for the gate a quarter of an hour after `at`."""
     with clock.frozen(at):
         sessions.start_check(_session(user, number), by=user, at=at)
@@ -273,7 +333,11 @@ def prepare(cast: Cast, user: User, number: int, at: dt.datetime, *, pressures: 
             contact_name=user.contact_words, contact_phone="+14155550112", by=user, at=at + 2 * MINUTE,  # type: ignore[attr-defined]
         )  # fmt: skip
         link, _ = sessions.invite_sitter(
-            _session(user, number), name=cast.words("Sitter.name", "Sam Sitter"), phone="+14155550177", by=user, at=at + 3 * MINUTE
+            _session(user, number),
+            name=cast.words("Sitter.name", "Sam Sitter"),
+            phone="+14155550177",
+            by=user,
+            at=at + 3 * MINUTE,
         )
     with clock.frozen(at + 5 * MINUTE):
         sessions.confirm_sitter(link, attested=ATTESTED, at=at + 5 * MINUTE)
@@ -296,7 +360,9 @@ def dose(cast: Cast, user: User, number: int, at: dt.datetime) -> None:
         raise LookupError(f"the demo's gate stayed shut: {sorted(map(str, result.reasons))}")
     with clock.frozen(at + 2 * MINUTE):
         session = _session(user, number)
-        sessions.confirm_dose_taken(session, units_taken=session.course.order.units_per_dose, by=user, at=at + 2 * MINUTE)
+        sessions.confirm_dose_taken(
+            session, units_taken=session.course.order.units_per_dose, by=user, at=at + 2 * MINUTE
+        )
 
 
 def watch(cast: Cast, user: User, number: int, taken_at: dt.datetime, *, high: bool = False) -> None:
@@ -304,7 +370,12 @@ def watch(cast: Cast, user: User, number: int, taken_at: dt.datetime, *, high: b
     session = _session(user, number)
     for minute in (15, 30, 45, 60):
         with clock.frozen(taken_at + minute * MINUTE):
-            sessions.sitter_check(_session(user, number), findings=[], by=f"sitter:{session.sitter_id}", at=taken_at + minute * MINUTE)
+            sessions.sitter_check(
+                _session(user, number),
+                findings=[],
+                by=f"sitter:{session.sitter_id}",
+                at=taken_at + minute * MINUTE,
+            )
     if session.early_reading:
         _read(cast, user, number, taken_at + 40 * MINUTE, 134, 84)
     with clock.frozen(taken_at + 61 * MINUTE):
@@ -313,7 +384,9 @@ def watch(cast: Cast, user: User, number: int, taken_at: dt.datetime, *, high: b
     if high:
         _read(cast, user, number, taken_at + 80 * MINUTE, 150, 88)
     with clock.frozen(taken_at + 90 * MINUTE):
-        sessions.record_symptoms(_session(user, number), by=user, at=taken_at + 90 * MINUTE, dissociation=2, nausea=1, sedation=1)
+        sessions.record_symptoms(
+            _session(user, number), by=user, at=taken_at + 90 * MINUTE, dissociation=2, nausea=1, sedation=1
+        )
         sessions.write_entry(
             Patient.objects.select_related("user").get(pk=user.pk), by=user, at=taken_at + 95 * MINUTE, session=_session(user, number),
             body=cast.words("JournalEntry.body", "A warm room with many doors. I cried and it was all right."), share=number % 2 == 0,
@@ -355,7 +428,9 @@ def _score(cast: Cast, user: User, timepoint: str, at: dt.datetime, phq9: int, g
     patient = Patient.objects.select_related("user", "care_team").get(pk=user.pk)
     with clock.frozen(at):
         record_response(patient, "phq9", scale(cast, "phq9", 9, phq9), timepoint=timepoint, by=user, at=at)
-        record_response(patient, "gad7", scale(cast, "gad7", 7, gad7), timepoint=timepoint, by=user, at=at + MINUTE)
+        record_response(
+            patient, "gad7", scale(cast, "gad7", 7, gad7), timepoint=timepoint, by=user, at=at + MINUTE
+        )
 
 
 def in_course(cast: Cast, index: int, *, done: int, days_since_last: int, high: bool = False) -> User:
@@ -366,7 +441,9 @@ def in_course(cast: Cast, index: int, *, done: int, days_since_last: int, high: 
         start = whole_session(cast, user, number, high=high and number == done)
         if number in (2, 4) and start + 3 * DAY < cast.now:
             drop = cast.rng.randrange(3, 6) * number
-            _score(cast, user, f"after_session_{number}", start + 2 * DAY, max(1, 16 - drop), max(1, 13 - drop))
+            _score(
+                cast, user, f"after_session_{number}", start + 2 * DAY, max(1, 16 - drop), max(1, 13 - drop)
+            )
     return user
 
 
@@ -429,4 +506,15 @@ STORIES: dict[str, Story] = {
     "crisis": crisis,
 }
 # After everybody was shown once, the practice fills up mostly with these.
-USUAL = ("waiting", "waiting_for_review", "consult_booked", "ordered", "after_one", "after_two", "finished", "finished", "declined", "today")
+USUAL = (
+    "waiting",
+    "waiting_for_review",
+    "consult_booked",
+    "ordered",
+    "after_one",
+    "after_two",
+    "finished",
+    "finished",
+    "declined",
+    "today",
+)

@@ -25,8 +25,14 @@ class Command(BaseCommand):
         parser.add_argument("--random-seed", type=int, default=1)
         parser.add_argument("--patients", type=int, default=40)
         parser.add_argument("--json", action="store_true", help="print ids, log-ins and TOTP secrets as JSON")
-        parser.add_argument("--canaries", action="store_true", help="put a unique marker into every field that holds a person's words")
-        parser.add_argument("--demo", action="store_true", help="for `make up`: do nothing where there already are people")
+        parser.add_argument(
+            "--canaries",
+            action="store_true",
+            help="put a unique marker into every field that holds a person's words",
+        )
+        parser.add_argument(
+            "--demo", action="store_true", help="for `make up`: do nothing where there already are people"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.PRODUCTION:
@@ -54,12 +60,18 @@ class Command(BaseCommand):
     def _report(self, cast: Cast, options: dict[str, Any]) -> None:
         people = log_ins(cast)
         if options["json"]:
-            self.stdout.write(json.dumps({"people": people, "canaries": cast.canaries, "now": cast.now.isoformat()}, indent=1))
+            self.stdout.write(
+                json.dumps(
+                    {"people": people, "canaries": cast.canaries, "now": cast.now.isoformat()}, indent=1
+                )
+            )
             return
         lines = [f"Everybody's password: {PASSWORD}", ""]
         for row in people:
             if row["role"] != "patient":
-                lines.append(f"{row['role']:<14} {row['email']:<34} second factor (TOTP secret): {row['totp_secret']}")
+                lines.append(
+                    f"{row['role']:<14} {row['email']:<34} second factor (TOTP secret): {row['totp_secret']}"
+                )
         seen: set[str] = set()
         for row in people:
             if row["role"] == "patient" and row["stage"] not in seen:
