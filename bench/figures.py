@@ -3,7 +3,6 @@
 import csv
 import datetime as dt
 import io
-import itertools
 import random
 import statistics
 import tempfile
@@ -192,10 +191,11 @@ def reminder_dispatch(practice: Practice) -> Iterator[Figure]:
         raw.autocommit = True
         started = time.perf_counter()
         with raw.cursor() as cursor:
-            for marked in itertools.count():
+            marked = 0
+            cursor.execute(ONE_BY_ONE)
+            while cursor.fetchone() is not None:
+                marked += 1
                 cursor.execute(ONE_BY_ONE)
-                if cursor.fetchone() is None:
-                    break
         bare.append(marked / (time.perf_counter() - started))
     ratio = statistics.median(a / b for a, b in zip(ours, bare, strict=True))
     yield figure("reminder_dispatch", statistics.median(ours), "1/s", statistics.median(bare), ratio, ">=1.0")

@@ -207,10 +207,11 @@ class Decide(IdempotentWrites, APIView):
         responses={201: DecisionOut, **refusals(400, 401, 403, 404, 409, 422)},
     )
     def post(self, request: Request, intake_id: uuid.UUID) -> Response:
+        at = clock.now()
+        # What is not visible does not exist, whatever is sent with it.
+        intake = access.intake_visible_to(request.user, intake_id, at)
         sent = DecisionIn(data=request.data)
         sent.is_valid(raise_exception=True)
-        at = clock.now()
-        intake = access.intake_visible_to(request.user, intake_id, at)
         require_step_up(request)
         data = sent.validated_data
         decision = actions.decide(

@@ -90,8 +90,8 @@ class AcknowledgeAlert(IdempotentWrites, APIView):
         responses={200: AlertSerializer, **refusals(400, 401, 403, 404, 409, 415, 422)},
     )
     def post(self, request: Request, alert_id: uuid.UUID) -> Response:
-        NothingSerializer(data=request.data).is_valid(raise_exception=True)
         alert = access.visible_alert(request.user, alert_id)
+        NothingSerializer(data=request.data).is_valid(raise_exception=True)
         taken = actions.acknowledge(alert, by=request.user, at=clock.now())
         return Response(AlertSerializer(access.visible_alert(request.user, taken.pk)).data)
 
@@ -108,8 +108,9 @@ class CloseAlert(IdempotentWrites, APIView):
         responses={200: AlertSerializer, **refusals(400, 401, 403, 404, 409, 415, 422)},
     )
     def post(self, request: Request, alert_id: uuid.UUID) -> Response:
+        # What is not visible does not exist, whatever is sent with it.
+        alert = access.visible_alert(request.user, alert_id)
         body = CloseSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        alert = access.visible_alert(request.user, alert_id)
         actions.close(alert, by=request.user, at=clock.now(), **body.validated_data)
         return Response(AlertSerializer(access.visible_alert(request.user, alert_id)).data)

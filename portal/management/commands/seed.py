@@ -42,7 +42,7 @@ class Command(BaseCommand):
                 return
             raise CommandError("There already are people in this database. Seed an empty one.")
         cast = Cast(
-            rng=random.Random(options["random_seed"]),  # noqa: S311  (made-up people, not secrets)
+            rng=random.Random(options["random_seed"]),
             now=clock.now().replace(microsecond=0),
             canaries_wanted=options["canaries"],
             seed=options["random_seed"],
@@ -86,7 +86,7 @@ class Command(BaseCommand):
         self.stdout.write(text)
 
 
-class same_ids:  # noqa: N801  (reads as a sentence: with same_ids(rng))
+class same_ids:
     """`uuid.uuid4` drawn from the seed's dice, in this process and for as long as the block lasts."""
 
     def __init__(self, rng: random.Random) -> None:
