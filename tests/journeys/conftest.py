@@ -76,7 +76,9 @@ class JourneyClock:
 
 
 @pytest.fixture
-def the_clock(transactional_db: None, settings: Any, tmp_path: Path, at: dt.datetime) -> Iterator[JourneyClock]:
+def the_clock(
+    transactional_db: None, settings: Any, tmp_path: Path, at: dt.datetime
+) -> Iterator[JourneyClock]:
     """Monday, November 23, 2026, nine in the morning in California, and moving."""
     settings.TEST_CLOCK, settings.TEST_CLOCK_FILE = True, tmp_path / "clock"
     moved = JourneyClock(settings.TEST_CLOCK_FILE)
@@ -108,9 +110,9 @@ def browser_of(chromium: Browser, site: str) -> Iterator[Callable[..., Walker]]:
 
     yield made
     for walker in walkers:
-        trouble = list(walker.trouble)
         walker.context.close()
-        assert not trouble, f"{walker.name}: {trouble}"
+    found = [f"{walker.name}: {one}" for walker in walkers for one in (*walker.trouble, *walker.barriers)]
+    assert not found, "\n".join(found)
 
 
 TOTP_SECRET = base64.b32encode(b"a secret of twenty b").decode()

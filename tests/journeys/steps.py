@@ -64,7 +64,10 @@ def answers_the_assessment(walker: Walker, **but: str) -> Walker:
     walker.opens("/assessment/").follows("Begin")
     for screen, answers in ASSESSMENT.items():
         walker.is_at(f"/assessment/{screen}/").sees("988")
-        given = {**answers, **{k: v for k, v in but.items() if walker.page.locator(f"main [name='{k}']").count()}}
+        given = {
+            **answers,
+            **{k: v for k, v in but.items() if walker.page.locator(f"main [name='{k}']").count()},
+        }
         walker.answers_no_to_everything(**{k: v for k, v in given.items() if k in but})
         fills(walker, **given)
         walker.page.locator("main form button.button").first.click()
@@ -189,7 +192,8 @@ def signs_consent(walker: Walker, name: str) -> Walker:
     """Both texts, point by point."""
     walker.opens("/intake/consent/")
     for href in dict.fromkeys(
-        link.get_attribute("href") or "" for link in walker.page.locator("main a[href^='/intake/consent/']").all()
+        link.get_attribute("href") or ""
+        for link in walker.page.locator("main a[href^='/intake/consent/']").all()
     ):
         walker.opens(href)
         for box in walker.page.locator("main input[type=checkbox]").all():

@@ -21,7 +21,9 @@ def test_from_the_assessment_to_an_intake_that_waits_in_the_queue(
     # Given a visitor who finds the practice and answers ten screens
     mara.opens("/").sees("988", "911").follows("Two-minute assessment")
     steps.answers_the_assessment(mara)
-    mara.is_at("/assessment/result/").sees("may be a fit", "988").does_not_see("approved for you", "you are approved")
+    mara.is_at("/assessment/result/").sees("may be a fit", "988").does_not_see(
+        "approved for you", "you are approved"
+    )
     # When she goes back, looks at an answer and comes forward again, nothing is lost
     mara.goes_back().is_at("/assessment/substances/")
     assert mara.page.locator("input[name=oud_history][value=no]").is_checked()
@@ -50,7 +52,9 @@ def test_from_the_assessment_to_an_intake_that_waits_in_the_queue(
     mara.opens("/intake/").sees("We have your intake")
 
 
-def test_an_answer_that_excludes_is_met_with_reasons_and_other_help(browser_of: Browsers, protocol_version: Any) -> None:
+def test_an_answer_that_excludes_is_met_with_reasons_and_other_help(
+    browser_of: Browsers, protocol_version: Any
+) -> None:
     visitor = browser_of("A visitor", phone=True)
     steps.answers_the_assessment(visitor, psychosis_history="yes")
     visitor.is_at("/assessment/result/").sees("right now", "What may help instead", "988", "1-800-662-4357")
@@ -59,7 +63,9 @@ def test_an_answer_that_excludes_is_met_with_reasons_and_other_help(browser_of: 
     assert not [c for c in visitor.context.cookies() if c["name"] == "assessment"]
 
 
-def test_thoughts_of_ending_ones_life_bring_help_in_the_same_answer(browser_of: Browsers, protocol_version: Any) -> None:
+def test_thoughts_of_ending_ones_life_bring_help_in_the_same_answer(
+    browser_of: Browsers, protocol_version: Any
+) -> None:
     """PR-06: before anybody has an account, too."""
     visitor = browser_of("A visitor in danger", phone=True)
     visitor.opens("/assessment/why/")

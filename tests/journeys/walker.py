@@ -31,6 +31,8 @@ class Walker:
     site: str
     scripts: bool = True
     trouble: list[str] = field(default_factory=list)
+    # What keeps somebody out, or does not fit: told all together at the end, so that one run shows every page.
+    barriers: list[str] = field(default_factory=list)
 
     # --- going about ---
 
@@ -81,7 +83,8 @@ class Walker:
     def answers_no_to_everything(self, **but: str) -> "Walker":
         """Each group of choices: “no” or “none” where there is such a choice, else what `but` says."""
         groups = self.page.eval_on_selector_all(
-            "main input[type=radio], main input[type=checkbox]", "found => found.map(one => [one.name, one.value])"
+            "main input[type=radio], main input[type=checkbox]",
+            "found => found.map(one => [one.name, one.value])",
         )
         offered: dict[str, list[str]] = {}
         for name, value in groups:
@@ -110,7 +113,9 @@ class Walker:
         """All of these stand on the page."""
         words = self.words.lower()
         for sentence in sentences:
-            assert sentence.lower() in words, f"{self.name} does not read “{sentence}” on {self.path}: {self.words[:1500]}"
+            assert sentence.lower() in words, (
+                f"{self.name} does not read “{sentence}” on {self.path}: {self.words[:1500]}"
+            )
         return self
 
     def does_not_see(self, *sentences: str) -> "Walker":
@@ -120,7 +125,9 @@ class Walker:
         return self
 
     def is_at(self, start: str) -> "Walker":
-        assert self.path.startswith(start), f"{self.name} is at {self.path}, not at {start}: {self.words[:800]}"
+        assert self.path.startswith(start), (
+            f"{self.name} is at {self.path}, not at {start}: {self.words[:800]}"
+        )
         return self
 
     def looks(self) -> "Walker":
@@ -135,10 +142,20 @@ class Walker:
             # The library's own pages; what we changed on them is checked in tests/admin.
             return self
         if self.scripts:
-            wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert wide <= 0, f"{self.path} is {wide} px wider than a screen of {width} px"
-            found = axe.run(self.page, options={"runOnly": {"type": "tag", "values": list(WCAG_2_2_AA)}, "resultTypes": ["violations"]})
-            assert not found.response["violations"], f"{self.path} at {width} px:\n{found.generate_report()}"
+            wide = self.page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            if wide > 0:
+                self.barriers.append(f"{self.path} is {wide} px wider than a screen of {width} px")
+            found = axe.run(
+                self.page,
+                options={
+                    "runOnly": {"type": "tag", "values": list(WCAG_2_2_AA)},
+                    "resultTypes": ["violations"],
+                },
+            )
+            if found.response["violations"]:
+                self.barriers.append(f"{self.path} at {width} px:\n{found.generate_report()}")
         _fit.add(place)
         return self
 
@@ -167,10 +184,14 @@ def watch(walker: Walker) -> Walker:
     return walker
 
 
-def new_walker(browser: Browser, site: str, name: str, *, user: User | None = None, scripts: bool = True, **options: Any) -> Walker:
+def new_walker(
+    browser: Browser, site: str, name: str, *, user: User | None = None, scripts: bool = True, **options: Any
+) -> Walker:
     """A fresh browser for somebody; with `user`, one that is logged in already (staff with their second factor)."""
     options.setdefault("viewport", DESKTOP)
-    context = browser.new_context(java_script_enabled=scripts, locale="en-US", timezone_id="America/Los_Angeles", **options)
+    context = browser.new_context(
+        java_script_enabled=scripts, locale="en-US", timezone_id="America/Los_Angeles", **options
+    )
     context.set_default_timeout(10_000)
     page = context.new_page()
     walker = watch(Walker(name=name, context=context, page=page, site=site, scripts=scripts))
@@ -187,4 +208,8 @@ def session_cookie(user: User, site: str) -> Any:
     from tests.conftest import log_in
 
     client = log_in(Client(), user)
-    return {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value, "url": site}
+    return {
+        "name": settings.SESSION_COOKIE_NAME,
+        "value": client.cookies[settings.SESSION_COOKIE_NAME].value,
+        "url": site,
+    }
