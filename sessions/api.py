@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,18 +12,12 @@ from rest_framework.views import APIView
 from accounts.actions import open_chart
 from accounts.step_up import require_step_up, stepped_up_at
 from common import clock
-from common.api import IdempotentWrites, StrictSerializer
+from common.api import KEY, IdempotentWrites, Refusal, StrictSerializer, refusals
 from sessions import access, actions, states
 from sessions.models import DosingSession
 from sessions.rules import GateReason
 from sessions.wording import words_of
 
-KEY = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    OpenApiParameter.HEADER,
-    description="8 to 80 printable characters; a replay gets the first answer.",
-)
 NEXT_STEP = {
     "scheduled": "The patient opens the session on its day.",
     "check": "The patient answers the day's questions.",
@@ -95,22 +89,10 @@ class TakenSerializer(StrictSerializer):
     lot = serializers.CharField(max_length=40, required=False, allow_blank=True)
 
 
-class Refusal(serializers.Serializer):
-    """What every refusal looks like."""
-
-    code = serializers.CharField()
-    detail = serializers.CharField()
-    fields = serializers.DictField(child=serializers.CharField())  # type: ignore[assignment]
-
-
 class Locked(Refusal):
     """The dose stays locked."""
 
     gate = GateReasonSerializer(many=True)
-
-
-def refusals(*codes: int) -> dict[int, Any]:
-    return dict.fromkeys(codes, Refusal)
 
 
 def reasons_as_sent(reasons: frozenset[GateReason], *, patient: bool) -> list[dict[str, str]]:
