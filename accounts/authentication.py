@@ -25,9 +25,16 @@ class DeviceTokenAuthentication(authentication.BaseAuthentication):
         header = request.META.get("HTTP_AUTHORIZATION", "")
         if not header.startswith(PREFIX):
             return None
-        token = DeviceToken.objects.select_related("user").filter(digest=digest_of(header[len(PREFIX) :])).first()
+        token = (
+            DeviceToken.objects.select_related("user").filter(digest=digest_of(header[len(PREFIX) :])).first()
+        )
         at = clock.now()
-        if token is None or token.revoked_at is not None or token.expires_at <= at or not token.user.is_active:
+        if (
+            token is None
+            or token.revoked_at is not None
+            or token.expires_at <= at
+            or not token.user.is_active
+        ):
             raise exceptions.AuthenticationFailed("This token is not known or no longer valid.")
         return token.user, token
 

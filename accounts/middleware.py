@@ -33,7 +33,9 @@ class SessionLimits:
             now_s = clock.wall_time_s()
             started = request.session.get(STARTED)
             seen = request.session.get(SEEN)
-            idle_limit = 60 * (settings.STAFF_IDLE_MINUTES if user.is_member_of_staff else settings.PATIENT_IDLE_MINUTES)
+            idle_limit = 60 * (
+                settings.STAFF_IDLE_MINUTES if user.is_member_of_staff else settings.PATIENT_IDLE_MINUTES
+            )
             kept_alive = request.session.get("keep_alive_until_s", 0) > now_s
             if not kept_alive and (
                 (seen is not None and now_s - seen > idle_limit)
@@ -58,12 +60,18 @@ class StaffSecondFactor:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.path.startswith(self.OPEN_PREFIXES):
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.path.startswith(
+            self.OPEN_PREFIXES
+        ):
             user = request.user
             if user.is_authenticated and user.is_member_of_staff and not has_second_factor(request):
                 if request.path.startswith("/api/"):
                     return JsonResponse(
-                        {"code": "second_factor_needed", "detail": "Log in with your second factor first.", "fields": {}},
+                        {
+                            "code": "second_factor_needed",
+                            "detail": "Log in with your second factor first.",
+                            "fields": {},
+                        },
                         status=403,
                     )
                 from allauth.mfa.utils import is_mfa_enabled

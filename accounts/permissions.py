@@ -38,4 +38,6 @@ class SchemaReaders(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         from django.conf import settings
 
-        return not settings.PRODUCTION or bool(request.user.is_authenticated and request.user.is_member_of_staff)
+        return not settings.PRODUCTION or bool(
+            request.user.is_authenticated and request.user.is_member_of_staff
+        )

@@ -130,6 +130,7 @@ class CheckIns(IdempotentWrites, ListAPIView):
         return access.check_ins_visible_to(user, patient.pk)
 
     @extend_schema(
+        operation_id="check_in_today",
         summary="Give today's check-in",
         parameters=[IDEMPOTENCY],
         request=CheckInToday,
@@ -159,6 +160,7 @@ class CheckInDetail(IdempotentWrites, APIView):
         return Response(CheckInOut(row).data)
 
     @extend_schema(
+        operation_id="check_in_call",
         summary="Write down a call",
         parameters=[IDEMPOTENCY],
         request=CheckInCall,

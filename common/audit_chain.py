@@ -35,7 +35,9 @@ def _anchored(path: Path | None) -> dict[tuple[int, int], str]:
 
 
 def _sign(record: dict) -> str:
-    return hmac.new(settings.SECRET_KEY.encode(), json.dumps(record, sort_keys=True).encode(), hashlib.sha256).hexdigest()
+    return hmac.new(
+        settings.SECRET_KEY.encode(), json.dumps(record, sort_keys=True).encode(), hashlib.sha256
+    ).hexdigest()
 
 
 def first_fault(*, anchors: Path | None = None) -> tuple[str, int]:
@@ -63,7 +65,10 @@ def first_fault(*, anchors: Path | None = None) -> tuple[str, int]:
                 before_seq, before_hash = last.get(shard, (0, GENESIS))
                 name = f"row {row_id} (chain {shard}, place {seq}, {content[0]}Z, {content[2]})"
                 if seq != before_seq + 1:
-                    return f"missing: chain {shard} jumps from place {before_seq} to {seq}, before {name}", checked
+                    return (
+                        f"missing: chain {shard} jumps from place {before_seq} to {seq}, before {name}",
+                        checked,
+                    )
                 if prev_hash != before_hash:
                     return f"reordered or inserted: {name} does not follow the row before it", checked
                 text = SEPARATOR.join([prev_hash, str(shard), str(seq), *content])
@@ -75,7 +80,10 @@ def first_fault(*, anchors: Path | None = None) -> tuple[str, int]:
         cursor.execute("CLOSE chain")
     for shard, (seq, row_hash) in sorted(heads.items()):
         if last.get(shard, (0, GENESIS)) != (seq, row_hash):
-            return f"missing: chain {shard} ends at place {last.get(shard, (0, ''))[0]}, its head says {seq}", checked
+            return (
+                f"missing: chain {shard} ends at place {last.get(shard, (0, ''))[0]}, its head says {seq}",
+                checked,
+            )
     for (shard, seq), _hash in sorted(kept.items()):
         if seq > last.get(shard, (0, ""))[0]:
             return f"missing: chain {shard} is shorter than the head kept outside ({seq})", checked

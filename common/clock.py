@@ -73,7 +73,9 @@ def frozen(at: datetime) -> Iterator[None]:
         yield
     finally:
         _frozen_at = previous
-        ClockOffset.set_seconds((previous - datetime.now(UTC)).total_seconds() if previous else _offset_seconds())
+        ClockOffset.set_seconds(
+            (previous - datetime.now(UTC)).total_seconds() if previous else _offset_seconds()
+        )
 
 
 def wall_time_s() -> float:

@@ -76,7 +76,9 @@ def form_hash(request: HttpRequest) -> str:
         for value in request.POST.getlist(name)
     )
     files = sorted(
-        (name, file.name or "", file.size or 0) for name in request.FILES for file in request.FILES.getlist(name)
+        (name, file.name or "", file.size or 0)
+        for name in request.FILES
+        for file in request.FILES.getlist(name)
     )
     return body_hash(request.path.encode(), repr(pairs).encode(), repr(files).encode())
 
@@ -96,9 +98,15 @@ def guard(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         try:
             uuid.UUID(key)
         except ValueError:
-            raise Invalid("This form is missing its number. Reload the page and send it again.", code="intent_missing") from None
+            raise Invalid(
+                "This form is missing its number. Reload the page and send it again.", code="intent_missing"
+            ) from None
         with transaction.atomic():
-            taken = claim(actor=getattr(request, "intent_actor", None) or actor_of(request), key=key, hashed=form_hash(request))
+            taken = claim(
+                actor=getattr(request, "intent_actor", None) or actor_of(request),
+                key=key,
+                hashed=form_hash(request),
+            )
             if taken.replayed:
                 return HttpResponseRedirect(taken.row.result_url or request.path)
             response = view(request, *args, **kwargs)
@@ -107,7 +115,9 @@ def guard(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             else:
                 result_url = getattr(response, "replay_url", "")
             if result_url:
-                ClientIntent.objects.filter(pk=taken.row.pk).update(status=response.status_code, result_url=result_url[:300])
+                ClientIntent.objects.filter(pk=taken.row.pk).update(
+                    status=response.status_code, result_url=result_url[:300]
+                )
             else:
                 transaction.set_rollback(True)
         return response

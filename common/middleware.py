@@ -17,7 +17,9 @@ class ResponseHeaders:
         response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         user = getattr(request, "_cached_user", None)
-        if (user is not None and user.is_authenticated) or request.path.startswith(("/s/", "/api/", "/accounts/")):
+        if (user is not None and user.is_authenticated) or request.path.startswith(
+            ("/s/", "/api/", "/accounts/")
+        ):
             response.headers["Cache-Control"] = "no-store, private"
         return response
 

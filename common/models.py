@@ -9,7 +9,15 @@ from django.db.models import F, Q
 
 from common.encryption import EncryptedJSONField
 
-__all__ = ["AuditEntry", "AuditHead", "ClientIntent", "ClockOffset", "ProtocolVersion", "StateEvent", "append_only"]
+__all__ = [
+    "AuditEntry",
+    "AuditHead",
+    "ClientIntent",
+    "ClockOffset",
+    "ProtocolVersion",
+    "StateEvent",
+    "append_only",
+]
 
 
 def append_only(name: str) -> pgtrigger.Trigger:
@@ -33,19 +41,25 @@ class AuditEntry(models.Model):
     seq = models.BigIntegerField(default=0)
     at = models.DateTimeField()
     # Plain text ids: the trail outlives the rows it speaks of.
-    actor = models.CharField(max_length=80, help_text="user:<uuid>, sitter:<uuid>, device:<uuid> or system:<name>")
+    actor = models.CharField(
+        max_length=80, help_text="user:<uuid>, sitter:<uuid>, device:<uuid> or system:<name>"
+    )
     action = models.CharField(max_length=80)
     object_type = models.CharField(max_length=60, blank=True)
     object_id = models.CharField(max_length=40, blank=True)
     patient_id = models.UUIDField(null=True, blank=True)
     reason = models.CharField(max_length=200, blank=True)
-    detail = models.JSONField(default=dict, blank=True, help_text="Codes and ids only; never a person's words.")
+    detail = models.JSONField(
+        default=dict, blank=True, help_text="Codes and ids only; never a person's words."
+    )
     prev_hash = models.CharField(max_length=64, blank=True)
     row_hash = models.CharField(max_length=64, blank=True)
 
     class Meta:
         verbose_name_plural = "audit entries"
-        constraints = [models.UniqueConstraint(fields=["shard", "seq"], name="one_audit_row_per_place_in_its_chain")]
+        constraints = [
+            models.UniqueConstraint(fields=["shard", "seq"], name="one_audit_row_per_place_in_its_chain")
+        ]
         indexes = [
             models.Index(fields=["patient_id", "-at"], name="audit_by_patient"),
             models.Index(fields=["actor", "-at"], name="audit_by_actor"),
@@ -109,7 +123,9 @@ class ProtocolVersion(models.Model):
     note = models.TextField(blank=True)
     proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     proposed_at = models.DateTimeField()
-    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     approved_at = models.DateTimeField(null=True, blank=True)
     effective_from = models.DateTimeField(null=True, blank=True)
 
@@ -125,7 +141,8 @@ class ProtocolVersion(models.Model):
                 name="protocol_approval_has_both_person_and_time",
             ),
             models.CheckConstraint(
-                condition=Q(state="draft") | Q(approved_at__isnull=False), name="only_an_approved_protocol_is_used"
+                condition=Q(state="draft") | Q(approved_at__isnull=False),
+                name="only_an_approved_protocol_is_used",
             ),
         ]
         triggers = [
@@ -133,7 +150,10 @@ class ProtocolVersion(models.Model):
                 name="approved_protocol_numbers_stay",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__state__in=["approved", "retired"])
-                & (pgtrigger.Q(old__data__df=pgtrigger.F("new__data")) | pgtrigger.Q(old__version__df=pgtrigger.F("new__version"))),
+                & (
+                    pgtrigger.Q(old__data__df=pgtrigger.F("new__data"))
+                    | pgtrigger.Q(old__version__df=pgtrigger.F("new__version"))
+                ),
             ),
             pgtrigger.Protect(name="protocols_are_never_deleted", operation=pgtrigger.Delete),
         ]
@@ -156,5 +176,3 @@ class ClockOffset(models.Model):
                 "INSERT INTO common_clockoffset (id, seconds) VALUES (1, %s) ON CONFLICT (id) DO UPDATE SET seconds = %s",
                 [seconds, seconds],
             )
-
-

@@ -30,31 +30,46 @@ SOURCES = {
 def from_files(base: Path | None = None) -> dict[str, Any]:
     """The proposal that ships with the code; a file that does not exist yet is left out."""
     base = base or settings.BASE_DIR
-    return {part: json.loads((base / path).read_text()) for part, path in SOURCES.items() if (base / path).exists()}
+    return {
+        part: json.loads((base / path).read_text())
+        for part, path in SOURCES.items()
+        if (base / path).exists()
+    }
 
 
 def current(*, at: datetime) -> ProtocolVersion:
     """The newest approved version in force at `at`. Raises Conflict when nobody has approved one yet."""
     version = (
-        ProtocolVersion.objects.filter(state="approved", effective_from__lte=at).order_by("-effective_from", "-approved_at").first()
+        ProtocolVersion.objects.filter(state="approved", effective_from__lte=at)
+        .order_by("-effective_from", "-approved_at")
+        .first()
     )
     if version is None:
-        raise Conflict("No protocol version is approved yet. A second administrator must approve one.", code="no_protocol")
+        raise Conflict(
+            "No protocol version is approved yet. A second administrator must approve one.",
+            code="no_protocol",
+        )
     return version
 
 
 def propose(*, version: str, data: dict[str, Any], by: Any, at: datetime, note: str = "") -> ProtocolVersion:
     """A draft that somebody else may approve."""
     with transaction.atomic():
-        draft = ProtocolVersion.objects.create(version=version, data=data, proposed_by=by, proposed_at=at, note=note)
+        draft = ProtocolVersion.objects.create(
+            version=version, data=data, proposed_by=by, proposed_at=at, note=note
+        )
         audit.record("protocol.proposed", by=by, at=at, about=draft)
     return draft
 
 
-def approve(draft: ProtocolVersion, *, by: Any, at: datetime, effective_from: datetime | None = None) -> ProtocolVersion:
+def approve(
+    draft: ProtocolVersion, *, by: Any, at: datetime, effective_from: datetime | None = None
+) -> ProtocolVersion:
     """Put a draft in force. The proposer cannot approve; running courses keep the version they were enrolled under."""
     if draft.proposed_by_id == by.pk:
-        raise NotPermitted("Somebody other than the proposer must approve a protocol.", code="second_person_needed")
+        raise NotPermitted(
+            "Somebody other than the proposer must approve a protocol.", code="second_person_needed"
+        )
     with transaction.atomic():
         changed = ProtocolVersion.objects.filter(pk=draft.pk, state="draft").update(
             state="approved", approved_by=by, approved_at=at, effective_from=effective_from or at

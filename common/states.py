@@ -1,6 +1,6 @@
 """States are a table with one door. An app's `states.py` holds the table; `move` is the door.
 
-    MOVES = {("draft", "submitted"): "patient", ("submitted", "claimed"): "psychiatrist"}
+MOVES = {("draft", "submitted"): "patient", ("submitted", "claimed"): "psychiatrist"}
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,9 +35,13 @@ def move(
     if (source, target) not in moves:
         raise MoveNotAllowed(f"This cannot go from “{source}” to “{target}”.")
     with transaction.atomic():
-        changed = type(obj)._base_manager.filter(pk=obj.pk, **{field: source}).update(**{field: target}, **also)
+        changed = (
+            type(obj)._base_manager.filter(pk=obj.pk, **{field: source}).update(**{field: target}, **also)
+        )
         if not changed:
-            raise MoveNotAllowed("Somebody else changed this a moment ago. Reload the page to see how it stands.")
+            raise MoveNotAllowed(
+                "Somebody else changed this a moment ago. Reload the page to see how it stands."
+            )
         opened(obj, target, by=by, at=at, source=source, reasons=reasons)
     setattr(obj, field, target)
     for name, value in also.items():
@@ -61,7 +65,14 @@ def opened(
 
 def diagram(title: str, moves: Moves) -> str:
     """The table as a Mermaid state diagram with its list, for docs/states/."""
-    lines = [f"# {title}", "", "Drawn from the table in the code by `manage.py draw_states`.", "", "```mermaid", "stateDiagram-v2"]
+    lines = [
+        f"# {title}",
+        "",
+        "Drawn from the table in the code by `manage.py draw_states`.",
+        "",
+        "```mermaid",
+        "stateDiagram-v2",
+    ]
     lines += [f"    {source or '[*]'} --> {target}: {who}" for (source, target), who in moves.items()]
     lines += ["```", "", "| from | to | who moves it |", "|---|---|---|"]
     lines += [f"| {source or '(new)'} | {target} | {who} |" for (source, target), who in moves.items()]

@@ -16,7 +16,9 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         "practice": settings.PRACTICE,
         "user_role": role,
         "viewer_zone": user.time_zone if user is not None and role else "America/New_York",
-        "notices": [{"level": LEVELS.get(m.level_tag, "info"), "text": str(m)} for m in messages.get_messages(request)],
+        "notices": [
+            {"level": LEVELS.get(m.level_tag, "info"), "text": str(m)} for m in messages.get_messages(request)
+        ],
         "nav_items": nav_items(request, role),
         "lane_alert": lane_alert(role),
         "is_demo": not settings.PRODUCTION,
@@ -27,7 +29,8 @@ def nav_items(request: HttpRequest, role: str) -> list[dict[str, Any]]:
     from portal.navigation import items_for
 
     return [
-        {"label": label, "url": url, "current": request.path.startswith(url)} for label, url in items_for(role)
+        {"label": label, "url": url, "current": request.path.startswith(url)}
+        for label, url in items_for(role)
     ]
 
 

@@ -57,7 +57,6 @@ HEARTHSIDE_APPS = [
     "coaching",
     "portal",
 ]
-HEARTHSIDE_APPS = [a for a in HEARTHSIDE_APPS if (BASE_DIR / a / "apps.py").exists()]
 APP_CONFIGS = {"sessions": "sessions.apps.SessionsConfig"}
 
 INSTALLED_APPS = [
@@ -86,6 +85,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "common.middleware.ResponseHeaders",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -156,7 +156,11 @@ def database_from_url(url: str) -> dict:
     }
 
 
-DATABASES = {"default": database_from_url(os.environ.get("DATABASE_URL", "postgres://hearthside@127.0.0.1:5432/hearthside"))}
+DATABASES = {
+    "default": database_from_url(
+        os.environ.get("DATABASE_URL", "postgres://hearthside@127.0.0.1:5432/hearthside")
+    )
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = os.environ.get("REDIS_URL", "")
@@ -285,7 +289,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 DATA_UPLOAD_MAX_NUMBER_FILES = 10
 
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"] if (BASE_DIR / "static").exists() else []
+STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = Path(os.environ.get("STATIC_ROOT", BASE_DIR / "var" / "static"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -326,6 +330,11 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "VisitTypeEnum": "consults.models.VisitType.choices",
+        "CheckInKindEnum": "coaching.models.CheckIn.Kind.choices",
+        "DecisionKindEnum": "intake.models.Decision.Kind.choices",
+    },
     "SERVE_PERMISSIONS": ["accounts.permissions.SchemaReaders"],
 }
 
@@ -343,7 +352,7 @@ STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "")
 TURN_URLS = [u for u in os.environ.get("TURN_URLS", "").split(",") if u]
 TURN_SECRET = os.environ.get("TURN_SECRET", "")
 # Every e-mail leaves through the outbox; this backend writes there (notify/mail.py).
-EMAIL_BACKEND = "notify.mail.OutboxBackend" if (BASE_DIR / "notify" / "mail.py").exists() else "django.core.mail.backends.locmem.EmailBackend"
+EMAIL_BACKEND = "notify.mail.OutboxBackend"
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "Hearthside <care@hearthside.example>")
 
 # --- the practice ---

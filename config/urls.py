@@ -7,17 +7,23 @@ from drf_spectacular.views import SpectacularAPIView
 
 from config import health
 
+# In the order of the layers; no two apps share an address.
+PAGES = (
+    "accounts",
+    "notify",
+    "safety",
+    "intake",
+    "consults",
+    "sessions",
+    "outcomes",
+    "billing",
+    "coaching",
+    "portal",
+)
+API = ("safety", "measures", "vitals", "intake", "consults", "sessions", "coaching")
 
-
-def has(app: str, module: str) -> bool:
-    return (settings.BASE_DIR / app / f"{module}.py").exists()
-
-
-api = [path("", include(f"{app}.api_urls")) for app in settings.HEARTHSIDE_APPS if has(app, "api_urls")]
-pages = [path("", include(f"{app}.urls")) for app in settings.HEARTHSIDE_APPS if has(app, "urls")]
-if has("portal", "public_urls"):
-    pages.append(path("", include("portal.public_urls")))
-
+pages = [path("", include(f"{app}.urls")) for app in PAGES]
+pages.append(path("", include("portal.public_urls")))
 if settings.BENCH:
     pages.append(path("", include("bench.urls")))
 
@@ -27,7 +33,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
-    path("api/v1/", include(api)),
+    path("api/v1/", include([path("", include(f"{app}.api_urls")) for app in API])),
     *pages,
 ]
 

@@ -16,7 +16,7 @@ from accounts.step_up import METHODS_KEY
 from common import clock, protocol
 from common.models import ProtocolVersion
 
-PASSWORD = "correct horse battery staple"  # noqa: S105
+PASSWORD = "correct horse battery staple"
 # Argon2 on every persona of every test would cost more than the tests do.
 FAST_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 _password_hash: list[str] = []

@@ -96,7 +96,7 @@ def add_patient(cast: Cast, index: int, *, joined_at: dt.datetime) -> User:
         date_of_birth=born_on, state=state, sex=rng.choice(["female", "male"])
     )
     user.refresh_from_db()
-    user.address_words = cast.words(
+    user.address_words = cast.words(  # type: ignore[attr-defined]
         "Patient.address", f"{rng.randrange(2, 980)} {rng.choice(STREETS)} Street, {city}, {state}"
     )  # type: ignore[attr-defined]
     user.contact_words = cast.words("Patient.emergency_contact_name", f"{rng.choice(FIRST_NAMES)} {last}")  # type: ignore[attr-defined]

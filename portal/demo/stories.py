@@ -354,6 +354,7 @@ def dose(cast: Cast, user: User, number: int, at: dt.datetime) -> None:
     """Released by the psychiatrist, taken by the patient."""
     session = _session(user, number)
     doctor = session.patient.care_team.psychiatrist
+    assert doctor is not None
     with clock.frozen(at):
         result = sessions.release_dose(session, by=doctor, at=at, stepped_up_at=at)
     if result.release is None:

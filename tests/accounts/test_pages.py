@@ -49,16 +49,22 @@ def test_details_are_kept_with_numbers_in_e164(client_for: Browser, alice: User)
         ("emergency_contact_phone", "(415) 555-0111", "your own number"),
     ],
 )
-def test_what_cannot_be_used_is_refused_beside_its_field(client_for: Browser, alice: User, field: str, value: str, words: str) -> None:
+def test_what_cannot_be_used_is_refused_beside_its_field(
+    client_for: Browser, alice: User, field: str, value: str, words: str
+) -> None:
     response = send(client_for(alice), {field: value})
     assert response.status_code == 422 and words in response.content.decode()
     assert Patient.objects.get(pk=alice.pk).emergency_contact_name == ""
 
 
-def test_a_move_to_another_state_is_told_to_the_apps_that_must_look_again(client_for: Browser, alice: User, monkeypatch: Any) -> None:
+def test_a_move_to_another_state_is_told_to_the_apps_that_must_look_again(
+    client_for: Browser, alice: User, monkeypatch: Any
+) -> None:
     """HZ-12: changed facts re-open the question."""
     told: list[str] = []
-    monkeypatch.setitem(hooks._hooks, "patient.facts_changed", [lambda patient, by, at: told.append(patient.state)])
+    monkeypatch.setitem(
+        hooks._hooks, "patient.facts_changed", [lambda patient, by, at: told.append(patient.state)]
+    )
     browser = client_for(alice)
     send(browser, {})
     assert told == []
@@ -75,7 +81,11 @@ def test_staff_have_a_profile_without_a_chart(client_for: Browser, dana: User) -
 
 def test_every_state_has_a_name_and_every_zone_exists() -> None:
     assert list(STATE_NAMES) == STATES
-    assert (STATE_NAMES["DC"], STATE_NAMES["WY"], STATE_NAMES["NM"]) == ("District of Columbia", "Wyoming", "New Mexico")
+    assert (STATE_NAMES["DC"], STATE_NAMES["WY"], STATE_NAMES["NM"]) == (
+        "District of Columbia",
+        "Wyoming",
+        "New Mexico",
+    )
     from zoneinfo import ZoneInfo
 
     for _, zones in zone_choices():
@@ -85,7 +95,11 @@ def test_every_state_has_a_name_and_every_zone_exists() -> None:
 
 @pytest.mark.parametrize(
     ("written", "kept"),
-    [("4155550111", "+14155550111"), ("+44 20 7946 0018", "+442079460018"), ("1 (415) 555-0111", "+14155550111")],
+    [
+        ("4155550111", "+14155550111"),
+        ("+44 20 7946 0018", "+442079460018"),
+        ("1 (415) 555-0111", "+14155550111"),
+    ],
 )
 def test_a_number_is_read_as_people_write_it(written: str, kept: str) -> None:
     assert PhoneField().clean(written) == kept

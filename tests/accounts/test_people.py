@@ -23,10 +23,22 @@ def test_a_patient_sees_only_herself(alice: User, stranger_patient: User) -> Non
 
 
 def test_clinicians_see_the_patients_assigned_to_them(
-    alice: User, stranger_patient: User, dana: User, cole: User, other_psychiatrist: User, other_coach: User, admin_ann: User
+    alice: User,
+    stranger_patient: User,
+    dana: User,
+    cole: User,
+    other_psychiatrist: User,
+    other_coach: User,
+    admin_ann: User,
 ) -> None:
     """TM-16: an administrator has no chart by default."""
-    for person, expected in ((dana, [alice.pk]), (cole, [alice.pk]), (other_psychiatrist, []), (other_coach, []), (admin_ann, [])):
+    for person, expected in (
+        (dana, [alice.pk]),
+        (cole, [alice.pk]),
+        (other_psychiatrist, []),
+        (other_coach, []),
+        (admin_ann, []),
+    ):
         assert [p.pk for p in patients_visible_to(person)] == expected
 
 
@@ -37,8 +49,12 @@ def test_a_licence_counts_through_its_last_day(dana: User, days: int, licensed: 
 
 
 @pytest.mark.parametrize(("days", "registered"), [(-1, False), (0, True)])
-def test_a_licence_without_a_dea_registration_in_the_same_state_does_not_count(dana: User, days: int, registered: bool) -> None:
-    DeaRegistration.objects.filter(psychiatrist=dana, state="CA").update(expires_on=DAY + dt.timedelta(days=days))
+def test_a_licence_without_a_dea_registration_in_the_same_state_does_not_count(
+    dana: User, days: int, registered: bool
+) -> None:
+    DeaRegistration.objects.filter(psychiatrist=dana, state="CA").update(
+        expires_on=DAY + dt.timedelta(days=days)
+    )
     assert ("CA" in licensed_states(dana, DAY)) is registered
     assert "NY" in licensed_states(dana, DAY)
 
@@ -59,12 +75,19 @@ def test_a_verified_birth_date_stays(alice: User, dana: User, at: dt.datetime) -
         people.verify_identity(patient, date_of_birth=dt.date(1988, 4, 3), by=dana, at=at)
 
 
-@pytest.mark.parametrize(("born_on", "adult"), [(dt.date(2008, 11, 24), False), (dt.date(2008, 11, 23), True)])
-def test_nobody_under_eighteen_is_verified(alice: User, dana: User, at: dt.datetime, born_on: dt.date, adult: bool) -> None:
+@pytest.mark.parametrize(
+    ("born_on", "adult"), [(dt.date(2008, 11, 24), False), (dt.date(2008, 11, 23), True)]
+)
+def test_nobody_under_eighteen_is_verified(
+    alice: User, dana: User, at: dt.datetime, born_on: dt.date, adult: bool
+) -> None:
     """HZ-12, HZ-26: eighteen on the day is old enough, a day short is not."""
     patient = Patient.objects.get(pk=alice.pk)
     if adult:
-        assert people.verify_identity(patient, date_of_birth=born_on, by=dana, at=at).identity_verified_by_id == dana.pk
+        assert (
+            people.verify_identity(patient, date_of_birth=born_on, by=dana, at=at).identity_verified_by_id
+            == dana.pk
+        )
     else:
         with pytest.raises(Invalid):
             people.verify_identity(patient, date_of_birth=born_on, by=dana, at=at)
@@ -72,7 +95,9 @@ def test_nobody_under_eighteen_is_verified(alice: User, dana: User, at: dt.datet
 
 def test_a_coach_verifies_nobody(alice: User, cole: User, at: dt.datetime) -> None:
     with pytest.raises(NotPermitted):
-        people.verify_identity(Patient.objects.get(pk=alice.pk), date_of_birth=dt.date(1988, 4, 2), by=cole, at=at)
+        people.verify_identity(
+            Patient.objects.get(pk=alice.pk), date_of_birth=dt.date(1988, 4, 2), by=cole, at=at
+        )
 
 
 def test_only_administrators_open_the_admin(dana: User) -> None:
@@ -100,8 +125,13 @@ def test_the_api_refuses_staff_without_a_second_factor(client_for: Any, dana: Us
     assert (answer.status_code, answer.json()["code"]) == (403, "second_factor_needed")
 
 
-@pytest.mark.parametrize(("minutes", "role", "stays"), [(14, "dana", True), (16, "dana", False), (29, "alice", True), (31, "alice", False)])
-def test_an_idle_log_in_ends(client_for: Any, request: Any, alice: User, dana: User, minutes: int, role: str, stays: bool) -> None:
+@pytest.mark.parametrize(
+    ("minutes", "role", "stays"),
+    [(14, "dana", True), (16, "dana", False), (29, "alice", True), (31, "alice", False)],
+)
+def test_an_idle_log_in_ends(
+    client_for: Any, request: Any, alice: User, dana: User, minutes: int, role: str, stays: bool
+) -> None:
     """PR-10."""
     client = client_for(request.getfixturevalue(role))
     client.get("/help/")
@@ -121,9 +151,13 @@ def test_a_log_in_ends_after_twelve_hours_however_busy(client_for: Any, alice: U
     assert client.get("/home/").status_code == 302
 
 
-def test_a_device_token_opens_what_its_scopes_name_and_nothing_else(alice: User, at: dt.datetime, api_for: Any, clock_at: Any) -> None:
+def test_a_device_token_opens_what_its_scopes_name_and_nothing_else(
+    alice: User, at: dt.datetime, api_for: Any, clock_at: Any
+) -> None:
     with clock_at(at):
-        token, plain = people.issue_device_token(alice, label="cuff", scopes=["readings:read"], by=alice, at=at)
+        token, plain = people.issue_device_token(
+            alice, label="cuff", scopes=["readings:read"], by=alice, at=at
+        )
         client = api_for(None)
         header = {"HTTP_AUTHORIZATION": f"Token {plain}"}
         assert client.get("/api/v1/readings/", **header).status_code == 200

@@ -18,7 +18,10 @@ AT = dt.datetime(2026, 11, 23, 17, 0, tzinfo=dt.UTC)
 
 
 def write(count: int) -> list[AuditEntry]:
-    return [audit.record(f"test.step_{n}", by="system:test", at=AT + dt.timedelta(seconds=n)) for n in range(count)]
+    return [
+        audit.record(f"test.step_{n}", by="system:test", at=AT + dt.timedelta(seconds=n))
+        for n in range(count)
+    ]
 
 
 def tamper(sql: str, *params: Any) -> None:
@@ -39,7 +42,9 @@ def test_a_row_carries_the_hash_of_the_row_before_it() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("operation", ["UPDATE common_auditentry SET reason = 'x'", "DELETE FROM common_auditentry"])
+@pytest.mark.parametrize(
+    "operation", ["UPDATE common_auditentry SET reason = 'x'", "DELETE FROM common_auditentry"]
+)
 def test_the_database_refuses_to_change_or_delete_a_row(operation: str) -> None:
     write(1)
     with pytest.raises(InternalError), transaction.atomic(), connection.cursor() as cursor:

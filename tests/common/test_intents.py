@@ -98,7 +98,9 @@ def test_fifty_parallel_replays_have_one_effect(alice: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_a_result_kept_for_the_api_is_encrypted_at_rest(alice: Any, at: Any, query_budget: Callable[..., Any]) -> None:
+def test_a_result_kept_for_the_api_is_encrypted_at_rest(
+    alice: Any, at: Any, query_budget: Callable[..., Any]
+) -> None:
     ClientIntent.objects.create(
         actor="user:x", key="k" * 8, body_hash="0" * 64, created_at=at, result={"words": "private-canary"}
     )

@@ -20,12 +20,16 @@ from common.models import ProtocolVersion, StateEvent
 MOVES = {("draft", "approved"): "administrator", ("approved", "retired"): "administrator"}
 
 
-def test_a_move_that_the_table_lacks_is_refused(protocol_version: ProtocolVersion, admin_ann: Any, at: dt.datetime) -> None:
+def test_a_move_that_the_table_lacks_is_refused(
+    protocol_version: ProtocolVersion, admin_ann: Any, at: dt.datetime
+) -> None:
     with pytest.raises(MoveNotAllowed):
         states.move(protocol_version, "draft", moves=MOVES, by=admin_ann, at=at)
 
 
-def test_of_two_moves_from_one_page_the_second_is_refused(protocol_version: Any, admin_ann: Any, at: dt.datetime) -> None:
+def test_of_two_moves_from_one_page_the_second_is_refused(
+    protocol_version: Any, admin_ann: Any, at: dt.datetime
+) -> None:
     """HZ-20."""
     stale = ProtocolVersion.objects.get(pk=protocol_version.pk)
     states.move(protocol_version, "retired", moves=MOVES, by=admin_ann, at=at, reasons=["superseded"])
@@ -66,7 +70,9 @@ def test_a_retired_key_still_reads_what_it_wrote(settings: Any) -> None:
     assert encryption.encrypt("after", context="note").startswith("k9:")
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("7d", 604_800), ("1h30m", 5_400), ("90m", 5_400), ("2w", 1_209_600)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("7d", 604_800), ("1h30m", 5_400), ("90m", 5_400), ("2w", 1_209_600)]
+)
 def test_how_far_the_clock_moves(text: str, seconds: int) -> None:
     assert seconds_of(text) == seconds
 
@@ -86,13 +92,17 @@ def test_the_clock_is_refused_without_the_flag_and_in_production(settings: Any) 
         call_command("clock", "--advance", "7d")
 
 
-def test_the_proposer_of_a_protocol_cannot_approve_it(admin_ann: Any, admin_ben: Any, at: dt.datetime) -> None:
+def test_the_proposer_of_a_protocol_cannot_approve_it(
+    admin_ann: Any, admin_ben: Any, at: dt.datetime
+) -> None:
     """HZ-28."""
     draft = protocol.propose(version="v2", data={"bp": {}}, by=admin_ann, at=at)
     with pytest.raises(NotPermitted):
         protocol.approve(draft, by=admin_ann, at=at)
     with pytest.raises(IntegrityError):
-        ProtocolVersion.objects.filter(pk=draft.pk).update(state="approved", approved_by=admin_ann, approved_at=at)
+        ProtocolVersion.objects.filter(pk=draft.pk).update(
+            state="approved", approved_by=admin_ann, approved_at=at
+        )
 
 
 def test_the_numbers_of_an_approved_protocol_never_change(protocol_version: ProtocolVersion) -> None:

@@ -79,7 +79,9 @@ def a_filled_intake(user: User, at: datetime, *, medicines: tuple[str, ...] = ()
     systolic, diastolic = changes.pop("bp", (118, 76))
     for step in intake_steps():
         own = {question.name for question in step.questions}
-        codes = {name: value for name, value in changes.items() if name in own or name.startswith(f"{step.id}_")}
+        codes = {
+            name: value for name, value in changes.items() if name in own or name.startswith(f"{step.id}_")
+        }
         if step.id == "safety":
             codes = {name: value for name, value in changes.items() if name.startswith("cssrs_")}
         typed = plain_answers(step.id, **codes)
@@ -92,7 +94,12 @@ def a_filled_intake(user: User, at: datetime, *, medicines: tuple[str, ...] = ()
         elif step.id == "bp":
             for minute in (0, 2):
                 actions.record_intake_reading(
-                    intake, systolic_mmhg=systolic, diastolic_mmhg=diastolic, pulse_bpm=70, by=user, at=at + timedelta(minutes=minute)
+                    intake,
+                    systolic_mmhg=systolic,
+                    diastolic_mmhg=diastolic,
+                    pulse_bpm=70,
+                    by=user,
+                    at=at + timedelta(minutes=minute),
                 )
         elif step.id == "consent":
             for name in DOCUMENTS:
@@ -122,12 +129,20 @@ def a_submitted_intake(user: User, at: datetime, **changes: Any) -> Intake:
 
 def a_claimed_intake(user: User, psychiatrist: User, at: datetime, **changes: Any) -> Intake:
     """Held by a psychiatrist."""
-    return actions.claim(a_submitted_intake(user, at, **changes).pk, by=psychiatrist, at=at + timedelta(minutes=10))
+    return actions.claim(
+        a_submitted_intake(user, at, **changes).pk, by=psychiatrist, at=at + timedelta(minutes=10)
+    )
 
 
 def an_accepted_intake(user: User, psychiatrist: User, at: datetime, **changes: Any) -> Intake:
     """Accepted for a consult by this psychiatrist, who is now in the care team."""
     intake = a_claimed_intake(user, psychiatrist, at, **changes)
-    actions.decide(intake, Decision.Kind.ACCEPT, by=psychiatrist, at=at + timedelta(minutes=20), note="Fits, invited to a consult.")
+    actions.decide(
+        intake,
+        Decision.Kind.ACCEPT,
+        by=psychiatrist,
+        at=at + timedelta(minutes=20),
+        note="Fits, invited to a consult.",
+    )
     intake.refresh_from_db()
     return intake

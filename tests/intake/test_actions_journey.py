@@ -116,7 +116,9 @@ def test_declining_keeps_reasons_and_letter_and_tells_the_patient(alice, dana, a
     from notify.models import OutboxMessage
 
     intake = a_claimed_intake(alice, dana, at, aneurysm="yes")
-    actions.decide(intake, "decline", by=dana, at=at, reasons=["E23"], letter="Thank you for telling us so much.")
+    actions.decide(
+        intake, "decline", by=dana, at=at, reasons=["E23"], letter="Thank you for telling us so much."
+    )
     intake.refresh_from_db()
     assert intake.state == "declined"
     assert Decision.objects.get(intake=intake).letter == "Thank you for telling us so much."
@@ -152,7 +154,9 @@ def test_a_new_medicine_after_acceptance_reopens_eligibility_and_holds_doses(ali
     from safety.models import Alert, SafetyHold
 
     intake = an_accepted_intake(alice, dana, at)
-    actions.add_medicine(intake.patient, name="theophylline", dose_text="", by=alice, at=at + timedelta(days=2))
+    actions.add_medicine(
+        intake.patient, name="theophylline", dose_text="", by=alice, at=at + timedelta(days=2)
+    )
     assert not access.eligibility_stands(intake.patient)
     assert SafetyHold.objects.get(patient=intake.patient).reason_code == "eligibility_reopened"
     assert Alert.objects.get(patient=intake.patient).trigger == "X21"
@@ -164,7 +168,9 @@ def test_a_new_medicine_after_acceptance_reopens_eligibility_and_holds_doses(ali
 
 def test_an_antidepressant_after_acceptance_reopens_nothing(alice, dana, at):
     intake = an_accepted_intake(alice, dana, at)
-    actions.add_medicine(intake.patient, name="Zoloft 50 mg", dose_text="daily", by=alice, at=at + timedelta(days=2))
+    actions.add_medicine(
+        intake.patient, name="Zoloft 50 mg", dose_text="daily", by=alice, at=at + timedelta(days=2)
+    )
     assert access.eligibility_stands(intake.patient)
 
 
@@ -175,7 +181,13 @@ def test_the_same_text_is_signed_once(alice, at):
 
     text = document("treatment-consent")
     actions.sign_consent(
-        intake.patient, text, sha256=text.sha256, signed_name="Alice Lindqvist", acknowledged=text.acknowledge, by=alice, at=at
+        intake.patient,
+        text,
+        sha256=text.sha256,
+        signed_name="Alice Lindqvist",
+        acknowledged=text.acknowledge,
+        by=alice,
+        at=at,
     )
     assert Consent.objects.filter(patient=intake.patient).count() == before == 2
 

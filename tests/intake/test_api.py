@@ -33,7 +33,11 @@ def assess(api, **changes):
 )
 def test_the_assessment_answers_anybody(api_for, dana, changes, outcome, rules, missing):
     body = assess(api_for(None), **changes).json()
-    assert (body["outcome"], [one["rule"] for one in body["reasons"]], body["missing"]) == (outcome, rules, missing)
+    assert (body["outcome"], [one["rule"] for one in body["reasons"]], body["missing"]) == (
+        outcome,
+        rules,
+        missing,
+    )
     assert body["rule_version"] and all(one["wording"] for one in body["reasons"])
 
 
@@ -57,7 +61,19 @@ def test_facts_that_cannot_be_read_are_named(api_for, facts, status):
     assert set(response.json()) == {"code", "detail", "fields"} and response.json()["fields"]
 
 
-@pytest.mark.parametrize("body", ["", "[]", "null", "{", '"x"', '{"facts": null}', '{"facts": [], "more": 1}', '{"facts": 1' + "0" * 5000 + "}"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        "null",
+        "{",
+        '"x"',
+        '{"facts": null}',
+        '{"facts": [], "more": 1}',
+        '{"facts": 1' + "0" * 5000 + "}",
+    ],
+)
 def test_a_body_of_another_shape_is_refused(client, body):
     assert client.post("/api/v1/assessment/", body, content_type="application/json").status_code == 400
 
@@ -84,7 +100,10 @@ def test_queue_claim_and_decide_over_the_api(api_for, dana, waiting):
     assert claimed.status_code == 200 and claimed.json()["state"] == "claimed"
     decided = api.post(f"/api/v1/intakes/{waiting.pk}/decide/", {"kind": "accept"}, format="json")
     assert decided.status_code == 201, decided.content
-    assert api.post(f"/api/v1/intakes/{waiting.pk}/decide/", {"kind": "accept"}, format="json").status_code == 409
+    assert (
+        api.post(f"/api/v1/intakes/{waiting.pk}/decide/", {"kind": "accept"}, format="json").status_code
+        == 409
+    )
     assert Decision.objects.count() == 1
 
 
@@ -106,7 +125,11 @@ def test_another_states_psychiatrist_gets_404(api_for, other_psychiatrist, waiti
     api = api_for(other_psychiatrist)
     assert api.get("/api/v1/intakes/").json()["results"] == []
     for verb in ("claim", "decide"):
-        response = api.post(f"/api/v1/intakes/{waiting.pk}/{verb}/", {"kind": "accept"} if verb == "decide" else {}, format="json")
+        response = api.post(
+            f"/api/v1/intakes/{waiting.pk}/{verb}/",
+            {"kind": "accept"} if verb == "decide" else {},
+            format="json",
+        )
         assert response.status_code == 404 and "Lindqvist" not in response.content.decode()
 
 
@@ -130,12 +153,21 @@ def test_a_device_token_cannot_decide(dana, waiting, at):
 
     _, plain = issue_device_token(dana, label="x", scopes=["readings:write"], by=dana, at=at)
     api = APIClient(HTTP_AUTHORIZATION=f"Token {plain}")
-    assert api.post(f"/api/v1/intakes/{waiting.pk}/decide/", {"kind": "accept"}, format="json").status_code == 403
+    assert (
+        api.post(f"/api/v1/intakes/{waiting.pk}/decide/", {"kind": "accept"}, format="json").status_code
+        == 403
+    )
 
 
 @pytest.mark.parametrize(
     ("address", "status"),
-    [("?cursor=x", 422), ("?cursor=%00", 422), ("?page_size=0", 400), ("?page_size=9999999999999", 400), ("?page_size=%F0%9F%A6%8A", 400)],
+    [
+        ("?cursor=x", 422),
+        ("?cursor=%00", 422),
+        ("?page_size=0", 400),
+        ("?page_size=9999999999999", 400),
+        ("?page_size=%F0%9F%A6%8A", 400),
+    ],
 )
 def test_a_bad_page_is_a_clear_answer(api_for, dana, address, status):
     assert api_for(dana).get(f"/api/v1/intakes/{address}").status_code == status
@@ -147,7 +179,13 @@ def test_pages_of_the_api_follow_each_other(api_for, dana, at, protocol_version,
     for number in range(7):
         user = a_patient(f"P{number} Person")
         Intake.objects.create(
-            patient=user.patient, state="submitted", care_state="CA", urgency=number % 3, outcome="ok", created_at=at, submitted_at=at
+            patient=user.patient,
+            state="submitted",
+            care_state="CA",
+            urgency=number % 3,
+            outcome="ok",
+            created_at=at,
+            submitted_at=at,
         )
     with clock_at(at):
         api, address, seen = api_for(dana), "/api/v1/intakes/?page_size=3", []

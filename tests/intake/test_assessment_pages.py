@@ -23,7 +23,11 @@ GOOD = {
 
 def walk(client: Client, **changes: str):
     """Answer all ten screens; the last answer given back."""
-    answers = {question.name: "no" for screen in assessment_screens() for question in screen.questions} | GOOD | changes
+    answers = (
+        {question.name: "no" for screen in assessment_screens() for question in screen.questions}
+        | GOOD
+        | changes
+    )
     response = client.get("/assessment/")
     for screen in assessment_screens():
         typed = {question.name: answers[question.name] for question in screen.questions}
@@ -60,7 +64,12 @@ def test_an_unsure_answer_leads_to_a_person(dana):
 
 @pytest.mark.parametrize(
     ("changes", "rule"),
-    [({"aneurysm": "yes"}, "E23"), ({"state": "FL"}, "E03"), ({"pregnant": "yes"}, "E10"), ({"monitor_available": "no"}, "E05")],
+    [
+        ({"aneurysm": "yes"}, "E23"),
+        ({"state": "FL"}, "E03"),
+        ({"pregnant": "yes"}, "E10"),
+        ({"monitor_available": "no"}, "E05"),
+    ],
 )
 def test_an_exclusion_says_why_and_keeps_only_a_tally(dana, changes, rule):
     client = Client()
@@ -68,7 +77,13 @@ def test_an_exclusion_says_why_and_keeps_only_a_tally(dana, changes, rule):
     assert "Not right now" in text
     tally = Screening.objects.get()
     assert (tally.outcome, rule in tally.reasons) == ("not_now", True)
-    assert {field.name for field in Screening._meta.fields} == {"id", "on", "outcome", "reasons", "rule_version"}
+    assert {field.name for field in Screening._meta.fields} == {
+        "id",
+        "on",
+        "outcome",
+        "reasons",
+        "rule_version",
+    }
     assert Session.objects.count() == 0
 
 

@@ -45,18 +45,26 @@ def test_a_patient_walks_every_step_and_sends(browser, alice, clock_at, at):
             assert page.status_code == 200, step.id
             version = re.search(r'name="version" value="(\d+)"', page.content.decode())
             answers = plain_answers(step.id)
-            response = send(browser, f"/intake/{step.id}/", answers | {"version": version[1] if version else 0})
+            response = send(
+                browser, f"/intake/{step.id}/", answers | {"version": version[1] if version else 0}
+            )
             assert response.status_code == 302, (step.id, response.content.decode()[-3000:])
     send(browser, "/intake/medicines/", {"name": "Zoloft 50 mg", "dose_text": "one a day"})
     assert send(browser, "/intake/medicines/done/").status_code == 302
     send(browser, "/intake/blood-pressure/", {"systolic_mmhg": 118, "diastolic_mmhg": 76, "pulse_bpm": 70})
     with clock_at(at + timedelta(minutes=2)):
-        send(browser, "/intake/blood-pressure/", {"systolic_mmhg": 120, "diastolic_mmhg": 78, "pulse_bpm": 71})
+        send(
+            browser, "/intake/blood-pressure/", {"systolic_mmhg": 120, "diastolic_mmhg": 78, "pulse_bpm": 71}
+        )
         for name in DOCUMENTS:
             text = document(name)
             assert text.title.split()[0] in browser.get(f"/intake/consent/{name}/").content.decode()
             ticked = dict.fromkeys(text.acknowledge, "on")
-            response = send(browser, f"/intake/consent/{name}/", {**ticked, "signed_name": "alice lindqvist", "sha256": text.sha256})
+            response = send(
+                browser,
+                f"/intake/consent/{name}/",
+                {**ticked, "signed_name": "alice lindqvist", "sha256": text.sha256},
+            )
             assert response.status_code == 302
         assert "Everything is answered" in browser.get("/intake/").content.decode()
         assert send(browser, "/intake/send/").status_code == 302
@@ -79,7 +87,9 @@ def test_a_stale_tab_gets_409_with_what_was_typed_and_nothing_is_lost(browser, a
     """HZ-20."""
     answers = plain_answers("home")
     send(browser, "/intake/home/", answers | {"version": 0})
-    response = send(browser, "/intake/home/", answers | {"home_safe": "no", "home_notes": "typed here", "version": 0})
+    response = send(
+        browser, "/intake/home/", answers | {"home_safe": "no", "home_notes": "typed here", "version": 0}
+    )
     text = response.content.decode()
     assert response.status_code == 409
     assert "typed here" in text and "saved somewhere else" in text and 'name="version" value="1"' in text
@@ -95,7 +105,9 @@ def test_a_replayed_form_has_one_effect(browser):
 
 
 @pytest.mark.parametrize(("item9", "help_now"), [(0, False), (1, True), (3, True)])
-def test_item_nine_is_answered_with_help_an_alert_and_a_hold_in_one_transaction(browser, alice, item9, help_now):
+def test_item_nine_is_answered_with_help_an_alert_and_a_hold_in_one_transaction(
+    browser, alice, item9, help_now
+):
     """PR-06 and HZ-08: the same response shows 988, 911 and our number; somebody is paged; dosing is held."""
     response = send(browser, "/intake/phq9/", PHQ9 | {"phq9_9": item9})
     assert (response.status_code == 200) is help_now
@@ -138,7 +150,12 @@ def test_a_later_answer_adds_and_never_clears(browser, alice):
     """HZ-27."""
     send(browser, "/intake/phq9/", PHQ9 | {"phq9_9": 2})
     send(browser, "/intake/phq9/", PHQ9 | {"phq9_9": 0})
-    assert list(InstrumentResponse.objects.order_by("completed_at", "id").values_list("item9", flat=True)).count(2) == 1
+    assert (
+        list(InstrumentResponse.objects.order_by("completed_at", "id").values_list("item9", flat=True)).count(
+            2
+        )
+        == 1
+    )
     assert SafetyHold.objects.filter(patient_id=alice.pk, cleared_at__isnull=True).count() == 1
     from common import protocol
     from intake.access import facts_of
@@ -169,7 +186,9 @@ def test_a_replayed_crisis_answer_leads_back_to_help_and_counts_once(browser):
 
 
 def test_a_crisis_reading_is_met_at_once(browser, alice):
-    response = send(browser, "/intake/blood-pressure/", {"systolic_mmhg": 185, "diastolic_mmhg": 100, "pulse_bpm": 80})
+    response = send(
+        browser, "/intake/blood-pressure/", {"systolic_mmhg": 185, "diastolic_mmhg": 100, "pulse_bpm": 80}
+    )
     assert response.status_code == 200 and "911" in response.content.decode().split("<main")[1]
     assert Alert.objects.get(patient_id=alice.pk).trigger == "X04"
 
@@ -194,14 +213,20 @@ def test_bad_input_names_the_field_and_keeps_the_rest(browser, alice, changes, f
     response = send(browser, "/intake/about/", typed | {"version": 0})
     text = response.content.decode()
     assert response.status_code == 422
-    assert f'id="id_{field}_error"' in text or f'id="id_{field}_0_error"' in text or 'class="field__error"' in text
+    assert (
+        f'id="id_{field}_error"' in text
+        or f'id="id_{field}_0_error"' in text
+        or 'class="field__error"' in text
+    )
     assert "12 Elm Street" in text and "<title>Error:" in text
     assert "about" not in intake_of(alice).answers
 
 
 def test_emoji_and_ten_thousand_characters_are_kept_as_typed(browser, alice):
     words = ("🦊 “< 90 & > 3” " * 700)[:9_999].strip()
-    response = send(browser, "/intake/mind/", plain_answers("mind") | {"past_treatments": words, "version": 0})
+    response = send(
+        browser, "/intake/mind/", plain_answers("mind") | {"past_treatments": words, "version": 0}
+    )
     assert response.status_code == 302
     assert intake_of(alice).answers["mind"]["data"]["past_treatments"] == words
     assert "&lt; 90 &amp; &gt; 3" in browser.get("/intake/answers/").content.decode()
@@ -263,7 +288,9 @@ def test_a_strangers_medicine_does_not_exist(browser, client_for, stranger_patie
     assert medicine.ended_at is None
 
 
-@pytest.mark.parametrize("address", ["/intake/", "/intake/home/", "/intake/answers/", "/intake/consent/", "/intake/medicines/"])
+@pytest.mark.parametrize(
+    "address", ["/intake/", "/intake/home/", "/intake/answers/", "/intake/consent/", "/intake/medicines/"]
+)
 def test_the_intake_is_for_patients_who_are_logged_in(client, client_for, dana, cole, address):
     assert client.get(address).status_code == 302
     assert client_for(dana).get(address).status_code == 404

@@ -42,7 +42,15 @@ def test_every_required_fact_has_a_place_where_it_is_asked():
         "age_years": "date_of_birth", "bmi": "weight", "luts_score": "luts", "cardiac_event_days": "cardiac_event",
         "dast10": "drug_use_12mo",
     }  # fmt: skip
-    elsewhere = {"phq9_total", "phq9_item9", "gad7_total", "audit_c", "rx_classes", "bp_systolic_mmhg", "bp_diastolic_mmhg"}
+    elsewhere = {
+        "phq9_total",
+        "phq9_item9",
+        "gad7_total",
+        "audit_c",
+        "rx_classes",
+        "bp_systolic_mmhg",
+        "bp_diastolic_mmhg",
+    }
     elsewhere |= {name for name in FACTS_BY_NAME if name.startswith("cssrs_")}
     for name in required_facts(Stage.INTAKE):
         assert name in asked or derived.get(name) in asked or name in elsewhere, name
@@ -64,13 +72,16 @@ def test_days_since_a_heart_event_count_from_its_date(event, when, days):
     assert facts_from({"heart": data}, on=ON).get("cardiac_event_days") == days
 
 
-@pytest.mark.parametrize(("born", "age"), [("2008-11-23", "18"), ("2008-11-24", "17"), ("1961-11-23", "65"), ("1961-11-24", "64")])
+@pytest.mark.parametrize(
+    ("born", "age"), [("2008-11-23", "18"), ("2008-11-24", "17"), ("1961-11-23", "65"), ("1961-11-24", "64")]
+)
 def test_age_turns_on_the_birthday(born, age):
     assert facts_from({"about": {"date_of_birth": born}}, on=ON)["age_years"] == age
 
 
 @pytest.mark.parametrize(
-    ("luts", "score"), [(["none"], "0"), (["pain"], "1"), (["pain", "night", "leak"], "3"), (["unsure"], None), ([], None)]
+    ("luts", "score"),
+    [(["none"], "0"), (["pain"], "1"), (["pain", "night", "leak"], "3"), (["unsure"], None), ([], None)],
 )
 def test_bladder_signs_are_counted(luts, score):
     assert facts_from({"body": {"luts": luts}}, on=ON).get("luts_score") == score
@@ -78,7 +89,12 @@ def test_bladder_signs_are_counted(luts, score):
 
 @pytest.mark.parametrize(
     ("data", "score"),
-    [({"drug_use_12mo": "no"}, "0"), ({"drug_use_12mo": "yes"}, None), ({"drug_use_12mo": "yes", "dast10": "7"}, "7"), ({"drug_use_12mo": "unsure"}, None)],
+    [
+        ({"drug_use_12mo": "no"}, "0"),
+        ({"drug_use_12mo": "yes"}, None),
+        ({"drug_use_12mo": "yes", "dast10": "7"}, "7"),
+        ({"drug_use_12mo": "unsure"}, None),
+    ],
 )
 def test_dast_is_zero_without_any_drug_use_and_otherwise_a_clinicians_number(data, score):
     assert facts_from({"substances": data}, on=ON).get("dast10") == score
@@ -89,9 +105,14 @@ def test_unsure_and_empty_are_unknown():
 
 
 def test_units_people_use():
-    assert weight_kg(Decimal(150), "lb") == Decimal("68.0") and weight_kg(Decimal(70), "kg") == Decimal("70.0")
+    assert weight_kg(Decimal(150), "lb") == Decimal("68.0") and weight_kg(Decimal(70), "kg") == Decimal(
+        "70.0"
+    )
     assert height_cm(Decimal(5), Decimal(6), None) == Decimal("167.6")
-    assert height_cm(Decimal(5), None, Decimal(180)) == Decimal("180.0") and height_cm(None, Decimal(3), None) is None
+    assert (
+        height_cm(Decimal(5), None, Decimal(180)) == Decimal("180.0")
+        and height_cm(None, Decimal(3), None) is None
+    )
     assert body_mass_index(Decimal("68.0"), Decimal("167.6")) == Decimal("24.2")
 
 
@@ -127,7 +148,16 @@ def test_the_classes_fact():
 
 
 @pytest.mark.parametrize(
-    ("reasons", "level"), [([], 0), (["E57"], 0), (["E22"], 1), (["E21", "E22"], 2), (["E30"], 2), (["E19"], 3), (["E22", "E20"], 3)]
+    ("reasons", "level"),
+    [
+        ([], 0),
+        (["E57"], 0),
+        (["E22"], 1),
+        (["E21", "E22"], 2),
+        (["E30"], 2),
+        (["E19"], 3),
+        (["E22", "E20"], 3),
+    ],
 )
 def test_urgency_follows_the_gravest_reason(reasons, level):
     assert urgency_of(reasons) == level
@@ -135,8 +165,18 @@ def test_urgency_follows_the_gravest_reason(reasons, level):
 
 def test_texts_to_sign_name_the_warnings_and_ask_for_each_point():
     text = document("treatment-consent")
-    assert {"off_label", "compounded", "fda_2022", "fda_2023", "risks", "alternatives"} == set(text.acknowledge)
-    for words in ("2022", "2023", "not approved by the FDA", "compounded", "Call 911 at once", "right to stop", "Spravato"):
+    assert {"off_label", "compounded", "fda_2022", "fda_2023", "risks", "alternatives"} == set(
+        text.acknowledge
+    )
+    for words in (
+        "2022",
+        "2023",
+        "not approved by the FDA",
+        "compounded",
+        "Call 911 at once",
+        "right to stop",
+        "Spravato",
+    ):
         assert words in text.body
     assert {"no_driving", "no_water", "sitter", "storage"} <= set(document("safety-agreement").acknowledge)
     assert len({document(name).sha256 for name in DOCUMENTS}) == 2
@@ -147,7 +187,10 @@ def test_a_changed_letter_is_another_text():
     assert read_document(body.replace("slowly", "Slowly")).sha256 != document("treatment-consent").sha256
 
 
-@pytest.mark.parametrize("broken", ["", "no front matter", "---\ntitle: x\n---\nbody", "---\ndocument: a\nversion: 1\ntitle: t\n---\nbody"])
+@pytest.mark.parametrize(
+    "broken",
+    ["", "no front matter", "---\ntitle: x\n---\nbody", "---\ndocument: a\nversion: 1\ntitle: t\n---\nbody"],
+)
 def test_a_text_without_its_parts_is_refused(broken):
     with pytest.raises(ValueError):
         read_document(broken)

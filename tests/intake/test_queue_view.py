@@ -14,9 +14,18 @@ pytestmark = pytest.mark.django_db
 
 def waiting(number: int, at, **fields) -> Intake:
     user = a_patient(f"P{number:02d} Person", state="CA")
-    values = {"state": "submitted", "care_state": ("CA", "NY", "TX", "OR")[number % 4], "urgency": number % 3} | fields
+    values = {
+        "state": "submitted",
+        "care_state": ("CA", "NY", "TX", "OR")[number % 4],
+        "urgency": number % 3,
+    } | fields
     return Intake.objects.create(
-        patient=user.patient, outcome="review", reasons=["E22"], created_at=at, submitted_at=at - timedelta(minutes=number // 2), **values
+        patient=user.patient,
+        outcome="review",
+        reasons=["E22"],
+        created_at=at,
+        submitted_at=at - timedelta(minutes=number // 2),
+        **values,
     )
 
 
@@ -24,9 +33,33 @@ def test_the_one_query_equals_its_parts(dana, at):
     other = a_psychiatrist("Nora Fields", "CA")
     for number in range(20):
         waiting(number, at)
-    waiting(20, at, state="claimed", claimed_by=other, claimed_at=at, claim_expires_at=at - timedelta(seconds=1), care_state="CA")
-    waiting(21, at, state="claimed", claimed_by=other, claimed_at=at, claim_expires_at=at + timedelta(seconds=1), care_state="CA")
-    mine = waiting(22, at, state="claimed", claimed_by=dana, claimed_at=at, claim_expires_at=at + timedelta(minutes=1), care_state="NY")
+    waiting(
+        20,
+        at,
+        state="claimed",
+        claimed_by=other,
+        claimed_at=at,
+        claim_expires_at=at - timedelta(seconds=1),
+        care_state="CA",
+    )
+    waiting(
+        21,
+        at,
+        state="claimed",
+        claimed_by=other,
+        claimed_at=at,
+        claim_expires_at=at + timedelta(seconds=1),
+        care_state="CA",
+    )
+    mine = waiting(
+        22,
+        at,
+        state="claimed",
+        claimed_by=dana,
+        claimed_at=at,
+        claim_expires_at=at + timedelta(minutes=1),
+        care_state="NY",
+    )
     waiting(23, at, state="more_info", care_state="CA")
     codes = access.states_today(dana, at)
     after = None
@@ -40,7 +73,11 @@ def test_the_one_query_equals_its_parts(dana, at):
     assert after is None
     assert view.states == sorted(codes) == ["CA", "NY"]
     assert view.count == access.queue_count(codes, at=at) == "11"
-    assert [one["patient_id"] for one in view.held] == [intake.patient_id for intake in access.held_by(dana)] == [mine.patient_id]
+    assert (
+        [one["patient_id"] for one in view.held]
+        == [intake.patient_id for intake in access.held_by(dana)]
+        == [mine.patient_id]
+    )
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,10 @@ def test_fifty_sends_of_one_intake_send_it_once(alice, at, client_for, clock_at)
     a_filled_intake(alice, at)
     with clock_at(at + timedelta(minutes=6)):
         browsers = [client_for(alice) for _ in range(AT_ONCE)]
-        statuses = all_at_once(50, lambda n: browsers[n % AT_ONCE].post("/intake/send/", {"intent": str(uuid.uuid4())}).status_code)
+        statuses = all_at_once(
+            50,
+            lambda n: browsers[n % AT_ONCE].post("/intake/send/", {"intent": str(uuid.uuid4())}).status_code,
+        )
     assert set(statuses) <= {302, 409}
     assert statuses.count(302) == 1
     assert OutboxMessage.objects.filter(kind="intake_received").count() == 1
@@ -106,7 +109,13 @@ def test_many_starts_make_one_intake_and_many_signatures_one_signature(alice, at
 
     def sign(number: int) -> None:
         actions.sign_consent(
-            patient, text, sha256=text.sha256, signed_name="Alice Lindqvist", acknowledged=text.acknowledge, by=alice, at=at
+            patient,
+            text,
+            sha256=text.sha256,
+            signed_name="Alice Lindqvist",
+            acknowledged=text.acknowledge,
+            by=alice,
+            at=at,
         )
 
     all_at_once(20, sign)
@@ -132,7 +141,9 @@ def test_a_medicine_sent_fifty_times_is_listed_once(alice, at, client_for, clock
         a_draft(alice, at)
         browsers = [client_for(alice) for _ in range(AT_ONCE)]
         body = {"intent": str(uuid.uuid4()), "name": "Prozac", "dose_text": ""}
-        statuses = all_at_once(50, lambda n: browsers[n % AT_ONCE].post("/intake/medicines/", body).status_code)
+        statuses = all_at_once(
+            50, lambda n: browsers[n % AT_ONCE].post("/intake/medicines/", body).status_code
+        )
     assert set(statuses) == {302}
     assert Medicine.objects.count() == 1
     assert connection.vendor == "postgresql"

@@ -44,12 +44,22 @@ def test_the_queue_shows_the_most_urgent_first_then_the_oldest(client_for, dana,
     waiting("Older Urgent", at - timedelta(hours=1), urgency=3)
     waiting("Newyorker Today", at, state="NY", urgency=2)
     waiting("Texan Elsewhere", at, state="TX", urgency=3)
-    assert names_on(client_for(dana).get("/queue/")) == ["Older Urgent", "New Urgent", "Newyorker Today", "Old Routine"]
+    assert names_on(client_for(dana).get("/queue/")) == [
+        "Older Urgent",
+        "New Urgent",
+        "Newyorker Today",
+        "Old Routine",
+    ]
 
 
 def test_pages_follow_each_other_without_gap_or_double(client_for, dana, at, now):
     for number in range(57):
-        waiting(f"P{number:02d} Person", at - timedelta(minutes=number % 5), urgency=number % 4, state="CA" if number % 2 else "NY")
+        waiting(
+            f"P{number:02d} Person",
+            at - timedelta(minutes=number % 5),
+            urgency=number % 4,
+            state="CA" if number % 2 else "NY",
+        )
     client, seen, address = client_for(dana), [], "/queue/"
     while address:
         response = client.get(address)
@@ -59,7 +69,9 @@ def test_pages_follow_each_other_without_gap_or_double(client_for, dana, at, now
     assert len(seen) == len(set(seen)) == 57
 
 
-def test_a_page_of_the_queue_costs_the_same_few_queries_however_many_wait(client_for, dana, at, now, django_assert_num_queries):
+def test_a_page_of_the_queue_costs_the_same_few_queries_however_many_wait(
+    client_for, dana, at, now, django_assert_num_queries
+):
     client = client_for(dana)
     for number in range(30):
         waiting(f"P{number:02d} Person", at)
@@ -102,7 +114,12 @@ def test_taking_an_intake_opens_the_chart_and_leaves_a_trace(client_for, dana, s
     response = post(client, f"/queue/{intake.pk}/")
     assert response["Location"] == f"/chart/{intake.patient_id}/"
     assert client.get(response["Location"]).status_code == 200
-    assert AuditEntry.objects.filter(action="chart.opened", patient_id=intake.patient_id, actor=f"user:{dana.pk}").count() == 1
+    assert (
+        AuditEntry.objects.filter(
+            action="chart.opened", patient_id=intake.patient_id, actor=f"user:{dana.pk}"
+        ).count()
+        == 1
+    )
     assert "Bob Tanaka" in client.get("/queue/").content.decode()  # in her hands
 
 
@@ -115,10 +132,16 @@ def test_the_chart_needs_twelve_queries_at_most(client_for, dana, alice, at, now
     assert "E23" in text and "E58" in text and "118" in text and "Decline" in text
 
 
-def test_a_chart_is_closed_to_everybody_else(client, client_for, alice, stranger_patient, other_psychiatrist, cole, admin_ann, dana, at, now):
+def test_a_chart_is_closed_to_everybody_else(
+    client, client_for, alice, stranger_patient, other_psychiatrist, cole, admin_ann, dana, at, now
+):
     """PR-02: a stranger psychiatrist, another patient, the coach, an administrator: no such page, not a byte of it."""
     intake = a_claimed_intake(alice, dana, at)
-    addresses = [f"/chart/{intake.patient_id}/", f"/queue/{intake.pk}/", f"/chart/{intake.patient_id}/decide/accept/"]
+    addresses = [
+        f"/chart/{intake.patient_id}/",
+        f"/queue/{intake.pk}/",
+        f"/chart/{intake.patient_id}/decide/accept/",
+    ]
     for user in (other_psychiatrist, stranger_patient, cole, admin_ann, alice):
         for address in addresses:
             response = client_for(user).get(address)
@@ -171,7 +194,11 @@ def test_declining_begins_with_a_kind_letter_and_the_patient_reads_it(client_for
 
 def test_asking_for_more_is_shown_with_its_pages_and_its_day(client_for, dana, alice, at, now):
     intake = a_claimed_intake(alice, dana, at)
-    post(client_for(dana), f"/chart/{intake.patient_id}/decide/ask_more/", {"items": ["heart"], "letter": "When was it?", "note": ""})
+    post(
+        client_for(dana),
+        f"/chart/{intake.patient_id}/decide/ask_more/",
+        {"items": ["heart"], "letter": "When was it?", "note": ""},
+    )
     text = client_for(alice).get("/intake/").content.decode()
     assert "When was it?" in text and "Please look again" in text and "December 7, 2026" in text
 
@@ -204,12 +231,17 @@ def test_a_walked_away_claim_is_back_in_the_queue_when_its_lease_ends(dana, alic
 
 def test_what_reopened_is_settled_on_the_chart(client_for, dana, alice, at, now):
     intake = an_accepted_intake(alice, dana, at)
-    actions.add_medicine(intake.patient, name="Nardil", dose_text="", by=alice, at=now + timedelta(minutes=10))
+    actions.add_medicine(
+        intake.patient, name="Nardil", dose_text="", by=alice, at=now + timedelta(minutes=10)
+    )
     client = client_for(dana)
     assert "eligibility is open again" in client.get(f"/chart/{alice.pk}/").content.decode()
     post(client, f"/chart/{alice.pk}/settle/", {"note": "Stopped two weeks ago."})
     newest = EligibilityEvaluation.objects.latest("at")
-    assert newest.cause in ("settled", "reopened") and EligibilityEvaluation.objects.filter(cause="settled").count() == 1
+    assert (
+        newest.cause in ("settled", "reopened")
+        and EligibilityEvaluation.objects.filter(cause="settled").count() == 1
+    )
 
 
 def test_what_is_settled_at_the_visit_does_not_read_as_an_exclusion(client_for, dana, alice, at, now):

@@ -18,13 +18,21 @@ pytestmark = pytest.mark.django_db
 
 
 def record(user, at, instrument="phq9", answers=PHQ9, **kwargs):
-    return record_response(user.patient, instrument, answers, kwargs.pop("timepoint", "baseline"), by=user, at=at, **kwargs)
+    return record_response(
+        user.patient, instrument, answers, kwargs.pop("timepoint", "baseline"), by=user, at=at, **kwargs
+    )
 
 
 def test_a_phq9_is_scored_banded_and_kept_item_by_item(alice, at, protocol_version):
     kept = record(alice, at).response
     kept.refresh_from_db()
-    assert (kept.total, kept.band, kept.item9, kept.items["phq9_1"], kept.instrument_version) == (16, "moderately_severe", 0, 2, "phq9-1")
+    assert (kept.total, kept.band, kept.item9, kept.items["phq9_1"], kept.instrument_version) == (
+        16,
+        "moderately_severe",
+        0,
+        2,
+        "phq9-1",
+    )
 
 
 @pytest.mark.parametrize(("item9", "alarm"), [(0, False), (1, True), (2, True), (3, True)])
@@ -67,7 +75,11 @@ def test_the_alert_and_its_page_are_in_the_transaction_of_the_answer(alice, at, 
     with pytest.raises(RuntimeError), transaction.atomic():
         record(alice, at, answers=PHQ9 | {"phq9_9": 1})
         raise RuntimeError
-    assert not InstrumentResponse.objects.exists() and not Alert.objects.exists() and not OutboxMessage.objects.exists()
+    assert (
+        not InstrumentResponse.objects.exists()
+        and not Alert.objects.exists()
+        and not OutboxMessage.objects.exists()
+    )
     record(alice, at, answers=PHQ9 | {"phq9_9": 1})
     assert InstrumentResponse.objects.count() == Alert.objects.count() == 1
 
@@ -83,7 +95,10 @@ def test_a_better_answer_later_leaves_the_hold_in_place(alice, at, protocol_vers
 def test_answers_cannot_be_changed_or_deleted_even_in_the_database(alice, at, protocol_version):
     """HZ-27."""
     record(alice, at)
-    for change in (lambda: InstrumentResponse.objects.update(item9=0), lambda: InstrumentResponse.objects.all().delete()):
+    for change in (
+        lambda: InstrumentResponse.objects.update(item9=0),
+        lambda: InstrumentResponse.objects.all().delete(),
+    ):
         with pytest.raises(DatabaseError), transaction.atomic():
             change()
 
@@ -100,15 +115,21 @@ def test_answers_cannot_be_changed_or_deleted_even_in_the_database(alice, at, pr
         ("mood", {}),
     ],
 )
-def test_answers_that_cannot_be_scored_are_named_and_not_kept(alice, at, protocol_version, instrument, answers):
+def test_answers_that_cannot_be_scored_are_named_and_not_kept(
+    alice, at, protocol_version, instrument, answers
+):
     with pytest.raises(Invalid) as refused:
         record(alice, at, instrument, answers)
     assert refused.value.fields and not InstrumentResponse.objects.exists()
 
 
-def test_only_a_finished_questionnaire_runs_the_hook_and_counts_as_a_score(alice, at, protocol_version, monkeypatch):
+def test_only_a_finished_questionnaire_runs_the_hook_and_counts_as_a_score(
+    alice, at, protocol_version, monkeypatch
+):
     seen = []
-    monkeypatch.setitem(hooks._hooks, "instrument.completed", [lambda response, by, at: seen.append(response.total)])
+    monkeypatch.setitem(
+        hooks._hooks, "instrument.completed", [lambda response, by, at: seen.append(response.total)]
+    )
     record(alice, at, answers={"phq9_9": 1}, complete=False)
     assert access.scores_of(alice.patient) == [] and access.latest(alice.patient, "phq9") is None
     record(alice, at, timepoint="after_session_2")
@@ -117,9 +138,13 @@ def test_only_a_finished_questionnaire_runs_the_hook_and_counts_as_a_score(alice
 
 
 def test_what_is_alarming_in_a_half_filled_form(at):
-    assert is_alarming("phq9", {"phq9_9": 1}, at=at) and not is_alarming("phq9", {"phq9_9": 0, "phq9_1": 3}, at=at)
+    assert is_alarming("phq9", {"phq9_9": 1}, at=at) and not is_alarming(
+        "phq9", {"phq9_9": 0, "phq9_1": 3}, at=at
+    )
     assert is_alarming("suicide_risk", {"cssrs_q6_life": "yes"}, at=at)
-    assert not is_alarming("suicide_risk", {"cssrs_q1": "no"}, at=at) and not is_alarming("gad7", {"gad7_1": 3}, at=at)
+    assert not is_alarming("suicide_risk", {"cssrs_q1": "no"}, at=at) and not is_alarming(
+        "gad7", {"gad7_1": 3}, at=at
+    )
 
 
 def test_items_are_encrypted_at_rest(alice, at, protocol_version):

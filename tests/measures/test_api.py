@@ -30,7 +30,8 @@ def test_a_questionnaire_is_scored_and_listed(api_for, alice):
 
 
 @pytest.mark.parametrize(
-    ("instrument", "answers"), [("phq9", {**PHQ9, "phq9_9": 1}), ("suicide_risk", {**SAFE, "cssrs_q1": "yes"})]
+    ("instrument", "answers"),
+    [("phq9", {**PHQ9, "phq9_9": 1}), ("suicide_risk", {**SAFE, "cssrs_q1": "yes"})],
 )
 def test_a_positive_safety_answer_carries_help_in_the_same_answer(api_for, alice, instrument, answers):
     """PR-06 and HZ-08."""
@@ -63,7 +64,9 @@ def test_bad_answers_are_named_and_nothing_is_kept(api_for, alice, body, status)
     assert InstrumentResponse.objects.count() == 0
 
 
-def test_staff_read_answers_of_their_patients_and_leave_a_trace(api_for, alice, dana, cole, other_psychiatrist, stranger_patient):
+def test_staff_read_answers_of_their_patients_and_leave_a_trace(
+    api_for, alice, dana, cole, other_psychiatrist, stranger_patient
+):
     """PR-02 and PR-12."""
     from common.models import AuditEntry
 

@@ -13,7 +13,9 @@ class Command(BaseCommand):
     help = "Verify the hash chain of the audit trail; exits 1 and names the first row that is not as it was written."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--anchor", type=Path, help="append the signed heads to this file (kept on another machine)")
+        parser.add_argument(
+            "--anchor", type=Path, help="append the signed heads to this file (kept on another machine)"
+        )
         parser.add_argument("--against", type=Path, help="also check the chain against heads kept earlier")
 
     def handle(self, *args: Any, **options: Any) -> None:
