@@ -36,9 +36,5 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _last_resort(request, 404, "not_found", "There is nothing here.")
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
-    return _last_resort(request, 500, "error", "Something went wrong on our side. It has been noted.")
-
-
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _last_resort(request, 403, "permission_denied", "You may not do this.")

@@ -39,4 +39,4 @@ urlpatterns = [
 
 handler404 = "common.middleware.not_found"
 handler403 = "common.middleware.permission_denied"
-handler500 = "common.middleware.server_error"
+handler500 = "portal.public.server_error"

@@ -1,7 +1,7 @@
 """The pages that anyone may read, and the pages that say that something went wrong."""
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.csrf import requires_csrf_token
@@ -69,5 +69,7 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500. Rendered without context processors: whatever failed must not fail again here; help still shows."""
+    if request.path.startswith("/api/"):
+        return JsonResponse({"code": "error", "detail": "Something went wrong on our side.", "fields": {}}, status=500)
     page = render_to_string("public/500.html", {"practice": settings.PRACTICE})
     return HttpResponse(page, status=500)

@@ -98,7 +98,7 @@ def add_patient(cast: Cast, index: int, *, joined_at: dt.datetime) -> User:
     user.refresh_from_db()
     user.address_words = cast.words(  # type: ignore[attr-defined]
         "Patient.address", f"{rng.randrange(2, 980)} {rng.choice(STREETS)} Street, {city}, {state}"
-    )  # type: ignore[attr-defined]
+    )
     user.contact_words = cast.words("Patient.emergency_contact_name", f"{rng.choice(FIRST_NAMES)} {last}")  # type: ignore[attr-defined]
     return user
 
