@@ -13,7 +13,7 @@ from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subq
 from django.db.models.functions import Coalesce
 
 from accounts.access import patients_visible_to
-from accounts.models import Patient, User
+from accounts.models import Patient, Role, User
 from coaching.models import CheckIn
 from coaching.rules import BY_COACH, BY_PATIENT
 from common.errors import NotVisible
@@ -36,6 +36,16 @@ def numbers_for(course: Course | None) -> dict[str, Any]:
     """The numbers of the protocol this course was enrolled under."""
     data = course.protocol.data.get("check_ins") if course is not None else None
     return data or shipped_numbers()
+
+
+def least_busy_coach() -> User | None:
+    """The coach who works here and has the fewest people to look after."""
+    return (
+        User.objects.filter(role=Role.COACH, is_active=True)
+        .annotate(caseload=Count("patients_as_coach"))
+        .order_by("caseload", "created_at", "pk")
+        .first()
+    )
 
 
 def open_course(patient: Patient) -> Course | None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.models import Patient, User
+from accounts.actions import assign_care_team
+from accounts.models import CareTeam, Patient, User
 from coaching import access, rules
 from coaching.models import CheckIn
 from common import audit
@@ -30,6 +31,22 @@ class Given:
 
 
 # --- planning ---
+
+
+def on_intake_accepted(*, intake: Any, by: Any, at: datetime) -> None:
+    """Hook `intake.accepted`: somebody who is accepted has a coach from then on."""
+    match_coach(intake.patient, by=by, at=at)
+
+
+def match_coach(patient: Patient, *, by: Any, at: datetime) -> User | None:
+    """Give the coach with the smallest caseload to somebody who has none; an administrator may change it. None: no coach works here."""
+    with transaction.atomic():
+        if CareTeam.objects.filter(patient=patient, coach__isnull=False).exists():
+            return None
+        coach = access.least_busy_coach()
+        if coach is not None:
+            assign_care_team(patient, coach=coach, by=by, at=at)
+    return coach
 
 
 def on_order_signed(*, order: Any, by: Any, at: datetime) -> None:

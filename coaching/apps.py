@@ -9,6 +9,7 @@ class CoachingConfig(AppConfig):
     def ready(self) -> None:
         from coaching import actions
 
+        hooks.register("intake.accepted", actions.on_intake_accepted)
         # A signed order opens the course (sessions registers first); its check-ins are planned in the same transaction.
         hooks.register("order.signed", actions.on_order_signed)
         hooks.register("session.closed", actions.on_session_closed)

@@ -70,6 +70,8 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500. Rendered without context processors: whatever failed must not fail again here; help still shows."""
     if request.path.startswith("/api/"):
-        return JsonResponse({"code": "error", "detail": "Something went wrong on our side.", "fields": {}}, status=500)
+        return JsonResponse(
+            {"code": "error", "detail": "Something went wrong on our side.", "fields": {}}, status=500
+        )
     page = render_to_string("public/500.html", {"practice": settings.PRACTICE})
     return HttpResponse(page, status=500)

@@ -175,3 +175,20 @@ def test_only_the_digest_of_a_token_is_kept(alice: User, at: dt.datetime) -> Non
 def test_a_stranger_is_sent_to_the_log_in(client: Client) -> None:
     answer = client.get("/home/")
     assert answer.status_code == 302 and answer["Location"].startswith("/accounts/login/")
+
+
+def test_the_eleventh_wrong_password_in_a_quarter_of_an_hour_is_not_even_tried(
+    alice: User, client: Client, settings: Any
+) -> None:
+    """PR-16: per account; a stranger's tries cannot log out somebody who is in."""
+    from django.core.cache import cache
+
+    cache.clear()
+    for _ in range(10):
+        client.post("/accounts/login/", {"login": alice.email, "password": "wrong password here"})
+    answer = client.post(
+        "/accounts/login/", {"login": alice.email, "password": "correct horse battery staple"}
+    )
+    assert "_auth_user_id" not in client.session
+    assert b"Too many" in answer.content or answer.status_code == 429
+    cache.clear()

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.db import DatabaseError, transaction
 
-from accounts.models import CareTeam, User
+from accounts.models import CareTeam, Patient, User
 from coaching import access, actions
 from coaching.models import CheckIn
 from common.errors import Conflict, Invalid, NotPermitted
@@ -223,3 +223,25 @@ def test_pages_of_the_caseload_meet_without_gap_or_repeat(
     assert [p.pk for p in first.rows + second.rows] == [alice.pk, stranger_patient.pk]
     assert second.next_key == ""
     assert len(access.caseload(cole, at=at, after="nonsense").rows) == 2
+
+
+def test_somebody_who_is_accepted_gets_the_coach_with_the_smallest_caseload(
+    alice: User, stranger_patient: User, dana: User, cole: User, other_coach: User, at: dt.datetime
+) -> None:
+    bob = Patient.objects.get(pk=stranger_patient.pk)
+    assert actions.match_coach(bob, by=dana, at=at) == other_coach  # Cole has Alice
+    assert CareTeam.objects.get(patient=bob).coach == other_coach
+
+
+def test_a_coach_who_was_chosen_stays(
+    alice: User, dana: User, cole: User, other_coach: User, at: dt.datetime
+) -> None:
+    assert actions.match_coach(Patient.objects.get(pk=alice.pk), by=dana, at=at) is None
+    assert CareTeam.objects.get(patient_id=alice.pk).coach == cole
+
+
+def test_a_coach_who_left_is_given_nobody(
+    stranger_patient: User, dana: User, cole: User, at: dt.datetime
+) -> None:
+    User.objects.filter(pk=cole.pk).update(is_active=False)
+    assert actions.match_coach(Patient.objects.get(pk=stranger_patient.pk), by=dana, at=at) is None

@@ -3,7 +3,6 @@
 import base64
 import datetime as dt
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,27 +13,17 @@ from playwright.sync_api import Browser, sync_playwright
 from accounts.models import User
 from common import clock
 from common.models import ClockOffset
+from tests.journeys.chromium import ARGUMENTS, browser_path
 from tests.journeys.walker import PHONE, Walker, new_walker
 
 # Playwright's own event loop runs in this thread, and Django would take it for asynchronous code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-]  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents and "browser_of" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
-
-
-def browser_path() -> str:
-    """The browser of this machine, or an empty string."""
-    named = os.environ.get("HEARTHSIDE_CHROMIUM", "")
-    found = [named, *(shutil.which(name) or "" for name in ("chromium", "chromium-browser", "google-chrome"))]
-    return next((path for path in found if path and Path(path).exists()), "")
 
 
 @pytest.fixture(scope="session")

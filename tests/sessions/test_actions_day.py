@@ -275,3 +275,21 @@ def test_a_reading_that_was_missed_is_not_asked_for_again_once_the_next_is_taken
     assert rows["t65"].done_at and rows["t40"].cancelled_at and not rows["t40"].done_at
     assert not actions.sweep(at=at + 90 * MINUTE)["late_t40"]
     assert Alert.objects.filter(trigger="X19").exists()
+
+
+def test_hz_14_without_todays_place_and_contact_the_dose_stays_locked(alice, dana, at):
+    """HZ-14: where an ambulance would go is said anew for each session, and not in a state without a licence."""
+    session = an_opened_session(alice, dana, at - 25 * MINUTE)
+    result = actions.release_dose(session, by=dana, at=at, stepped_up_at=at)
+    assert "G11" in {reason.condition for reason in result.reasons}
+    with pytest.raises(Invalid) as refused:
+        actions.confirm_place(
+            fresh(session),
+            address="",
+            state="XX",
+            contact_name="",
+            contact_phone="12",
+            by=alice,
+            at=at - 20 * MINUTE,
+        )
+    assert set(refused.value.fields) == {"address", "state", "contact_name", "contact_phone"}
