@@ -16,7 +16,7 @@ ADDRESS = "mara@example.test"
 def test_from_the_assessment_to_an_intake_that_waits_in_the_queue(
     browser_of: Browsers, dana: User, protocol_version: Any
 ) -> None:
-    """On a phone, back and forth, and finished on another device (PR-01: nobody is told that they are approved)."""
+    """On a phone, back and forth, and finished on another device; nobody is told that they are approved."""
     mara = browser_of("Mara", phone=True)
     # Given a visitor who finds the practice and answers ten screens
     mara.opens("/").sees("988", "911").follows("Two-minute assessment")
