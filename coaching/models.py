@@ -98,3 +98,7 @@ class CheckIn(models.Model):
     @property
     def is_by_coach(self) -> bool:
         return self.kind not in (self.Kind.DAILY, self.Kind.EXTRA)
+
+
+# By a name of its own, so that the description of the API can name the choice.
+CHECK_IN_KINDS = CheckIn.Kind.choices

@@ -330,10 +330,10 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    # Two fields called "kind" mean different things; each has a name of its own.
     "ENUM_NAME_OVERRIDES": {
-        "VisitTypeEnum": "consults.models.VisitType.choices",
-        "CheckInKindEnum": "coaching.models.CheckIn.Kind.choices",
-        "DecisionKindEnum": "intake.models.Decision.Kind.choices",
+        "CheckInKind": "coaching.models.CHECK_IN_KINDS",
+        "DecisionKind": "intake.models.DECISION_KINDS",
     },
     "SERVE_PERMISSIONS": ["accounts.permissions.SchemaReaders"],
 }

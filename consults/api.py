@@ -26,7 +26,7 @@ PEOPLE = ("patient", "psychiatrist", "coach")
 class SlotQuery(StrictSerializer):
     """What may stand in the address of a search. `from` is a word of Python's own, so two fields are added by name."""
 
-    visit_type = serializers.ChoiceField(choices=VisitType.values, default="consult")
+    visit_type = serializers.ChoiceField(choices=VisitType.choices, default="consult")
 
     def get_fields(self) -> dict[str, Any]:
         fields = super().get_fields()
@@ -51,7 +51,7 @@ class SlotQuery(StrictSerializer):
 class SlotOut(serializers.Serializer):
     clinician = serializers.UUIDField(source="clinician_id")
     clinician_name = serializers.CharField()
-    visit_type = serializers.ChoiceField(choices=VisitType.values)
+    visit_type = serializers.ChoiceField(choices=VisitType.choices)
     starts_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()
 
@@ -108,7 +108,7 @@ class AppointmentOut(serializers.ModelSerializer):
 
 
 class AppointmentIn(StrictSerializer):
-    visit_type = serializers.ChoiceField(choices=VisitType.values)
+    visit_type = serializers.ChoiceField(choices=VisitType.choices)
     clinician = serializers.UUIDField()
     starts_at = serializers.DateTimeField(help_text="As a free time has it, with a zone.")
 

@@ -272,3 +272,7 @@ class Medicine(models.Model):
 
     def __str__(self) -> str:
         return self.rx_class
+
+
+# By a name of its own, so that the description of the API can name the choice.
+DECISION_KINDS = Decision.Kind.choices

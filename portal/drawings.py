@@ -31,7 +31,7 @@ STATES: dict[str, tuple[str, Moves]] = {
 }
 
 # The promises and hazards of the product, in a few words each. Which of them a test holds is read from the tests.
-IDS: dict[str, str] = json.loads((Path(__file__).parent / "data" / "promises.json").read_text())
+IDS: dict[str, dict[str, str]] = json.loads((Path(__file__).parent / "data" / "promises.json").read_text())
 NAMED = re.compile(r"\b(PR|HZ)-(\d\d)\b|(?<![a-z])(pr|hz)_(\d\d)(?=_)")
 TEST = re.compile(r"^(?:async )?def (test_\w+)|^    def (test_\w+)", re.MULTILINE)
 

@@ -26,9 +26,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One Chromium for all journeys of this process."""
+    """One Chromium for the journeys of a file. Not longer: two Playwrights cannot run in one thread, and other tests have theirs."""
     path = browser_path()
     if not path:
         sentence = "No Chromium was found: install it, or name it in HEARTHSIDE_CHROMIUM."
