@@ -2,43 +2,23 @@
 
 import base64
 import datetime as dt
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from accounts.models import User
 from common import clock
 from common.models import ClockOffset
-from tests.journeys.chromium import ARGUMENTS, browser_path
 from tests.journeys.walker import PHONE, Walker, new_walker
-
-# Playwright's own event loop runs in this thread, and Django would take it for asynchronous code.
-os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents and "browser_of" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One Chromium for the journeys of a file. Not longer: two Playwrights cannot run in one thread, and other tests have theirs."""
-    path = browser_path()
-    if not path:
-        sentence = "No Chromium was found: install it, or name it in HEARTHSIDE_CHROMIUM."
-        if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
-            pytest.fail(sentence)
-        pytest.skip(sentence)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 class JourneyClock:

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, syn
 from common import clock
 from portal.walkthrough.totp import code_of, wait_s
 from portal.walkthrough.walk import log_ins_from
-from tests.journeys.chromium import ARGUMENTS, browser_path
+from tests.browsers import ARGUMENTS, browser_path
 
 ROOT = Path(__file__).resolve().parents[2]
 PHONE, DESKTOP = ViewportSize(width=360, height=780), ViewportSize(width=1280, height=800)
