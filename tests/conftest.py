@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,9 @@ from accounts.models import CareTeam, DeaRegistration, Licence, Patient, Role, U
 from accounts.step_up import METHODS_KEY
 from common import clock, protocol
 from common.models import ProtocolVersion
+
+# Playwright's own event loop runs in this thread, and Django would take it for asynchronous code.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 PASSWORD = "correct horse battery staple"
 # Argon2 on every persona of every test would cost more than the tests do.
@@ -167,6 +171,25 @@ def api_for() -> Callable[..., Any]:
         return client if user is None else log_in(client, user)
 
     return made
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """One Chromium for each worker: two Playwrights cannot run in one thread. None found is a failure in CI, never a skip."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.browsers import ARGUMENTS, browser_path
+
+    path = browser_path()
+    if not path:
+        sentence = "No Chromium was found: install it, or name it in HEARTHSIDE_CHROMIUM."
+        if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

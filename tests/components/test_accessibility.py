@@ -1,8 +1,5 @@
 """The public pages and the gallery in a real browser: axe at WCAG 2.2 AA, both themes, phone and desk; nothing wider than 320 px."""
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,39 +9,14 @@ from tests.components.test_public_pages import PAGES
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
-def chromium_path() -> str:
-    named = os.environ.get("HEARTHSIDE_CHROMIUM", "")
-    return named or next((p for p in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(p).exists()), "")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    path = chromium_path()
-    if not path:
-        if os.environ.get("CI"):
-            pytest.fail("No browser: set HEARTHSIDE_CHROMIUM to the path of Chromium.")
-        pytest.skip("No browser here: set HEARTHSIDE_CHROMIUM to the path of Chromium.")
-    # Playwright's loop makes Django think that every query is asynchronous.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=path,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"],
-        )
-        yield launched
-        launched.close()
-
-
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_any_public_page(live_server: Any, browser: Any, scheme: str) -> None:
+def test_axe_finds_nothing_on_any_public_page(live_server: Any, chromium: Any, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     found = []
     for width in (360, 1280) if scheme == "light" else (360,):
-        page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        page = chromium.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
         errors: list[str] = []
         page.on(
             "console",
@@ -60,8 +32,8 @@ def test_axe_finds_nothing_on_any_public_page(live_server: Any, browser: Any, sc
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nothing_scrolls_sideways_at_320_px(live_server: Any, browser: Any) -> None:
-    page = browser.new_page(viewport={"width": 320, "height": 700})
+def test_nothing_scrolls_sideways_at_320_px(live_server: Any, chromium: Any) -> None:
+    page = chromium.new_page(viewport={"width": 320, "height": 700})
     wide = {}
     for path in PAGES:
         page.goto(live_server.url + path)
@@ -74,9 +46,9 @@ def test_nothing_scrolls_sideways_at_320_px(live_server: Any, browser: Any) -> N
 
 @pytest.mark.django_db(transaction=True)
 def test_the_keyboard_reaches_the_page_first_and_the_error_summary_after_a_mistake(
-    live_server: Any, browser: Any
+    live_server: Any, chromium: Any
 ) -> None:
-    page = browser.new_page()
+    page = chromium.new_page()
     page.goto(live_server.url + "/help/")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"

@@ -19,7 +19,7 @@ from coaching.models import CheckIn
 from common import clock
 from intake.models import Intake
 from tests.coaching.builders import a_course, the_dose_was_taken
-from tests.components.test_accessibility import WCAG, browser  # noqa: F401  (the fixture)
+from tests.components.test_accessibility import WCAG
 from tests.conftest import a_patient, log_in
 from tests.outcomes.test_pages import scored
 
@@ -93,7 +93,7 @@ def test_axe_finds_nothing_on_the_pages_of_each_role(
     from axe_playwright_python.sync_playwright import Axe
 
     a_full_practice(alice, dana, cole, admin_ann, admin_ben)
-    launched = request.getfixturevalue("browser")
+    launched = request.getfixturevalue("chromium")
     shots = os.environ.get("HEARTHSIDE_SHOTS", "")
     found: list[Any] = []
     for who, path in places(alice):

@@ -9,7 +9,7 @@ import pytest
 
 from notify.models import OutboxMessage
 from safety.models import Alert
-from sessions import states
+from sessions import actions, states
 from sessions.models import DoseRelease, DosingSession, JournalEntry
 from tests.sessions.builders import (
     ATTESTED,
@@ -21,6 +21,7 @@ from tests.sessions.builders import (
     a_reading,
     a_session_in_progress,
     a_session_ready_for_release,
+    an_opened_session,
     first_session,
     fresh,
 )
@@ -314,3 +315,22 @@ def test_hz_16_a_patient_in_a_session_is_not_logged_out_by_sitting_still(
         kept["seen_at_s"] = kept["seen_at_s"] - 3600
         kept.save()
         assert patient.get(room(session)).status_code == 200
+
+
+def test_hz_20_a_psychiatrist_clears_only_the_answers_that_stood_on_the_page(
+    alice, dana, at, client_for, clock_at, room
+):
+    session = an_opened_session(alice, dana, at - 30 * MINUTE)
+    seen = actions.answer_check(
+        session, answers={**CLEAR_ANSWERS, "ill": "yes"}, by=alice, at=at - 20 * MINUTE
+    ).check
+    with clock_at(at):
+        desk = client_for(dana)
+        assert f'name="check" value="{seen.pk}"' in page(desk, room(session))
+        later = actions.answer_check(
+            session, answers={**CLEAR_ANSWERS, "suicidal": "yes"}, by=alice, at=at - 5 * MINUTE
+        ).check
+        send(desk, room(session, "clear/"), note="A cold, spoke with her", check=str(seen.pk))
+    seen.refresh_from_db()
+    later.refresh_from_db()
+    assert seen.cleared_at is not None and later.cleared_at is None
