@@ -1,7 +1,7 @@
 """What the gate reads, gathered once. The release reads it again under locks; a page may show it without."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,7 +26,46 @@ def timeline_for(session: DosingSession) -> rules.Timeline:
     return rules.timeline_of(session.course.protocol.data["timeline"])
 
 
-def reading_facts(reading: Reading) -> rules.ReadingFacts:
+def today_from(session: DosingSession, *, at: datetime) -> datetime:
+    """From when on answers and readings count: the opening of this session, or the midnight before it where the patient is.
+
+    A session that is moved to the same day, or called off for the next one, does not wipe the day's slate.
+    """
+    zone = session.patient.user.time_zone
+    midnight = datetime.combine(local_date(at, zone), time(0), ZoneInfo(zone))
+    return min(session.opened_at or at, midnight)
+
+
+def checks_of_today(session: DosingSession, *, at: datetime) -> list[SafetyCheck]:
+    """The rounds of questions that count for this session, oldest first: its own of today, its own that spoke of a crisis
+    on whatever day, and what another session of the same person was told today."""
+    since = today_from(session, at=at)
+    crisis = set(map(str, rules.CRISIS_ANSWERS))
+    rounds = SafetyCheck.objects.filter(session__patient_id=session.patient_id).order_by("answered_at", "id")
+    return [
+        check
+        for check in rounds
+        if check.answered_at >= since
+        or (check.session_id == session.pk and bool(set(check.positive) & crisis))
+    ]
+
+
+def readings_of_today(session: DosingSession, *, at: datetime) -> list[Reading]:
+    """The pre-dose readings that count for this session, oldest first, those of another session of today among them."""
+    if session.opened_at is None:
+        return []
+    return list(
+        Reading.objects.filter(
+            patient_id=session.patient_id,
+            session_id__isnull=False,
+            phase=Reading.Phase.PRE,
+            received_at__gte=today_from(session, at=at),
+        ).order_by("received_at", "id")
+    )
+
+
+def reading_facts(reading: Reading, session: DosingSession) -> rules.ReadingFacts:
+    """A reading as the gate takes it. One of another session can hold this dose, and never carry it."""
     return rules.ReadingFacts(
         systolic_mmhg=reading.systolic_mmhg,
         diastolic_mmhg=reading.diastolic_mmhg,
@@ -35,7 +74,7 @@ def reading_facts(reading: Reading) -> rules.ReadingFacts:
         received_at=reading.received_at,
         claimed_at=reading.taken_at,
         rejected=reading.rejected,
-        used=reading.used_by_release_id is not None,
+        used=reading.used_by_release_id is not None or reading.session_id != session.pk,
     )
 
 
@@ -70,18 +109,10 @@ def gate_inputs(
     zone = patient.user.time_zone
     today = local_date(at, zone)
     limits, _ = limits_of(course.protocol)
-    # What was measured and answered on an earlier day, before the session was moved, is of that day.
     opened_at = session.opened_at or at
-    readings = list(
-        Reading.objects.filter(
-            session_id=session.pk, phase=Reading.Phase.PRE, received_at__gte=opened_at
-        ).order_by("received_at", "id")
-    )
-    checks = [
-        check
-        for check in SafetyCheck.objects.filter(session=session).order_by("answered_at")
-        if check.answered_at >= opened_at or set(check.positive) & set(map(str, rules.CRISIS_ANSWERS))
-    ]
+    readings = readings_of_today(session, at=at)
+    checks = checks_of_today(session, at=at)
+    own = [check for check in checks if check.session_id == session.pk]
     link = (
         SitterLink.objects.filter(
             session=session, revoked_at__isnull=True, expires_at__gt=at, sitter=session.sitter
@@ -128,7 +159,7 @@ def gate_inputs(
         .exists(),
         scheduled_today=local_date(session.scheduled_at, zone) == today,
         local_hour=at.astimezone(ZoneInfo(zone)).hour,
-        readings=tuple(reading_facts(r) for r in readings),
+        readings=tuple(reading_facts(r, session) for r in readings),
         order_systolic_max_mmhg=order.systolic_max_mmhg,
         order_diastolic_max_mmhg=order.diastolic_max_mmhg,
         caution_released=caution_released,
@@ -137,7 +168,9 @@ def gate_inputs(
         checks=tuple(
             rules.CheckFacts(
                 answered_at=check.answered_at,
-                answered_today=local_date(check.answered_at, zone) == today,
+                answered_today=check.session_id == session.pk
+                and check.answered_at >= opened_at
+                and local_date(check.answered_at, zone) == today,
                 positive=frozenset(check.positive),
                 needs_clinician=frozenset(check.positive) & frozenset(map(str, rules.CLINICIAN_CLEARS)),
                 cleared_at=check.cleared_at,
@@ -160,13 +193,13 @@ def gate_inputs(
         ),
     )
     used = rules.last_set(facts.readings or (), limits)[-2:]
-    chosen = tuple(r.pk for r in readings if reading_facts(r) in used)[-2:]
+    chosen = tuple(r.pk for r in readings if reading_facts(r, session) in used)[-2:]
     return GateInputs(
         facts=facts,
         numbers=rules.gate_numbers(course.protocol.data["gate"]),
         limits=limits,
         reading_ids=chosen,
-        check=checks[-1] if checks else None,
+        check=own[-1] if own else None,
         link=link,
     )
 

@@ -6,7 +6,13 @@ from datetime import datetime, timedelta
 from common.clock import local_date
 from safety.access import holds_of
 from sessions import rules, states
-from sessions.access.facts import numbers_of, reading_facts, timeline_for
+from sessions.access.facts import (
+    checks_of_today,
+    numbers_of,
+    reading_facts,
+    readings_of_today,
+    timeline_for,
+)
 from sessions.models import (
     Checkpoint,
     DoseRelease,
@@ -48,6 +54,7 @@ class Room:
     today: bool = False
     check: SafetyCheck | None = None
     positive: list[str] = field(default_factory=list)
+    open_checks: list[SafetyCheck] = field(default_factory=list)
     link: SitterLink | None = None
     readings: list[Reading] = field(default_factory=list)
     reading_codes: frozenset[str] = frozenset()
@@ -132,24 +139,15 @@ def _preparing(room: Room) -> None:
     """Questions, place, sitter, readings, then the wait for the release."""
     session = room.session
     opened_at = session.opened_at or room.at
-    checks = list(
-        SafetyCheck.objects.filter(session=session, answered_at__gte=opened_at).order_by("answered_at")
-    )
-    room.check = checks[-1] if checks else None
-    open_answers = {
-        code
-        for c in checks
-        if c.cleared_at is None
-        for code in c.positive
-        if code in set(map(str, rules.CLINICIAN_CLEARS))
-    }
+    checks = checks_of_today(session, at=room.at)
+    own = [c for c in checks if c.session_id == session.pk and c.answered_at >= opened_at]
+    room.check = own[-1] if own else None
+    clinician = set(map(str, rules.CLINICIAN_CLEARS))
+    room.open_checks = [c for c in checks if c.cleared_at is None and set(c.positive) & clinician]
+    open_answers = {code for c in room.open_checks for code in c.positive if code in clinician}
     soft = set(room.check.positive) - set(map(str, rules.CLINICIAN_CLEARS)) if room.check else set()
     room.positive = sorted(open_answers | soft)
-    room.readings = list(
-        Reading.objects.filter(
-            session_id=session.pk, phase=Reading.Phase.PRE, received_at__gte=opened_at
-        ).order_by("received_at", "id")
-    )
+    room.readings = readings_of_today(session, at=room.at)
     if room.check is None:
         room.step = "check"
     elif room.positive:
@@ -168,7 +166,7 @@ def _readings(room: Room) -> None:
     numbers = numbers_of(session)
     facts = GateFacts(
         at=room.at,
-        readings=tuple(reading_facts(r) for r in room.readings),
+        readings=tuple(reading_facts(r, session) for r in room.readings),
         order_systolic_max_mmhg=order.systolic_max_mmhg,
         order_diastolic_max_mmhg=order.diastolic_max_mmhg,
     )

@@ -141,10 +141,8 @@ def desk(request: HttpRequest, found: DosingSession, *, at: datetime) -> dict[st
         "readings": [(r, BAND_WORDS.get(r.band, r.band), BAND_KIND.get(r.band, "neutral")) for r in readings],
         "checkpoints": access.checkpoints_of(found),
         "open_answers": [CHECK[rules.PositiveAnswer(code)].staff for code in room.positive],
-        "may_clear": user.role == "psychiatrist"
-        and room.check is not None
-        and room.check.cleared_at is None
-        and bool(room.positive),
+        "may_clear": user.role == "psychiatrist" and bool(room.open_checks),
+        "open_checks": room.open_checks,
         "is_preparing": found.state == states.PREPARING,
         "may_call_off": found.state in (states.SCHEDULED, states.PREPARING, states.READY),
         "holds": list(holds_of(patient)),
@@ -196,13 +194,20 @@ def clear(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     """Clear the answers that hold the dose, with a note."""
     found = own_session(request, session_id)
     form = ClearForm(request.POST)
-    room = access.room_of(found, at=clock.now())
-    if room.check is None:
+    # Only what stood on the page that was read; an answer given meanwhile stays and is read on its own (HZ-20).
+    seen = set(request.POST.getlist("check"))
+    checks = access.room_of(found, at=clock.now()).open_checks
+    now = [check for check in checks if str(check.pk) in seen]
+    if len(now) < len(checks):
+        messages.warning(request, "There are answers that were not on your page yet. Please read them too.")
+    if not now:
         return redirect(room_url(session_id))
-    check = room.check
     done, _ = tried(
         form,
-        lambda: actions.clear_check(check, by=request.user, at=clock.now(), note=form.cleaned_data["note"]),
+        lambda: [
+            actions.clear_check(check, by=request.user, at=clock.now(), note=form.cleaned_data["note"])
+            for check in now
+        ],
     )
     if not done:
         return show(request, found, clear_form=form, status=422)
