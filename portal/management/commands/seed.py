@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--random-seed", type=int, default=1)
-        parser.add_argument("--patients", type=int, default=40)
+        parser.add_argument("--patients", type=int, help="40, or 24 for the demo")
         parser.add_argument("--json", action="store_true", help="print ids, log-ins and TOTP secrets as JSON")
         parser.add_argument(
             "--canaries",
@@ -51,7 +51,7 @@ class Command(BaseCommand):
             with transaction.atomic():
                 open_practice(cast)
             stages = list(STORIES)
-            for index in range(options["patients"]):
+            for index in range(options["patients"] or (24 if options["demo"] else 40)):
                 stage = stages[index] if index < len(stages) else USUAL[index % len(USUAL)]
                 with transaction.atomic():
                     cast.patients.append((STORIES[stage](cast, index), stage))
