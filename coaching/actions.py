@@ -225,6 +225,33 @@ def check_in_today(
         return _act_on(row, codes, by=by, at=at)
 
 
+def hear_safety_answer(patient: Patient, *, by: User, at: datetime, source: Any = None) -> frozenset[str]:
+    """A yes to the safety question in a form that cannot be kept as a whole: half filled, or given already.
+
+    The crisis path fails open: people are called and doses are held, whatever becomes of the form (HZ-08).
+    """
+    numbers = access.numbers_for(access.open_course(patient))
+    triggers = rules.triggers_of(suicidal_thoughts=True, side_effects=(), numbers=numbers)
+    with transaction.atomic():
+        audit.record(
+            "check_in.crisis_said", by=by, at=at, about=patient, patient_id=patient.pk,
+            detail={"triggers": sorted(triggers)},
+        )  # fmt: skip
+        _sound(patient, triggers, source=source or patient, codes=("check_in",), by=by, at=at)
+    return triggers
+
+
+def _sound(
+    patient: Patient, triggers: Iterable[str], *, source: Any, codes: tuple[str, ...], by: Any, at: datetime
+) -> None:
+    """One alert for each trigger, and the hold that its row asks for."""
+    for trigger in sorted(triggers):
+        alert = raise_alert(patient=patient, trigger=trigger, source=source, at=at, by=by, detail_codes=codes)
+        hold = trigger_of(trigger, at=at).get("hold")
+        if hold:
+            place_hold(patient, reason_code=hold, at=at, by=by, alert=alert)
+
+
 def _clean(
     patient: Patient,
     reached: bool,
@@ -269,13 +296,7 @@ def _act_on(row: CheckIn, codes: list[str], *, by: User, at: datetime) -> Given:
         detail={"kind": row.kind, "triggers": sorted(triggers), "reached": row.reached},
     )
     cancel_for(row, at=at, why="given")
-    for trigger in sorted(triggers):
-        alert = raise_alert(
-            patient=patient, trigger=trigger, source=row, at=at, by=by, detail_codes=("check_in", row.kind)
-        )
-        hold = trigger_of(trigger, at=at).get("hold")
-        if hold:
-            place_hold(patient, reason_code=hold, at=at, by=by, alert=alert)
+    _sound(patient, triggers, source=row, codes=("check_in", row.kind), by=by, at=at)
     return Given(row, crisis=bool(row.suicidal_thoughts), triggers=triggers)
 
 

@@ -15,7 +15,7 @@ from coaching import access, actions
 from coaching.models import CheckIn
 from coaching.wording import SIDE_EFFECTS
 from common import audit, clock
-from common.api import IdempotentWrites, StrictSerializer, refusals
+from common.api import IdempotentWrites, StrictSerializer, flat_errors, refusals
 
 
 class CheckInOut(serializers.ModelSerializer):
@@ -138,11 +138,31 @@ class CheckIns(IdempotentWrites, ListAPIView):
     )
     def post(self, request: Request) -> Response:
         answers = CheckInToday(data=request.data)
-        answers.is_valid(raise_exception=True)
+        if not answers.is_valid():
+            if isinstance(request.data, dict) and request.data.get("suicidal_thoughts") in (
+                True,
+                "true",
+                "yes",
+            ):
+                # What was said about safety must not wait for the rest (HZ-08).
+                actions.hear_safety_answer(patient_of(request.user), by=request.user, at=clock.now())
+                return _half_filled(answers)
+            raise serializers.ValidationError(answers.errors)
         given = actions.check_in_today(
             patient_of(request.user), by=request.user, at=clock.now(), **answers.validated_data
         )
         return _answer(given)
+
+
+def _half_filled(answers: CheckInToday) -> Response:
+    """Refused as a check-in, heard as a safety answer: the refusal itself says to show help now."""
+    body = {
+        "code": "invalid",
+        "detail": "People have been told. Show 988 and 911 now. Some fields need another look.",
+        "fields": flat_errors(answers.errors),
+        "crisis": True,
+    }
+    return Response(body, status=status.HTTP_400_BAD_REQUEST)
 
 
 class CheckInDetail(IdempotentWrites, APIView):

@@ -16,7 +16,7 @@ from coaching import access, actions, rules, wording
 from coaching.forms import CallForm, DailyForm
 from coaching.models import CheckIn
 from common import clock, intents
-from common.errors import NotVisible
+from common.errors import Conflict, NotVisible
 from safety.access import holds_of, open_alerts_for
 
 
@@ -99,13 +99,14 @@ def check_in(request: HttpRequest, check_in_id: uuid.UUID) -> HttpResponse:
     if request.method == "POST":
         form = CallForm(request.POST)
         if form.is_valid():
-            given = actions.give_check_in(row, by=request.user, at=at, **form.cleaned_data)
+            try:
+                given = actions.give_check_in(row, by=request.user, at=at, **form.cleaned_data)
+            except Conflict:
+                if not form.cleaned_data["suicidal_thoughts"]:
+                    raise
+                return _stay_on_the_line(request, row, at)
             if given.crisis:
-                response = render(
-                    request, "coach/check_in_crisis.html", {"patient": patient, "given": given, "at": at}
-                )
-                response.replay_url = reverse("coaching:patient", args=[patient.pk])  # type: ignore[attr-defined]
-                return response
+                return _stay_on_the_line(request, row, at, given=given)
             return redirect("coaching:caseload")
     else:
         form = CallForm()
@@ -117,7 +118,27 @@ def check_in(request: HttpRequest, check_in_id: uuid.UUID) -> HttpResponse:
         "kind": wording.KIND_FOR_STAFF[row.kind],
         "minutes": wording.MINUTES[row.kind],
     }
-    return render(request, "coach/check_in.html", context, status=422 if request.method == "POST" else 200)
+    response = render(
+        request, "coach/check_in.html", context, status=422 if request.method == "POST" else 200
+    )
+    if request.method == "POST" and request.POST.get("suicidal_thoughts") == "yes":
+        # The form needs another look, the answer does not: people are called now, and nothing typed is lost.
+        actions.hear_safety_answer(patient, by=request.user, at=at, source=row)
+        response.replay_url = reverse("coaching:patient", args=[patient.pk])  # type: ignore[attr-defined]
+    return response
+
+
+def _stay_on_the_line(
+    request: HttpRequest, row: CheckIn, at: datetime, *, given: actions.Given | None = None
+) -> HttpResponse:
+    """What a coach does now. Without a check-in that was kept, the safety answer alone calls people (HZ-08)."""
+    if given is None:
+        actions.hear_safety_answer(row.patient, by=request.user, at=at, source=row)
+    response = render(
+        request, "coach/check_in_crisis.html", {"patient": row.patient, "given": given, "at": at}
+    )
+    response.replay_url = reverse("coaching:patient", args=[row.patient_id])  # type: ignore[attr-defined]
+    return response
 
 
 @for_role("patient")
@@ -135,9 +156,20 @@ def daily(request: HttpRequest) -> HttpResponse:
             given = actions.check_in_today(patient, by=request.user, at=at, **form.cleaned_data)
             if given.crisis or given.triggers:
                 response = render(request, "patient/check_in_help.html", _help(given))
-                response.replay_url = reverse("coaching:daily")  # type: ignore[attr-defined]
+                # A replay shows help again, not the thanks of the day.
+                response.replay_url = reverse("help")  # type: ignore[attr-defined]
                 return response
             return redirect("coaching:daily")
+        if request.POST.get("suicidal_thoughts") == "yes":
+            # Half filled, but what was said about safety must not wait for the rest (HZ-08).
+            actions.hear_safety_answer(patient, by=request.user, at=at)
+            response = render(
+                request,
+                "patient/check_in_help.html",
+                {"crisis": True, "sentences": [], "urgent": True, "kind_daily": CheckIn.Kind.DAILY},
+            )
+            response.replay_url = reverse("help")  # type: ignore[attr-defined]
+            return response
     else:
         form = DailyForm()
     context = {

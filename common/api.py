@@ -30,18 +30,19 @@ class NewestFirst(CursorPagination):
         return tuple(getattr(view, "ordering", self.ordering))
 
 
-def _flatten(detail: Any, prefix: str = "") -> dict[str, str]:
+def flat_errors(detail: Any, prefix: str = "") -> dict[str, str]:
+    """Errors of a serializer as one sentence for each field, nested ones by their path."""
     if isinstance(detail, dict):
         flat: dict[str, str] = {}
         for key, value in detail.items():
-            flat.update(_flatten(value, f"{prefix}.{key}" if prefix else str(key)))
+            flat.update(flat_errors(value, f"{prefix}.{key}" if prefix else str(key)))
         return flat
     if isinstance(detail, list):
         if all(isinstance(item, (str, ErrorDetail)) for item in detail):
             return {prefix: " ".join(str(item) for item in detail)}
         flat = {}
         for index, item in enumerate(detail):
-            flat.update(_flatten(item, f"{prefix}[{index}]"))
+            flat.update(flat_errors(item, f"{prefix}[{index}]"))
         return flat
     return {prefix: str(detail)}
 
@@ -59,7 +60,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         body = {
             "code": "invalid",
             "detail": "Some fields need another look.",
-            "fields": _flatten(error.detail),
+            "fields": flat_errors(error.detail),
         }
         # One status for bad input, whether a serializer or an action finds it... 400 is what the framework's parsers use.
         response.status_code = status.HTTP_400_BAD_REQUEST

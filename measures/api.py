@@ -14,6 +14,7 @@ from accounts.access import patient_of, visible_patient
 from accounts.actions import open_chart
 from common import clock
 from common.api import KEY, IdempotentWrites, NewestFirst, StrictSerializer, refusals
+from common.errors import Invalid
 from measures import access, actions
 from measures.models import TIMEPOINTS, Instrument, InstrumentResponse
 from measures.wording import HELP_HEADING, HELP_LINES
@@ -118,15 +119,29 @@ class QuestionnaireResponses(IdempotentWrites, GenericAPIView):
         sent = ResponseIn(data=request.data)
         sent.is_valid(raise_exception=True)
         data = sent.validated_data
-        recorded = actions.record_response(
-            patient_of(request.user),
-            data["instrument"],
-            data["answers"],
-            data["timepoint"],
-            by=request.user,
-            at=clock.now(),
-            session_id=data.get("session"),
-        )
+        patient, at = patient_of(request.user), clock.now()
+
+        def record(*, complete: bool) -> actions.RecordedResponse:
+            return actions.record_response(
+                patient,
+                data["instrument"],
+                data["answers"],
+                data["timepoint"],
+                by=request.user,
+                at=at,
+                session_id=data.get("session"),
+                complete=complete,
+            )
+
+        try:
+            recorded = record(complete=True)
+        except Invalid as error:
+            if not actions.is_alarming(data["instrument"], data["answers"], at=at):
+                raise
+            # Half filled, but what was said about safety must not wait for the rest (HZ-08).
+            record(complete=False)
+            body = {"code": error.code, "detail": error.detail, "fields": error.fields, "help": help_body()}
+            return Response(body, status=error.status)
         body = dict(ResponseOut(recorded.response).data)
         body["help"] = help_body() if recorded.crisis else None
         return Response(body, status=201)

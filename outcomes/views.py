@@ -203,5 +203,6 @@ def _help(request: HttpRequest) -> HttpResponse:
             "ask_more": not request.path.endswith("/suicide_risk/"),
         },
     )
-    response.replay_url = reverse("outcomes:mine")  # type: ignore[attr-defined]
+    # A replay shows help again, not the list.
+    response.replay_url = reverse("help")  # type: ignore[attr-defined]
     return response

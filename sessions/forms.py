@@ -309,8 +309,10 @@ class SitterCheckForm(forms.Form):
         data = super().clean() or {}
         if data.get("well") == "no" and not data.get("findings"):
             self.add_error("findings", "Please tick what you see.")
-        if data.get("well") == "yes" and data.get("findings"):
-            self.add_error("well", "You ticked that all is well, and something below. Which is it?")
+        if data.get("findings"):
+            # The worse of the two counts: what was seen must not wait for the form to be tidy.
+            data["well"] = "no"
+            self.errors.pop("well", None)
         return data
 
 

@@ -106,6 +106,24 @@ def answer_check(session: DosingSession, *, answers: Mapping[str, str], by: Any,
     )
 
 
+def hear_crisis(session: DosingSession, *, said: Iterable[str], by: Any, at: datetime) -> tuple[Alert, ...]:
+    """A safety answer in a form that cannot be kept as a whole: half filled, or sent when the step was over.
+
+    The crisis path fails open: somebody is called and the dose is held, whatever becomes of the form (HZ-08).
+    """
+    codes = sorted(set(said) & set(map(str, rules.CRISIS_ANSWERS)))
+    with transaction.atomic():
+        audit.record(
+            "session.crisis_said", by=by, at=at, about=session, patient_id=session.patient_id,
+            detail={"said": codes},
+        )  # fmt: skip
+        return tuple(
+            alarm(session, trigger, source=session, by=by, at=at, codes=(code,), severity=severity)
+            for code in codes
+            for trigger, severity in [ALARMS[PositiveAnswer(code)]]
+        )
+
+
 def clear_check(check: SafetyCheck, *, by: User, at: datetime, note: str) -> SafetyCheck:
     """The psychiatrist has looked at the answers that hold the dose and says why it may go on today."""
     if by.role != Role.PSYCHIATRIST or check.session.patient.care_team.psychiatrist_id != by.pk:

@@ -78,8 +78,9 @@ def sitter_check(session: DosingSession, *, findings: Iterable[str], by: str, at
         raise Invalid("Please tick what you see.", fields={"findings": "Choose from the list."})
     with transaction.atomic():
         session = lock_session(session)
-        if session.state not in states.WATCHED:
+        if session.state not in states.WATCHED and not found:
             raise Conflict("There is nothing to check now.", code="step_over")
+        # What is not well calls somebody in every state of the session; only "all is well" needs something to tick off.
         due = Checkpoint.objects.filter(
             session=session, kind=Checkpoint.Kind.SITTER, done_at__isnull=True, cancelled_at__isnull=True,
             due_at__lte=at + 7 * MINUTE,

@@ -31,7 +31,7 @@ from sessions.forms import (
 )
 from sessions.models import DosingSession
 from sessions.rules.gate import RELEASABLE
-from sessions.views.shared import crisis, keep_alive, own_session, room_url, tried
+from sessions.views.shared import crisis, keep_alive, own_session, room_url, said_crisis, tried
 from sessions.wording import CHECK, for_patient, local_when
 from vitals.models import Reading
 from vitals.wording import BAND, CUFF_HELP, HOLD, RELEASE
@@ -246,14 +246,29 @@ def check(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     """The day's questions; help comes in this very answer when it is needed."""
     session = own_session(request, session_id)
     form = _check_form(session, request.POST)
-    done, result = tried(
-        form, lambda: actions.answer_check(session, answers=form.answers(), by=request.user, at=clock.now())
-    )
+    said = said_crisis(request)
+    try:
+        done, result = tried(
+            form,
+            lambda: actions.answer_check(session, answers=form.answers(), by=request.user, at=clock.now()),
+        )
+    except Conflict:
+        if not said:
+            raise
+        done = False
     if not done:
-        return show(request, session, form=form, status=422)
+        return _heard(request, session, said) or show(request, session, form=form, status=422)
     if result.crisis:
         return crisis(request, HELP_PAGE, session, {"pregnant": False})
     return redirect(room_url(session_id))
+
+
+def _heard(request: HttpRequest, session: DosingSession, said: frozenset[str]) -> HttpResponse | None:
+    """Help at once for a safety answer in a form that cannot be kept; None when there is no such answer."""
+    if not said:
+        return None
+    actions.hear_crisis(session, said=said, by=request.user, at=clock.now())
+    return crisis(request, HELP_PAGE, session, {"pregnant": False})
 
 
 @for_role("patient")
@@ -355,11 +370,18 @@ def end(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     """The questions at the end of the watch."""
     session = own_session(request, session_id)
     form = EndForm(request.POST)
-    done, result = tried(
-        form, lambda: actions.close_session(session, answers=form.answers(), by=request.user, at=clock.now())
-    )
+    said = said_crisis(request)
+    try:
+        done, result = tried(
+            form,
+            lambda: actions.close_session(session, answers=form.answers(), by=request.user, at=clock.now()),
+        )
+    except Conflict:
+        if not said:
+            raise
+        done = False
     if not done:
-        return show(request, session, form=form, status=422)
+        return _heard(request, session, said) or show(request, session, form=form, status=422)
     if "suicide_answer_positive" in result.reasons:
         return crisis(request, HELP_PAGE, session, {"pregnant": False})
     return redirect(room_url(session_id))
@@ -380,9 +402,15 @@ def follow_up(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
             suicidal_thoughts=told["suicidal_thoughts"] == "yes", note=told["note"], by=request.user, at=clock.now(),
         )  # fmt: skip
 
-    done, _ = tried(form, send)
+    said = said_crisis(request, thoughts="suicidal_thoughts")
+    try:
+        done, _ = tried(form, send)
+    except Conflict:
+        if not said:
+            raise
+        done = False
     if not done:
-        return show(request, session, form=form, status=422)
+        return _heard(request, session, said) or show(request, session, form=form, status=422)
     if form.cleaned_data["suicidal_thoughts"] == "yes":
         return crisis(request, HELP_PAGE, session, {"pregnant": False})
     messages.success(request, "Thank you. That is all for this session.")

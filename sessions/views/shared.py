@@ -38,12 +38,22 @@ def tried(form: forms.Form, action: Callable[[], Any]) -> tuple[bool, Any]:
         return False, None
 
 
+def said_crisis(request: HttpRequest, *, thoughts: str = "suicidal") -> frozenset[str]:
+    """Which safety answers stand in what was sent, whatever else is missing from it or wrong with it."""
+    asked = {thoughts: ("no", "suicidal"), "safe_now": ("yes", "not_safe"), "psychosis": ("no", "psychosis")}
+    return frozenset(
+        code
+        for name, (clear, code) in asked.items()
+        if request.POST.get(name) in {"yes", "no", "unsure"} - {clear}
+    )
+
+
 def crisis(
     request: HttpRequest, template: str, session: DosingSession, context: dict[str, Any], *, back: str = ""
 ) -> HttpResponse:
-    """Help in the very answer to the form (PR-06); a replay of the form leads back to the room."""
+    """Help in the very answer to the form (PR-06); a replay of the form shows help again, on the help page."""
     response = render(request, template, {"session": session, **context})
-    response.replay_url = back or room_url(session.pk)  # type: ignore[attr-defined]
+    response.replay_url = back or reverse("sessions:help", args=[session.pk])  # type: ignore[attr-defined]
     return response
 
 

@@ -88,3 +88,13 @@ def test_a_replay_is_kept_once(api_for, alice):
     answers = [api.post(ADDRESS, body, format="json", HTTP_IDEMPOTENCY_KEY="phq9-once") for _ in range(3)]
     assert {answer.status_code for answer in answers} == {201}
     assert InstrumentResponse.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("instrument", "answers"), [("phq9", {"phq9_9": 2}), ("phq9", {**PHQ9, "phq9_9": 1, "phq9_1": 4})]
+)
+def test_hz_08_a_safety_answer_in_a_form_that_is_refused_is_heard(api_for, alice, instrument, answers):
+    """PR-06: the refusal itself carries help, and somebody is called."""
+    answer = send(api_for(alice), instrument=instrument, answers=answers)
+    assert answer.status_code == 422 and "988" in answer.json()["help"]["call"] and answer.json()["fields"]
+    assert Alert.objects.filter(patient_id=alice.pk).count() == 1

@@ -1,0 +1,92 @@
+"""PR-06, HZ-08: a safety answer brings help and a person, also from a form that is half filled, late, or sent again."""
+
+import datetime as dt
+import uuid
+
+import pytest
+
+from safety.models import Alert, SafetyHold
+from sessions import actions
+from tests.sessions.builders import (
+    CLEAR_ANSWERS,
+    MINUTE,
+    a_finished_session,
+    a_session_in_progress,
+    a_sitter,
+    an_opened_session,
+)
+from tests.sessions.test_pages import send, words
+
+pytestmark = pytest.mark.django_db
+DAY = dt.timedelta(days=1)
+
+
+def helped(answer):
+    """Help stands in this very answer, somebody was called, and the dose is held."""
+    text = words(answer.content.decode())
+    assert answer.status_code == 200 and "988" in text, answer.status_code
+    alert = Alert.objects.get(episode_key="suicide_risk")
+    assert alert.severity >= 3 and SafetyHold.objects.filter(cleared_at__isnull=True).exists()
+    return alert
+
+
+@pytest.fixture
+def path():
+    return lambda session, part: f"/sessions/{session.pk}/{part}/"
+
+
+def test_hz_08_half_of_the_days_questions_with_a_safety_answer_is_heard(
+    alice, dana, at, client_for, clock_at, path
+):
+    session = an_opened_session(alice, dana, at)
+    with clock_at(at + MINUTE):
+        helped(send(client_for(alice), path(session, "check"), suicidal="yes"))
+
+
+def test_hz_08_the_days_questions_sent_from_a_stale_page_are_heard(
+    alice, dana, at, client_for, clock_at, path
+):
+    session = an_opened_session(alice, dana, at)
+    actions.abort(session, reason="care_team", by=dana, at=at + MINUTE)
+    with clock_at(at + 2 * MINUTE):
+        helped(send(client_for(alice), path(session, "check"), **{**CLEAR_ANSWERS, "safe_now": "no"}))
+
+
+def test_hz_08_the_questions_at_the_end_are_heard_when_the_session_is_over(
+    alice, dana, at, client_for, clock_at, path
+):
+    session = a_finished_session(alice, dana, at)
+    with clock_at(at + 130 * MINUTE):
+        helped(send(client_for(alice), path(session, "end"), suicidal="yes", awake="yes"))
+
+
+def test_hz_08_a_second_morning_after_and_a_half_filled_one_are_heard(
+    alice, dana, at, client_for, clock_at, path
+):
+    session = a_finished_session(alice, dana, at)
+    with clock_at(at + DAY):
+        patient = client_for(alice)
+        helped(send(patient, path(session, "follow-up"), suicidal_thoughts="yes", slept="yes"))
+        whole = {"slept": "yes", "mood_0_10": "5", "suicidal_thoughts": "no"}
+        assert send(patient, path(session, "follow-up"), **whole).status_code == 302
+        helped(send(patient, path(session, "follow-up"), **{**whole, "suicidal_thoughts": "yes"}))
+    assert Alert.objects.get().signs == 2
+
+
+def test_pr_06_the_same_form_sent_again_shows_help_again(alice, dana, at, client_for, clock_at, path):
+    session = a_finished_session(alice, dana, at)
+    form = {"slept": "yes", "mood_0_10": "2", "suicidal_thoughts": "yes", "intent": str(uuid.uuid4())}
+    with clock_at(at + DAY):
+        patient = client_for(alice)
+        helped(patient.post(path(session, "follow-up"), form))
+        helped(patient.post(path(session, "follow-up"), form, follow=True))
+    assert Alert.objects.get().signs == 1
+
+
+def test_hz_07_what_a_sitter_sees_counts_more_than_a_tick_that_all_is_well(alice, dana, at, clock_at, client):
+    session = a_session_in_progress(alice, dana, at)
+    _, token = a_sitter(session, at + MINUTE)
+    with clock_at(at + 8 * MINUTE):
+        answer = send(client, f"/s/{token}/check/", well="yes", findings=["colour"])
+    assert answer.status_code == 200 and "Call 911 now" in words(answer.content.decode())
+    assert Alert.objects.get().trigger == "X01"
