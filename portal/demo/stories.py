@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 from accounts import actions as people
 from accounts.access import psychiatrists_licensed_in
 from accounts.models import Patient, Role, User
+from coaching import actions as coaching
+from coaching.models import CheckIn
 from common import clock
 from consults import actions as consults
 from consults.models import Appointment, Order
@@ -445,7 +447,24 @@ def in_course(cast: Cast, index: int, *, done: int, days_since_last: int, high: 
             _score(
                 cast, user, f"after_session_{number}", start + 2 * DAY, max(1, 16 - drop), max(1, 13 - drop)
             )
+    _give_past_check_ins(cast, user)
     return user
+
+
+def _give_past_check_ins(cast: Cast, user: User) -> None:
+    """What was due until yesterday was given: the calls by the coach, the daily ones by the patient herself."""
+    past = CheckIn.objects.filter(
+        patient_id=user.pk, done_at__isnull=True, cancelled_at__isnull=True, due_at__lt=cast.now - DAY
+    )
+    for row in past.select_related("patient__user", "patient__care_team__coach").order_by("due_at"):
+        giver = user if row.kind == CheckIn.Kind.DAILY else row.patient.care_team.coach
+        if giver is None:
+            continue
+        with clock.frozen(row.due_at):
+            coaching.give_check_in(
+                row, by=giver, at=row.due_at, mood=cast.rng.randrange(4, 9), suicidal_thoughts=False,
+                note=cast.words("CheckIn.note", "Slept well, walked every day.") if row.kind != CheckIn.Kind.DAILY else "",
+            )  # fmt: skip
 
 
 def after_one(cast: Cast, index: int) -> User:
