@@ -2,8 +2,20 @@
 
 import json
 import logging
+import re
 
 ALLOWED = ("event", "code", "app", "object_id", "status", "count", "seconds", "attempt", "channel", "task")
+
+
+# An address that is itself a key (a sitter's link, an invitation, a reset) must not open anything for a reader of logs.
+KEYS_IN_PATHS = re.compile(r"/(s|invitation|confirm-email|reset/key)/[^/\s]+")
+
+
+def _said(record: logging.LogRecord) -> str:
+    """The message without what an exception said: a worker's own line repeats it, and it may hold a row's values."""
+    if record.name == "celery.app.trace" and isinstance(record.args, dict):
+        return f"task {record.args.get('name', '')} {record.args.get('description', 'ran')}"
+    return KEYS_IN_PATHS.sub(r"/\1/-", record.getMessage())
 
 
 class AllowListFormatter(logging.Formatter):
@@ -11,7 +23,7 @@ class AllowListFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = {"at": self.formatTime(record), "level": record.levelname, "logger": record.name}
-        line["message"] = record.getMessage()
+        line["message"] = _said(record)
         line.update({key: getattr(record, key) for key in ALLOWED if hasattr(record, key)})
         if record.exc_info and record.exc_info[0] is not None:
             # The traceback names places in the code; the exception's own text may hold an answer, so it stays out.

@@ -1,11 +1,22 @@
 """The ordinary lane's workers. Losing any of this loses nothing: what is due are rows (docs/architecture.md)."""
 
+import logging.config
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("hearthside")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def _our_own_lines(**_: Any) -> None:
+    """The worker and beat write the same allow-listed lines as the pages; the library's own would print exceptions whole."""
+    from django.conf import settings
+
+    logging.config.dictConfig(settings.LOGGING)

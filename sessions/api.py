@@ -87,6 +87,10 @@ class TakenSerializer(StrictSerializer):
     units_taken = serializers.IntegerField(min_value=1, max_value=40)
     units_left = serializers.IntegerField(min_value=0, max_value=400, required=False, allow_null=True)
     lot = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    already = serializers.BooleanField(
+        required=False,
+        help_text="True: it was taken although the release had lapsed; the watch begins all the same.",
+    )
 
 
 class Locked(Refusal):

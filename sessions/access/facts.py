@@ -208,6 +208,16 @@ def _since(when: datetime | None, opened_at: datetime) -> bool:
     return when is not None and when >= opened_at
 
 
+def release_lapsed(session: DosingSession, release: DoseRelease, *, at: datetime) -> str:
+    """Why a released dose is not to be taken any more, as a code; empty while it may be taken."""
+    valid = timedelta(minutes=session.course.protocol.data["gate"]["release_valid_minutes"])
+    if at - release.released_at > valid:
+        return "release_too_old"
+    if holds_of(session.patient).exists() or has_unresolved_crisis(session.patient):
+        return "held_since_release"
+    return ""
+
+
 def keeps_away_until(released_at: datetime, numbers: rules.GateNumbers) -> datetime:
     """The first instant at which the next dose could be released."""
     return released_at + timedelta(hours=numbers.min_interval_hours)

@@ -11,6 +11,7 @@ from sessions.access.facts import (
     numbers_of,
     reading_facts,
     readings_of_today,
+    release_lapsed,
     timeline_for,
 )
 from sessions.models import (
@@ -61,6 +62,7 @@ class Room:
     no_dose: bool = False
     measure_from: datetime | None = None
     release: DoseRelease | None = None
+    lapsed: str = ""
     due: list[Checkpoint] = field(default_factory=list)
     done: list[Checkpoint] = field(default_factory=list)
     latest: Reading | None = None
@@ -132,6 +134,8 @@ def room_of(session: DosingSession, *, at: datetime) -> Room:
             room.step = "released" if room.follow_up is None else "closed"
     if session.state == states.READY:
         room.release = DoseRelease.objects.filter(session=session).select_related("released_by").first()
+        if room.release is not None:
+            room.lapsed = release_lapsed(session, room.release, at=at)
     return room
 
 

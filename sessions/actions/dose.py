@@ -16,7 +16,7 @@ from common.errors import Conflict, Invalid
 from consults.models import MedicineForm, Order
 from intake.access import active_medicines, latest_evaluation
 from sessions import rules, states
-from sessions.access.facts import GateInputs, gate_inputs, keeps_away_until, timeline_for
+from sessions.access.facts import GateInputs, gate_inputs, keeps_away_until, release_lapsed, timeline_for
 from sessions.actions.shared import alarm, lock_patient, lock_session, tell
 from sessions.models import Checkpoint, DoseCount, DoseRelease, DosingSession
 from sessions.wording import local_when
@@ -198,10 +198,13 @@ def confirm_dose_taken(
     at: datetime,
     units_left: int | None = None,
     lot: str = "",
+    already: bool = False,
 ) -> DosingSession:
     """The medicine has been placed: the clock of the watch starts, and everything due becomes a row (HZ-10).
 
-    Raises Conflict without a release, or when the release is too old to rest on; Invalid for a count that is none.
+    Raises Conflict without a release, or when the release is no longer one to rest on (too old, or something holds the dose
+    since); Invalid for a count that is none. `already`: it was taken all the same. Then the watch begins and somebody is
+    called, because a dose that nobody watches is worse than one that was not to be taken.
     """
     if not 0 < units_taken <= 40:
         raise Invalid("Count what you took.", fields={"units_taken": "Write a number."})
@@ -210,11 +213,13 @@ def confirm_dose_taken(
         if session.state != states.READY:
             raise Conflict("Your dose is not released, or this is done already.", code="not_ready")
         release = DoseRelease.objects.get(session=session)
-        valid = timedelta(minutes=session.course.protocol.data["gate"]["release_valid_minutes"])
-        if at - release.released_at > valid:
+        lapsed = release_lapsed(session, release, at=at)
+        if lapsed and not already:
             raise Conflict(
-                "It has been a while since your readings, so please don't take it now. Your coach will help you.",
-                code="release_too_old",
+                "It has been a while since your readings, so please don't take it now. Your coach will help you."
+                if lapsed == "release_too_old"
+                else "Please don't take it now. Somebody from your care team needs to talk with you first.",
+                code=lapsed,
             )
         ordered = session.course.order.units_per_dose
         common_states.move(session, states.DOSING, moves=states.SESSION_MOVES, by=by, at=at, dose_at=at)
@@ -243,6 +248,8 @@ def confirm_dose_taken(
             "dose.taken", by=by, at=at, about=session, patient_id=session.patient_id,
             detail={"units": units_taken, "ordered": ordered},
         )  # fmt: skip
+        if lapsed:
+            alarm(session, "X14", source=count, by=by, at=at, codes=(f"taken_after_{lapsed}",), severity=3)
         if units_taken > ordered:
             alarm(session, "X14", source=count, by=by, at=at, codes=("more_than_ordered",), severity=4)
     return session

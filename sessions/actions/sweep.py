@@ -1,7 +1,9 @@
 """What nobody did in time. Called every half minute by beat; rows decide what is late, so nothing depends on a browser (HZ-10)."""
 
+import logging
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -14,7 +16,11 @@ from sessions.access.facts import timeline_for
 from sessions.actions.shared import alarm, lock_session, tell
 from sessions.models import Checkpoint, DosingSession, SitterLink
 
+log = logging.getLogger("sessions")
+
 MINUTE = timedelta(minutes=1)
+# A row that cannot be worked off is tried again after this, so that those behind it have their turn.
+AGAIN_AFTER = timedelta(minutes=2)
 BEAT = "system:sweep"
 
 
@@ -27,19 +33,34 @@ def sweep(*, at: datetime, limit: int = 100) -> Counter[str]:
         .values_list("pk", flat=True)[:limit]
     )
     for pk in due:
-        with transaction.atomic():
-            row = (
-                Checkpoint.objects.select_for_update(skip_locked=True, of=("self",))
-                .select_related("session__patient__user", "session__course__protocol")
-                .filter(pk=pk, next_ladder_at__lte=at, done_at__isnull=True, cancelled_at__isnull=True)
-                .first()
+        try:
+            with transaction.atomic():
+                row = (
+                    Checkpoint.objects.select_for_update(skip_locked=True, of=("self",))
+                    .select_related("session__patient__user", "session__course__protocol")
+                    .filter(pk=pk, next_ladder_at__lte=at, done_at__isnull=True, cancelled_at__isnull=True)
+                    .first()
+                )
+                if row is not None:
+                    done[_late(row, at=at)] += 1
+        except Exception:  # one poisoned row must not hold up the others (HZ-10)
+            log.exception(
+                "a late row could not be worked off", extra={"event": "poison", "object_id": str(pk)}
             )
-            if row is not None:
-                done[_late(row, at=at)] += 1
+            _poisoned(pk, at=at)
+            done["poisoned"] += 1
     done.update(_end_music(at=at, limit=limit))
     done.update(_missed(at=at, limit=limit))
     done.update(_close(at=at, limit=limit))
     return done
+
+
+def _poisoned(pk: Any, *, at: datetime) -> None:
+    """Somebody is told all the same; the messages to patient and sitter are what could not be made."""
+    with transaction.atomic():
+        Checkpoint.objects.filter(pk=pk).update(next_ladder_at=at + AGAIN_AFTER)
+        row = Checkpoint.objects.select_related("session__patient").get(pk=pk)
+        alarm(row.session, "X19", source=row, by=BEAT, at=at, codes=(f"{row.kind}_late",))
 
 
 def _late(row: Checkpoint, *, at: datetime) -> str:

@@ -343,12 +343,19 @@ def taken(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     """The medicine is placed."""
     session = own_session(request, session_id)
     form = TakenForm(request.POST)
-    done, _ = tried(
-        form,
-        lambda: actions.confirm_dose_taken(
-            session, units_taken=form.cleaned_data["units_taken"], by=request.user, at=clock.now()
-        ),
-    )
+    try:
+        done, _ = tried(
+            form,
+            lambda: actions.confirm_dose_taken(
+                session, units_taken=form.cleaned_data["units_taken"], by=request.user, at=clock.now(),
+                already=request.POST.get("already") == "yes",
+            ),
+        )  # fmt: skip
+    except Conflict as error:
+        if error.code not in ("release_too_old", "held_since_release"):
+            raise
+        # The page says why, and asks whether it was taken already.
+        return show(request, session, status=409)
     return redirect(room_url(session_id)) if done else show(request, session, form=form, status=422)
 
 
