@@ -189,7 +189,7 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
         event_id, kind = str(event["id"]), str(event["type"])
     except (stripe.SignatureVerificationError, ValueError, KeyError, TypeError):
         return JsonResponse({"code": "bad_signature"}, status=400)
-    if bool(event.get("livemode")) != settings.STRIPE_SECRET_KEY.startswith("sk_live"):
+    if bool(event.get("livemode")) != settings.STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_")):
         return JsonResponse({"code": "wrong_mode"}, status=400)
     at = clock.now()
     kept = actions.receive_event(provider="stripe", event_id=event_id[:120], kind=kind, payload=event, at=at)

@@ -16,6 +16,9 @@ def env_flag(name: str, default: bool = False) -> bool:
 
 # HEARTHSIDE_ENV: "production" turns every protection on and refuses missing secrets; "demo" is what `make up` runs.
 ENVIRONMENT = os.environ.get("HEARTHSIDE_ENV", "demo")
+if ENVIRONMENT not in ("production", "demo"):
+    # A slip of the pen must not open the demo's doors (its key, its sandbox payments, its page of mails) to the world.
+    raise RuntimeError("HEARTHSIDE_ENV is either production or demo.")
 PRODUCTION = ENVIRONMENT == "production"
 DEBUG = env_flag("DEBUG", False)
 
@@ -369,6 +372,9 @@ PTSD_PATHWAY = env_flag("PTSD_PATHWAY", False)
 # `manage.py clock --advance` works only with this on, and never in production.
 TEST_CLOCK = env_flag("HEARTHSIDE_TEST_CLOCK", False) and not PRODUCTION
 TEST_CLOCK_FILE = Path(os.environ.get("HEARTHSIDE_TEST_CLOCK_FILE", BASE_DIR / "var" / "test-clock"))
+
+# How long a process believes what it last saw of the crisis lane, for the banner on the staff's pages.
+LANE_LOOK_SECONDS = 2.0
 
 # The bare views that `make bench` measures against; never in production.
 BENCH = env_flag("HEARTHSIDE_BENCH", False) and not PRODUCTION

@@ -33,8 +33,11 @@ def messages_visible_to(user: Any) -> QuerySet[OutboxMessage]:
 
 
 def may_read_words(user: Any, message: OutboxMessage) -> bool:
-    """Links in account mail (sign-up, reset) would let the reader become that person: shown to nobody but in the demo."""
-    return message.kind != "account.mail" or not settings.PRODUCTION
+    """Links that are keys would let the reader become that person: shown to nobody but in the demo.
+
+    Account mail (sign-up, reset) opens an account, a sitter's text opens the page on which a sitter attests (HZ-07).
+    """
+    return message.kind not in ("account.mail", "sitter_link") or not settings.PRODUCTION
 
 
 def page_key(message: OutboxMessage) -> str:

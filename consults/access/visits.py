@@ -15,6 +15,10 @@ from common.clock import local_date
 from common.errors import NotVisible
 from consults.models import Appointment, VisitNote
 from consults.rules.signing import NoteFacts
+from intake.access.queue import SqlNow
+
+# Long enough to finish a note and an order, short enough that a chart is not open to everybody who once had a visit.
+CHART_STAYS_OPEN_AFTER_VISIT = timedelta(days=14)
 
 
 def visible_appointments(user: Any) -> QuerySet[Appointment]:
@@ -42,7 +46,10 @@ def visible_appointment(user: Any, appointment_id: uuid.UUID | str) -> Appointme
 
 
 def patients_by_appointment(user: Any) -> Q | None:
-    """`patient.visible`: a psychiatrist sees the charts of those who have booked a visit with them, before and after it."""
+    """`patient.visible`: a psychiatrist sees the charts of those who have booked a visit with them, before it and a while after.
+
+    One visit, or one that nobody came to, is no key for ever: whoever goes on caring is in the care team (TM-17).
+    """
     if user.role != Role.PSYCHIATRIST:
         return None
     return Q(
@@ -50,6 +57,7 @@ def patients_by_appointment(user: Any) -> Q | None:
             clinician=user,
             visit_type__in=["consult", "follow_up"],
             state__in=["booked", "completed", "no_show"],
+            during__endswith__gt=SqlNow() - CHART_STAYS_OPEN_AFTER_VISIT,
         ).values("patient")
     )
 

@@ -153,3 +153,10 @@ def test_an_event_that_was_kept_and_not_worked_off_is_found_by_the_sweeper(
     payment.refresh_from_db()
     assert payment.state == "succeeded"
     assert actions.work_off_events(at=at) == 0
+
+
+def test_a_restricted_live_key_takes_live_events_and_no_test_ones(payment: Payment, settings: Any) -> None:
+    """TM-03"""
+    settings.STRIPE_SECRET_KEY = "rk_live_restricted"
+    assert send(event(payment)).status_code == 400
+    assert send({**event(payment), "livemode": True}).status_code == 200
