@@ -7,9 +7,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.guards import by_link
@@ -42,8 +41,8 @@ def sitter_page(view: View) -> View:
     return by_link(found)
 
 
-def page_url(token: str) -> str:
-    return reverse("sessions:sitter", args=[token])
+# From each of the sitter's forms back to their page. Without the secret in it, because a form's answer is kept for its replay.
+BACK = "../"
 
 
 def show(
@@ -97,7 +96,7 @@ def confirm(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse:
     done, _ = tried(
         form, lambda: actions.confirm_sitter(link, attested=form.cleaned_data["attested"], at=clock.now())
     )
-    return redirect(page_url(token)) if done else show(request, link, token, form=form, status=422)
+    return HttpResponseRedirect(BACK) if done else show(request, link, token, form=form, status=422)
 
 
 @sitter_page
@@ -122,7 +121,7 @@ def check(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse:
             "sitter/call_911.html",
             link.session,
             {**emergency_card(link.session), "token": token},
-            back=page_url(token),
+            back=BACK,
         )
     if result.alerts:
         messages.warning(
@@ -130,7 +129,7 @@ def check(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse:
         )
     else:
         messages.success(request, "Thank you.")
-    return redirect(page_url(token))
+    return HttpResponseRedirect(BACK)
 
 
 @sitter_page
@@ -151,7 +150,7 @@ def reading(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse:
     if not done:
         return show(request, link, token, form=form, status=422)
     say_reading(request, outcome)
-    return redirect(page_url(token))
+    return HttpResponseRedirect(BACK)
 
 
 @sitter_page
@@ -172,10 +171,10 @@ def symptoms(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse
                     "sitter/call_911.html",
                     link.session,
                     {**emergency_card(link.session), "token": token},
-                    back=page_url(token),
+                    back=BACK,
                 )
             messages.success(request, "Thank you, that is noted.")
-            return redirect(page_url(token))
+            return HttpResponseRedirect(BACK)
     return render(
         request, "sitter/symptoms.html", {"form": form, "token": token, "link": link, "intent": intents.mint()},
         status=422 if form.errors else 200,
@@ -192,7 +191,7 @@ def get_help(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse
         "sitter/help_now.html",
         link.session,
         {**emergency_card(link.session), "token": token},
-        back=page_url(token),
+        back=BACK,
     )
 
 
@@ -202,4 +201,4 @@ def sign(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse:
     """I stayed, and they are well enough to rest."""
     actions.sign_as_sitter(link, at=clock.now())
     messages.success(request, "Thank you for being there.")
-    return redirect(page_url(token))
+    return HttpResponseRedirect(BACK)

@@ -90,3 +90,16 @@ def test_hz_07_what_a_sitter_sees_counts_more_than_a_tick_that_all_is_well(alice
         answer = send(client, f"/s/{token}/check/", well="yes", findings=["colour"])
     assert answer.status_code == 200 and "Call 911 now" in words(answer.content.decode())
     assert Alert.objects.get().trigger == "X01"
+
+
+def test_tm_04_a_sitters_secret_is_not_kept_with_the_forms_they_sent(alice, dana, at, clock_at, client):
+    from common.models import ClientIntent
+
+    session = a_session_in_progress(alice, dana, at)
+    _, token = a_sitter(session, at + MINUTE)
+    form = {"intent": str(uuid.uuid4()), "systolic_mmhg": "121", "diastolic_mmhg": "79", "pulse_bpm": "70"}
+    with clock_at(at + 8 * MINUTE):
+        for _ in range(2):
+            answer = client.post(f"/s/{token}/reading/", form, follow=True)
+            assert answer.status_code == 200 and answer.request["PATH_INFO"] == f"/s/{token}/"
+    assert not [row for row in ClientIntent.objects.all() if token in row.result_url]
