@@ -10,8 +10,9 @@ class SessionsConfig(AppConfig):
 
     def ready(self) -> None:
         from common import hooks
-        from sessions.actions import on_reading, open_course, reading_context
+        from sessions.actions import on_not_suitable, on_reading, open_course, reading_context
 
         hooks.register("order.signed", open_course)
+        hooks.register("consult.not_suitable", on_not_suitable)
         hooks.register("reading.context", reading_context)
         hooks.register("reading.recorded", on_reading)

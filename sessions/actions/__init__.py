@@ -1,7 +1,13 @@
 """The verbs of the dosing day; the only writers of its rows. Each is one transaction with its audit and its messages."""
 
 from sessions.actions.after import record_follow_up, share_entry, unshare_entry, write_entry
-from sessions.actions.course import open_course, reschedule_session, resume_course, stop_course
+from sessions.actions.course import (
+    on_not_suitable,
+    open_course,
+    reschedule_session,
+    resume_course,
+    stop_course,
+)
 from sessions.actions.dose import ReleaseResult, confirm_dose_taken, release_dose
 from sessions.actions.preparing import (
     CheckResult,
@@ -45,6 +51,7 @@ __all__ = [
     "end_music",
     "hear_crisis",
     "invite_sitter",
+    "on_not_suitable",
     "on_reading",
     "open_course",
     "open_link",

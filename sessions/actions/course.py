@@ -12,6 +12,7 @@ from common import states as common_states
 from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted
 from notify.actions import cancel_for
+from safety.actions import place_hold
 from sessions import rules, states
 from sessions.access.facts import timeline_for
 from sessions.actions.shared import lock_patient, lock_session, tell
@@ -204,3 +205,16 @@ def stop_course(course: Course, *, by: Any, at: datetime, reason: str) -> Course
             "course.stopped", by=by, at=at, about=course, patient_id=course.patient_id, reason=reason
         )
     return course
+
+
+def on_not_suitable(*, note: Any, by: Any, at: datetime) -> None:
+    """Hook `consult.not_suitable`: a psychiatrist has decided against treatment, so nothing more is given (HZ-12).
+
+    Sessions to come are called off; a dose that is released and not taken yet is held; a watch that goes on is finished.
+    """
+    course = Course.objects.filter(patient=note.patient_id, state__in=states.COURSE_OPEN).first()
+    if course is None:
+        return
+    if DosingSession.objects.filter(course=course, state=states.READY).exists():
+        place_hold(course.patient, reason_code="not_suitable", at=at, by=by)
+    stop_course(course, by=by, at=at, reason="not_suitable")
