@@ -6,6 +6,10 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest
 
+from common import clock
+from portal.navigation import items_for
+from safety.access import lane_trouble
+
 LEVELS = {"error": "pause", "warning": "pause", "success": "ok", "info": "info", "debug": "info"}
 
 
@@ -26,19 +30,24 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
 
 
 def nav_items(request: HttpRequest, role: str) -> list[dict[str, Any]]:
-    from portal.navigation import items_for
-
     return [
         {"label": label, "url": url, "current": request.path.startswith(url)}
         for label, url in items_for(role)
     ]
 
 
+_lane_seen: tuple[float, str] = (float("-inf"), "")
+
+
 def lane_alert(role: str) -> str:
-    """The sentence of the red banner when the crisis lane is older than 30 s; empty for patients and when it is well."""
+    """The sentence of the red banner when the crisis lane is older than 30 s; empty for patients and when it is well.
+
+    Asked of the database every two seconds at most in each process: it stands on every page of the staff.
+    """
+    global _lane_seen
     if role in ("", "patient"):
         return ""
-    from common import clock
-    from safety.access import lane_trouble
-
-    return lane_trouble(at=clock.now())
+    now_s = clock.monotonic_s()
+    if now_s - _lane_seen[0] >= settings.LANE_LOOK_SECONDS:
+        _lane_seen = (now_s, lane_trouble(at=clock.now()))
+    return _lane_seen[1]

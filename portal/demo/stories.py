@@ -257,7 +257,14 @@ def ordered(cast: Cast, index: int, *, first_session_on: dt.date | None = None) 
         note = consults.sign_note(note, by=doctor, at=at)
         coaches = cast.staff_of(Role.COACH)
         people.assign_care_team(patient, coach=coaches[index % len(coaches)], by=doctor, at=at)
-        consults.record_pdmp_check(patient, states=[patient.state], finding="clear", by=doctor, at=at)
+        consults.record_pdmp_check(
+            patient,
+            states=[patient.state],
+            finding="clear",
+            by=doctor,
+            at=at,
+            note=cast.words("PdmpCheck.note", "Nothing found."),
+        )
         order = _sign_order(cast, patient, doctor, first_on, at)
     _deliver(cast, user, order, doctor, at + 3 * DAY)
     return user
@@ -286,8 +293,8 @@ def _sign_order(cast: Cast, patient: Patient, doctor: User, first_on: dt.date, a
             "weight_kg": patient.weight_kg, "session_dates": [first_on + dt.timedelta(days=7 * week) for week in range(4)],
             "sessions_covered": [1, 2, 3, 4], "systolic_max_mmhg": 140, "diastolic_max_mmhg": 90, "holds": [],
             "directions": cast.words("Order.directions", "Hold under the tongue for ten minutes, then spit out." if not nasal else "One spray in each nostril, wait a minute, repeat."),
-            "authority_basis": "prior_in_person", "authority_reference": "In person on file, Oakland office",
-            "authority_expires_on": at.date() + dt.timedelta(days=365), "warning_reason": "Titrated by weight and response.",
+            "authority_basis": "prior_in_person", "authority_reference": cast.words("Order.authority_reference", "In person on file, Oakland office"),
+            "authority_expires_on": at.date() + dt.timedelta(days=365), "warning_reason": cast.words("Order.warning_reason", "Titrated by weight and response."),
         },
     )  # fmt: skip
     return consults.sign_order(draft, by=doctor, at=at)
@@ -388,7 +395,13 @@ def watch(cast: Cast, user: User, number: int, taken_at: dt.datetime, *, high: b
         _read(cast, user, number, taken_at + 80 * MINUTE, 150, 88)
     with clock.frozen(taken_at + 90 * MINUTE):
         sessions.record_symptoms(
-            _session(user, number), by=user, at=taken_at + 90 * MINUTE, dissociation=2, nausea=1, sedation=1
+            _session(user, number),
+            by=user,
+            at=taken_at + 90 * MINUTE,
+            dissociation=2,
+            nausea=1,
+            sedation=1,
+            note=cast.words("SymptomReport.note", "A little dizzy, passing."),
         )
         sessions.write_entry(
             Patient.objects.select_related("user").get(pk=user.pk), by=user, at=taken_at + 95 * MINUTE, session=_session(user, number),
@@ -421,7 +434,13 @@ def whole_session(cast: Cast, user: User, number: int, *, high: bool = False) ->
     if morning < cast.now:
         with clock.frozen(morning):
             sessions.record_follow_up(
-                _session(user, number), slept=True, mood_0_10=6, suicidal_thoughts=False, by=user, at=morning
+                _session(user, number),
+                slept=True,
+                mood_0_10=6,
+                suicidal_thoughts=False,
+                by=user,
+                at=morning,
+                note=cast.words("FollowUp.note", "Slept well."),
             )
     _answer_alerts(cast, user, start + 3 * HOUR)
     return start
