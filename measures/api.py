@@ -140,8 +140,8 @@ class QuestionnaireResponses(IdempotentWrites, GenericAPIView):
                 raise
             # Half filled, but what was said about safety must not wait for the rest (HZ-08).
             record(complete=False)
-            body = {"code": error.code, "detail": error.detail, "fields": error.fields, "help": help_body()}
-            return Response(body, status=error.status)
+            refused = {"code": error.code, "detail": error.detail, "fields": error.fields}
+            return Response({**refused, "help": help_body()}, status=error.status)
         body = dict(ResponseOut(recorded.response).data)
         body["help"] = help_body() if recorded.crisis else None
         return Response(body, status=201)
