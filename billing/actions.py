@@ -18,6 +18,7 @@ from common import audit
 from common.errors import Conflict, NotPermitted, NotVisible
 from common.states import move, opened
 from notify.actions import promise
+from sessions.actions import stop_open_course
 
 log = logging.getLogger("billing")
 
@@ -268,10 +269,14 @@ def _give_back(invoice: Invoice, amount_cents: int, *, reason: str, by: Any, at:
 
 
 def request_refund(invoice: Invoice, *, by: User, at: datetime, expected_cents: int | None = None) -> Refund:
-    """The patient stops and takes back what today's rules give. Raises Conflict when that is nothing, or has changed since
-    the page was shown."""
+    """The patient stops and takes back what today's rules give; the course ends with it, so that no further dose is given.
+
+    Raises Conflict when there is nothing to give back, or the amount has changed since the page was shown.
+    """
     _own(invoice, by)
     with transaction.atomic():
+        # Patient first, as every verb of a session locks.
+        Patient.objects.select_for_update().get(pk=invoice.patient_id)
         row = (
             Invoice.objects.select_for_update(of=("self",)).select_related("patient__user").get(pk=invoice.pk)
         )
@@ -288,6 +293,7 @@ def request_refund(invoice: Invoice, *, by: User, at: datetime, expected_cents: 
             raise Conflict(
                 "The amount has changed since the page was shown. Look at it again.", code="amount_changed"
             )
+        stop_open_course(row.patient_id, by=by, at=at, reason="patient_stopped")
         return _give_back(row, today.amount_cents, reason="asked", by=by, at=at)
 
 

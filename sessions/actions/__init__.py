@@ -7,6 +7,7 @@ from sessions.actions.course import (
     reschedule_session,
     resume_course,
     stop_course,
+    stop_open_course,
 )
 from sessions.actions.dose import ReleaseResult, confirm_dose_taken, release_dose
 from sessions.actions.preparing import (
@@ -67,6 +68,7 @@ __all__ = [
     "start_check",
     "stop_course",
     "stop_early",
+    "stop_open_course",
     "sweep",
     "take_reading",
     "unshare_entry",

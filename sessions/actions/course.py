@@ -207,14 +207,19 @@ def stop_course(course: Course, *, by: Any, at: datetime, reason: str) -> Course
     return course
 
 
-def on_not_suitable(*, note: Any, by: Any, at: datetime) -> None:
-    """Hook `consult.not_suitable`: a psychiatrist has decided against treatment, so nothing more is given (HZ-12).
+def stop_open_course(patient_id: Any, *, by: Any, at: datetime, reason: str) -> Course | None:
+    """Stop the course of somebody who leaves the programme: nothing more is given. None when no course is open.
 
     Sessions to come are called off; a dose that is released and not taken yet is held; a watch that goes on is finished.
     """
-    course = Course.objects.filter(patient=note.patient_id, state__in=states.COURSE_OPEN).first()
+    course = Course.objects.filter(patient=patient_id, state__in=states.COURSE_OPEN).first()
     if course is None:
-        return
+        return None
     if DosingSession.objects.filter(course=course, state=states.READY).exists():
-        place_hold(course.patient, reason_code="not_suitable", at=at, by=by)
-    stop_course(course, by=by, at=at, reason="not_suitable")
+        place_hold(course.patient, reason_code=reason, at=at, by=by)
+    return stop_course(course, by=by, at=at, reason=reason)
+
+
+def on_not_suitable(*, note: Any, by: Any, at: datetime) -> None:
+    """Hook `consult.not_suitable`: a psychiatrist has decided against treatment (HZ-12)."""
+    stop_open_course(note.patient_id, by=by, at=at, reason="not_suitable")
