@@ -37,6 +37,18 @@ def _plain(question: Question, person: dict[str, Any]) -> Any:
     return ""
 
 
+HOPES = (
+    "Two years of low mood. I want to enjoy my evenings with the children again.",
+    "The worry never stops, at night most of all. I hope to sleep and to work without dread.",
+    "Medicines helped a little and then no more. I would like to feel something other than flat.",
+)
+TRIED = (
+    "Sertraline for a year, some help. Bupropion, no help.",
+    "Escitalopram and therapy weekly; the therapy helped.",
+    "Two medicines, both stopped for side effects.",
+)
+
+
 def _about(cast: Cast, user: User) -> dict[str, Any]:
     patient = user.patient
     return {
@@ -50,6 +62,9 @@ def _about(cast: Cast, user: User) -> dict[str, Any]:
         "emergency_contact_name": user.contact_words,  # type: ignore[attr-defined]
         "emergency_contact_phone": f"+1415555{cast.rng.randrange(100, 200):04d}",
         "weight": str(cast.rng.randrange(120, 210)),
+        "hopes": cast.words("Intake.hopes", cast.rng.choice(HOPES)),
+        "past_treatments": cast.words("Intake.past_treatments", cast.rng.choice(TRIED)),
+        "home_notes": cast.words("Intake.home_notes", "Second floor, one cat, a quiet bedroom."),
         "weight_unit": "lb",
         "height_ft": "5",
         "height_in": str(cast.rng.randrange(2, 11)),
