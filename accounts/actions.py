@@ -143,9 +143,16 @@ def revoke_device_token(token: DeviceToken, *, by: Any, at: datetime) -> None:
         audit.record("device_token.revoked", by=by, at=at, about=token)
 
 
-def update_person(user: User, *, full_name: str, time_zone: str, phone: str, by: Any, at: datetime) -> User:
-    """Change what a person may change about themself: name, zone, phone. The zone decides when messages are for daytime."""
+def update_person(
+    user: User, *, full_name: str, time_zone: str, phone: str, language: str = "", by: Any, at: datetime
+) -> User:
+    """Change what a person may change about themself: name, zone, phone, and the language of messages ("" leaves it).
+
+    The zone decides when messages are for daytime.
+    """
     changes = {"full_name": full_name, "time_zone": time_zone, "phone": phone}
+    if language:
+        changes["language"] = language
     with transaction.atomic():
         row = User.objects.select_for_update().get(pk=user.pk)
         changed = [name for name, value in changes.items() if getattr(row, name) != value]

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 import phonenumbers
 from django import forms
 
-from accounts.models import STATES
+from accounts.models import LANGUAGES, STATES
 
 COMMON_ZONES = (
     ("America/New_York", "Eastern (New York)"),
@@ -140,6 +140,13 @@ class PersonForm(forms.Form):
         label="Your time zone",
         choices=zone_choices,
         help_text="Messages come in your daytime, and every time is shown in this zone.",
+    )
+    language = forms.ChoiceField(
+        label="Messages in",
+        choices=LANGUAGES,
+        required=False,
+        widget=forms.Select(attrs={"data-width": "medium"}),
+        help_text="The language of our texts and mails to you. These pages are in English.",
     )
 
 

@@ -75,6 +75,8 @@ class Role(models.TextChoices):
     ADMINISTRATOR = "administrator"
 
 
+# The languages in which every message exists (templates/messages/<code>/).
+LANGUAGES = [("en", "English"), ("es", "Español")]
 STAFF_ROLES = frozenset({Role.PSYCHIATRIST, Role.COACH, Role.ADMINISTRATOR})
 
 
@@ -106,6 +108,13 @@ class User(AbstractBaseUser, PermissionsMixin):
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.PATIENT)
     time_zone = models.CharField(max_length=60, default="America/New_York", help_text="IANA name")
     phone = models.CharField(max_length=20, blank=True, help_text="E.164, such as +15550100199")
+    language = models.CharField(
+        max_length=5,
+        choices=LANGUAGES,
+        default="en",
+        db_default="en",
+        help_text="In which messages are written to this person",
+    )
     is_staff = models.BooleanField(default=False, help_text="May open the administrators' pages.")
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

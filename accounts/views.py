@@ -15,7 +15,7 @@ from accounts.models import Role
 from common import clock, intents
 
 EVERYBODY = (Role.PATIENT, Role.PSYCHIATRIST, Role.COACH, Role.ADMINISTRATOR)
-OF_PERSON = ("full_name", "phone", "time_zone")
+OF_PERSON = ("full_name", "phone", "time_zone", "language")
 OF_PATIENT = ("state", "address", "emergency_contact_name", "emergency_contact_phone")
 
 
