@@ -1,12 +1,14 @@
-"""What leaves the house: the outbox, what vendors told us about it, who asked not to be texted, and who is alive."""
+"""What leaves the house: the outbox and its words, what people want and do not want, what vendors told us, what got stuck."""
 
+import datetime as dt
 import uuid
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import Patient
+from accounts.models import LANGUAGES, Patient
 from common.encryption import EncryptedJSONField, EncryptedTextField
 
 
@@ -19,6 +21,7 @@ class Channel(models.TextChoices):
     SMS = "sms"
     VOICE = "voice"
     EMAIL = "email"
+    PUSH = "push"
     SCREEN = "screen"
 
 
@@ -159,6 +162,9 @@ class OptOut(models.Model):
     number_digest = models.CharField(max_length=64, unique=True)
     number = EncryptedTextField()
     since_at = models.DateTimeField()
+    said = models.CharField(
+        max_length=20, blank=True, help_text="The word they used, or that the carrier told us"
+    )
 
     def __str__(self) -> str:
         return f"opted out {self.since_at:%Y-%m-%d}"
@@ -200,3 +206,152 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.at:%H:%M:%S}"
+
+
+class MessageWording(models.Model):
+    """The practice's own words for one message, channel and language; without a row in force the file's words go.
+
+    Each change is a row of its own, so who wrote what and when stays readable. A row is never rewritten, only put out of force.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    template = models.CharField(max_length=80)
+    channel = models.CharField(max_length=8, choices=Channel.choices)
+    language = models.CharField(max_length=5, choices=LANGUAGES)
+    version = models.PositiveIntegerField()
+    subject = models.CharField(max_length=200, blank=True)
+    body = models.TextField(
+        blank=True, help_text="Empty: from here on the words of the file are in force again"
+    )
+    note = models.CharField(max_length=200, blank=True, help_text="Why")
+    written_at = models.DateTimeField()
+    written_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    replaced_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["template", "channel", "language", "version"], name="one_wording_per_version"
+            ),
+            models.UniqueConstraint(
+                fields=["template", "channel", "language"],
+                condition=Q(replaced_at__isnull=True),
+                name="one_wording_in_force",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="wordings_are_not_rewritten",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__body__df=pgtrigger.F("new__body"))
+                | pgtrigger.Q(old__subject__df=pgtrigger.F("new__subject"))
+                | pgtrigger.Q(old__written_by__df=pgtrigger.F("new__written_by"))
+                | pgtrigger.Q(old__replaced_at__isnull=False),
+            ),
+            pgtrigger.Protect(name="wordings_are_not_deleted", operation=pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.template} by {self.channel} in {self.language}, version {self.version}"
+
+
+class MessagePreference(models.Model):
+    """What one person wants: their quiet hours, and which messages not to get over which channel. No row: the defaults."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="message_preference"
+    )
+    quiet_from = models.TimeField(default=dt.time(21, 0))
+    quiet_until = models.TimeField(default=dt.time(8, 0))
+    muted = models.JSONField(default=list, blank=True, help_text='Such as ["visit_tomorrow:email"]')
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            # Equal times would leave no hour in which a message may go, and a message must never be lost that way.
+            models.CheckConstraint(
+                condition=~Q(quiet_from=models.F("quiet_until")), name="quiet_hours_leave_some_of_the_day"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"quiet from {self.quiet_from:%H:%M} until {self.quiet_until:%H:%M}"
+
+
+class PushSubscription(models.Model):
+    """One browser that may be told that a message waits. The address and keys are the browser's, and so encrypted."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="push_subscriptions")
+    endpoint_digest = models.CharField(max_length=64, unique=True)
+    endpoint = EncryptedTextField()
+    p256dh = EncryptedTextField()
+    auth = EncryptedTextField()
+    label = models.CharField(max_length=60, blank=True)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.label or "a browser"
+
+
+class TaskTry(models.Model):
+    """How often a background task was begun and not finished. Counted before it runs, so that even a killed worker counts."""
+
+    key = models.CharField(max_length=160, primary_key=True)
+    name = models.CharField(max_length=120)
+    tries = models.PositiveIntegerField(default=0)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    last_error = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["last_at"], name="task_tries_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.tries} tries"
+
+
+class DeadLetter(models.Model):
+    """What no program tries any more: a message that failed for good, a task that fails each time. One named person owns it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    what = models.CharField(max_length=8, choices=[("message", "message"), ("task", "task")])
+    key = models.CharField(max_length=160, help_text="The outbox message's id, or the task's name or id")
+    name = models.CharField(max_length=120, help_text="The message's kind, or the task's name")
+    patient = models.ForeignKey(
+        Patient, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    error = models.CharField(max_length=200, blank=True)
+    tries = models.PositiveIntegerField(default=0)
+    opened_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True, blank=True)
+    settled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    outcome = models.CharField(
+        max_length=8, blank=True, choices=[("again", "tried again"), ("note", "settled with a note")]
+    )
+    note = EncryptedTextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["what", "key"], condition=Q(settled_at__isnull=True), name="one_live_dead_letter"
+            ),
+            models.CheckConstraint(
+                condition=Q(settled_at__isnull=True, settled_by__isnull=True, outcome="")
+                | Q(settled_at__isnull=False, settled_by__isnull=False) & ~Q(outcome=""),
+                name="a_settled_letter_says_who_when_and_how",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["owner", "opened_at"], condition=Q(settled_at__isnull=True), name="letters_of_owner"
+            ),
+            models.Index(fields=["-opened_at"], name="letters_newest_first"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.error}"
