@@ -134,6 +134,9 @@ class EligibilityEvaluation(models.Model):
     rule_version = models.CharField(max_length=60)
     protocol = models.ForeignKey(ProtocolVersion, models.PROTECT, related_name="+")
     facts = EncryptedJSONField()
+    # What the person changed, and who typed it: the reasons above are the rules it woke (HZ-12).
+    changes = EncryptedJSONField(default=list, help_text="[[fact, old answer, new answer], …]")
+    changed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
 
     class Meta:
         constraints = [
@@ -144,6 +147,8 @@ class EligibilityEvaluation(models.Model):
         indexes = [
             models.Index(fields=["patient", "-at"], name="evaluations_of_a_patient"),
             models.Index(fields=["intake", "-at"], name="evaluations_of_an_intake"),
+            # What a dry run of a draft walks along, newest first.
+            models.Index(fields=["-at", "-id"], name="evaluations_sent", condition=Q(cause="submit")),
         ]
         triggers = [append_only("evaluations_stay_as_found")]
 
@@ -276,3 +281,5 @@ class Medicine(models.Model):
 
 # By a name of its own, so that the description of the API can name the choice.
 DECISION_KINDS = Decision.Kind.choices
+
+from intake.review_models import ChartView, DryRun, DryRunCase, RuleCount  # noqa: E402, F401

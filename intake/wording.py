@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from intake.rules import Outcome, default_data
+from intake.rules.steps import intake_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +98,41 @@ SCREEN_RESULT_FOR_STAFF: Mapping[Outcome, str] = {
     Outcome.REVIEW: "Needs review",
     Outcome.EXCLUDE: "Rules exclude",
 }
+
+
+_FACTS_IN_WORDS: Mapping[str, str] = {
+    "rx_classes": "Classes of the medicines on the list",
+    "age_years": "Age in years",
+    "bmi": "Body mass index (kg/m²)",
+    "state": "State of care",
+    "cardiac_event_days": "Days since the last heart attack, stroke or heart surgery",
+    "luts_score": "Signs of bladder trouble (count)",
+    "bp_systolic_mmhg": "Systolic pressure at intake (mmHg)",
+    "bp_diastolic_mmhg": "Diastolic pressure at intake (mmHg)",
+    "phq9_total": "PHQ-9 total",
+    "phq9_item9": "PHQ-9 item 9",
+    "gad7_total": "GAD-7 total",
+    "audit_c": "AUDIT-C total",
+}
+
+
+def question_words(fact: str) -> str:
+    """The question that a fact answers, as it was asked; the fact's own name where it is counted, not asked."""
+    if fact in _FACTS_IN_WORDS:
+        return _FACTS_IN_WORDS[fact]
+    for step in intake_steps():
+        for question in step.questions:
+            if question.name == fact:
+                return question.label
+    return fact.replace("_", " ")
+
+
+def answer_words(fact: str, value: str) -> str:
+    """An answer as the person gave it; “not known” for an empty one."""
+    if not value:
+        return "not known"
+    for step in intake_steps():
+        for question in step.questions:
+            if question.name == fact:
+                return dict(question.choices).get(value, value)
+    return value.replace("_", " ")

@@ -68,6 +68,7 @@ def open_question(patient: Patient) -> EligibilityEvaluation | None:
     """The evaluation that re-opened eligibility and that no psychiatrist has settled yet."""
     newest = (
         EligibilityEvaluation.objects.filter(patient=patient, cause__in=["reopened", "settled"])
+        .select_related("changed_by", "protocol")
         .order_by("-at", "-id")
         .first()
     )

@@ -29,6 +29,7 @@ from intake.rules import (
     thresholds_from_data,
 )
 from intake.rules.eligibility import UNANSWERED
+from intake.rules.facts import FACTS_BY_NAME
 from intake.rules.urgency import urgency_of
 from safety.actions import place_hold, raise_alert
 
@@ -163,7 +164,8 @@ def reevaluate(patient: Patient, *, by: Any, at: datetime) -> EligibilityEvaluat
         found = EligibilityEvaluation.objects.create(
             intake=intake, patient=patient, at=at, stage=stage, cause=cause, outcome=str(result.outcome),
             reasons=list(result.reasons), missing=list(result.missing), rule_version=result.rule_version,
-            protocol=version, facts=facts,
+            protocol=version, facts=facts, changes=_changed(before, facts, at),
+            changed_by=by if isinstance(by, User) else None,
         )  # fmt: skip
         if intake.state in states.IN_QUEUE:
             intake.outcome, intake.reasons = found.outcome, found.reasons
@@ -183,6 +185,33 @@ def reevaluate(patient: Patient, *, by: Any, at: datetime) -> EligibilityEvaluat
             )
             place_hold(patient, reason_code="eligibility_reopened", at=at, by=by, alert=alert)
     return found
+
+
+def _changed(before: EligibilityEvaluation | None, facts: Mapping[str, Any], at: datetime) -> list[list[str]]:
+    """What the person changed since; a count of days that only grew older is no change."""
+    if before is None:
+        return changes_between({}, facts)
+    days = (at - before.at).days
+
+    def grew(name: str, old: str, new: str) -> bool:
+        return (
+            name == "cardiac_event_days"
+            and old.isdigit()
+            and new.isdigit()
+            and abs(int(new) - int(old) - days) <= 1
+        )
+
+    return [one for one in changes_between(before.facts, facts) if not grew(*one)]
+
+
+def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[list[str]]:
+    """[[fact, old answer, new answer], …] in order of the facts' names; empty text where nothing was known."""
+    names = sorted({*old, *new} & set(FACTS_BY_NAME))
+    return [
+        [name, str(old.get(name, "")), str(new.get(name, ""))]
+        for name in names
+        if str(old.get(name, "")) != str(new.get(name, ""))
+    ]
 
 
 def facts_changed(patient: Patient, by: Any, at: datetime) -> None:

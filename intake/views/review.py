@@ -23,6 +23,7 @@ from intake.forms import SettleForm, decision_form
 from intake.models import Intake
 from intake.rules import Outcome
 from intake.rules.steps import DATA
+from intake.views.changes import reopening_of
 from intake.views.patient import said_in
 from intake.wording import SCREEN_RESULT_FOR_STAFF, rule_texts
 from measures.rules import RiskLevel
@@ -238,7 +239,7 @@ def _chart_context(request: HttpRequest, found: access.Chart) -> dict[str, Any]:
         "worded": worded,
         "pages": said_in(intake),
         "mine": held_by_me,
-        "reopened": intake.state == states.ACCEPTED and access.open_question(patient) is not None,
+        "reopened": reopening_of(patient) if intake.state == states.ACCEPTED else None,
         "settle_form": SettleForm(),
         "intent": intents.mint(),
         "intent_settle": intents.mint(),

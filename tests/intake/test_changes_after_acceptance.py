@@ -105,3 +105,61 @@ def test_a_strangers_psychiatrist_cannot_settle(other_psychiatrist, client_for, 
         actions.settle(
             accepted.patient, note="fine", by=other_psychiatrist, at=accepted.created_at + timedelta(days=3)
         )
+
+
+def test_the_record_shows_rule_old_and_new_answer_who_and_when(client_for, alice, dana, accepted, at):
+    """HZ-12: five things on the chart, whoever looks later."""
+    send(client_for(alice), "body", pregnant="yes")
+    found = EligibilityEvaluation.objects.latest("at")
+    assert found.changes == [["pregnant", "no", "yes"]]
+    assert (found.changed_by, found.at) == (alice, at + timedelta(days=2))
+    text = " ".join(client_for(dana).get(f"/chart/{alice.pk}/").content.decode().split())
+    assert "Alice Lindqvist</strong> changed this on" in text
+    assert "E10" in text and "Are you pregnant?" in text
+    assert '<span class="soft">no</span> before, <strong>yes</strong> now' in text
+
+
+@pytest.mark.parametrize(("name", "classes"), [("Nardil", "antidepressant maoi"), ("Vicodin", "opioid")])
+def test_a_new_medicine_is_on_the_record_with_what_it_changed(client_for, alice, accepted, name, classes):
+    """HZ-12."""
+    client_for(alice).post("/intake/medicines/", {"intent": str(uuid.uuid4()), "name": name})
+    found = EligibilityEvaluation.objects.latest("at")
+    assert (found.cause, found.changed_by) == ("reopened", alice)
+    assert found.changes == [["rx_classes", "none", classes]]
+
+
+def test_days_that_only_passed_are_no_change_of_an_answer(client_for, alice, dana, at, clock_at):
+    an_accepted_intake(alice, dana, at, cardiac_event="yes", cardiac_event_on="2020-01-01")
+    with clock_at(at + timedelta(days=9)):
+        send(client_for(alice), "body", pregnant="yes")
+    assert EligibilityEvaluation.objects.latest("at").changes == [["pregnant", "no", "yes"]]
+
+
+def test_another_state_is_on_the_record_too(client_for, alice, accepted):
+    """The place of care changes on the person's own page, and the rules are asked in the same transaction."""
+    client_for(alice).post(
+        "/profile/",
+        {
+            "intent": str(uuid.uuid4()), "full_name": "Alice Lindqvist", "phone": "+14155550111", "time_zone": "America/New_York",
+            "language": "en", "state": "FL", "address": "1 Ocean Drive, Miami", "emergency_contact_name": "Maja",
+            "emergency_contact_phone": "+14155550112",
+        },
+    )  # fmt: skip
+    found = EligibilityEvaluation.objects.latest("at")
+    assert ["state", "CA", "FL"] in found.changes and found.changed_by == alice and "E03" in found.reasons
+
+
+def test_everything_that_can_change_is_one_press_from_the_patients_own_page(client_for, alice, accepted):
+    client = client_for(alice)
+    text = client.get("/intake/").content.decode()
+    assert "Update my details" in text
+    for address in (
+        "/intake/medicines/",
+        "/intake/body/",
+        "/intake/heart/",
+        "/intake/mind/",
+        "/intake/home/",
+        "/profile/",
+    ):
+        assert f'href="{address}"' in text.split("Update my details")[1], address
+        assert client.get(address).status_code == 200
