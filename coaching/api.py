@@ -169,6 +169,7 @@ class CheckInDetail(IdempotentWrites, APIView):
     """One planned call, given by the coach."""
 
     allowed_roles = {"GET": ("patient", "coach", "psychiatrist"), "POST": ("coach",)}
+    still_visible = staticmethod(access.visible_check_in)
 
     @extend_schema(summary="One check-in", responses={200: CheckInOut, **refusals(401, 403, 404)})
     def get(self, request: Request, check_in_id: uuid.UUID) -> Response:

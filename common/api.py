@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions, status
 from rest_framework.exceptions import ErrorDetail
@@ -14,8 +17,10 @@ from rest_framework.response import Response
 from rest_framework.serializers import CharField, DictField, Serializer
 from rest_framework.views import exception_handler as drf_handler
 
-from common.errors import DomainError
+from common import audit, clock
+from common.errors import Conflict, DomainError, Invalid, NotVisible, StepUpNeeded
 from common.intents import body_hash, claim
+from common.models import ClientIntent
 
 
 class NewestFirst(CursorPagination):
@@ -49,6 +54,7 @@ def flat_errors(detail: Any, prefix: str = "") -> dict[str, str]:
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """{"code", "detail", "fields"}: never a stack trace, never another person's data."""
+    _note_refusal(error, context)
     if isinstance(error, DomainError):
         return Response(
             {"code": error.code, "detail": error.detail, "fields": error.fields}, status=error.status
@@ -70,6 +76,33 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         body = {"code": str(code), "detail": str(detail), "fields": {}}
     response.data = body
     return response
+
+
+def _note_refusal(error: Exception, context: dict[str, Any]) -> None:
+    """A write that was refused leaves its row (PR-12); a body that needs mending does not."""
+    request = context.get("request")
+    if request is None or request.method not in ("POST", "PUT", "PATCH", "DELETE"):
+        return
+    if isinstance(error, DomainError) and not isinstance(error, Invalid | StepUpNeeded):
+        code, number = error.code, error.status
+    elif isinstance(error, Http404 | exceptions.NotFound):
+        code, number = "not_found", 404
+    elif isinstance(error, PermissionDenied | exceptions.PermissionDenied):
+        code, number = "permission_denied", 403
+    else:
+        return
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return
+    match = getattr(request, "resolver_match", None)
+    audit.refused(
+        by=user,
+        at=clock.now(),
+        where=match.view_name if match else "",
+        ids=context.get("kwargs") or {},
+        code=code,
+        status=number,
+    )
 
 
 class StrictSerializer(Serializer):
@@ -115,8 +148,13 @@ KEY = OpenApiParameter(
 class IdempotentWrites:
     """Mixin for API views: an `Idempotency-Key` makes a write happen once, and a replay gets the first answer.
 
-    It wraps dispatch of POST/PUT/PATCH/DELETE handlers. Without the header the write runs as usual.
+    It wraps dispatch of POST/PUT/PATCH/DELETE handlers. Without the header the write runs as usual. Role and scopes are asked
+    on every request, replays included; a view about one object says with `still_visible` how to ask for that one again, so
+    that an answer is not given out once more to somebody who may not see the object any longer (404).
     """
+
+    # staticmethod(user, object id): raises when this person may not see it (any more).
+    still_visible: Callable[..., Any] | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
@@ -135,22 +173,42 @@ class IdempotentWrites:
                 request.path.encode(),
                 json.dumps(request.data, sort_keys=True, default=str).encode(),
             )
-            with transaction.atomic():
-                taken = claim(actor=actor, key=key, hashed=hashed)
-                if taken.replayed:
-                    replay = Response(taken.row.result, status=taken.row.status or 200)
-                    replay["Idempotent-Replay"] = "true"
-                    return replay
-                response = handler(request, *args, **kwargs)
-                plain = (
-                    json.loads(json.dumps(response.data, default=str)) if response.data is not None else None
-                )
-                row = taken.row
-                row.status, row.result = response.status_code, plain
-                row.save(update_fields=["status", "result"])
+            with audit.outliving_a_rollback() as outliving:
+                try:
+                    with transaction.atomic():
+                        taken = claim(actor=actor, key=key, hashed=hashed)
+                        if taken.replayed:
+                            return self._first_answer(taken.row, request, kwargs)
+                        response: Response = handler(request, *args, **kwargs)
+                        plain = (
+                            json.loads(json.dumps(response.data, default=str))
+                            if response.data is not None
+                            else None
+                        )
+                        row = taken.row
+                        row.status, row.result = response.status_code, plain
+                        row.save(update_fields=["status", "result"])
+                except Exception:
+                    audit.write_again(outliving)
+                    raise
             return response
 
         return once
+
+    def _first_answer(self, row: ClientIntent, request: Request, kwargs: dict[str, Any]) -> Response:
+        """What was answered the first time, to somebody who may still see it."""
+        if kwargs:
+            if self.still_visible is None:
+                raise NotVisible("There is nothing here.")
+            self.still_visible(request.user, *kwargs.values())
+        if row.result is None and row.status != status.HTTP_204_NO_CONTENT:
+            raise Conflict(
+                "This was done before, and its answer is not kept any more. Read it again where it belongs.",
+                code="done_before",
+            )
+        replay = Response(row.result, status=row.status or 200)
+        replay["Idempotent-Replay"] = "true"
+        return replay
 
 
 def _stranger(request: Request) -> str:

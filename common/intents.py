@@ -2,6 +2,10 @@
 
 Pages: put `intents.mint()` in the form as `intent` and decorate the view with `@intents.guard`. API writes send the same
 thing as `Idempotency-Key`; `common.api.IdempotentWrites` honours it.
+
+What is kept of a page is an address, and a replay is sent there: that page asks again who may see it. What is kept of an API
+write is the answer itself, encrypted, for `INTENT_ANSWERS_KEPT_HOURS`, and the view asks again before it is given out. After
+`INTENTS_KEPT_DAYS` nothing is left (`sweep`).
 """
 
 import functools
@@ -9,13 +13,15 @@ import hashlib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 
-from common import clock
-from common.errors import IntentReused, Invalid
+from common import audit, clock
+from common.errors import DomainError, IntentReused, Invalid, StepUpNeeded
 from common.models import ClientIntent
 
 MINT_FIELD = "intent"
@@ -101,26 +107,75 @@ def guard(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             raise Invalid(
                 "This form is missing its number. Reload the page and send it again.", code="intent_missing"
             ) from None
-        with transaction.atomic():
-            taken = claim(
-                actor=getattr(request, "intent_actor", None) or actor_of(request),
-                key=key,
-                hashed=form_hash(request),
-            )
-            if taken.replayed:
-                return HttpResponseRedirect(taken.row.result_url or request.path)
-            response = view(request, *args, **kwargs)
-            if response.status_code in (302, 303):
-                result_url = response["Location"]
-            else:
-                result_url = getattr(response, "replay_url", "")
-            if result_url:
-                ClientIntent.objects.filter(pk=taken.row.pk).update(
-                    status=response.status_code, result_url=result_url[:300]
-                )
-            else:
-                transaction.set_rollback(True)
+        with audit.outliving_a_rollback() as outliving:
+            try:
+                response, undone = _once(view, request, key, *args, **kwargs)
+            except (DomainError, Http404) as error:
+                audit.write_again(outliving)
+                _note_refusal(request, error, kwargs)
+                raise
+            if undone:
+                audit.write_again(outliving)
         return response
 
     guarded.carries_intent = True  # type: ignore[attr-defined]
     return guarded
+
+
+def _once(
+    view: Callable[..., HttpResponse], request: HttpRequest, key: str, *args: Any, **kwargs: Any
+) -> tuple[HttpResponse, bool]:
+    """The view's answer, or where its first answer is; and whether everything it wrote was undone."""
+    with transaction.atomic():
+        taken = claim(
+            actor=getattr(request, "intent_actor", None) or actor_of(request),
+            key=key,
+            hashed=form_hash(request),
+        )
+        if taken.replayed:
+            return HttpResponseRedirect(taken.row.result_url or request.path), False
+        response = view(request, *args, **kwargs)
+        if response.status_code in (302, 303):
+            result_url = response["Location"]
+        else:
+            result_url = getattr(response, "replay_url", "")
+        if result_url:
+            ClientIntent.objects.filter(pk=taken.row.pk).update(
+                status=response.status_code, result_url=result_url[:300]
+            )
+        else:
+            transaction.set_rollback(True)
+    return response, not result_url
+
+
+def _note_refusal(request: HttpRequest, error: Exception, kwargs: dict[str, Any]) -> None:
+    """A refused act leaves its row (PR-12). A form to be mended, and a second factor that is only asked for, are none."""
+    if isinstance(error, Invalid | StepUpNeeded):
+        return
+    user = getattr(request, "user", None)
+    known = user is not None and user.is_authenticated
+    audit.refused(
+        by=user if known else getattr(request, "intent_actor", None) or "visitor",
+        at=clock.now(),
+        where=getattr(request.resolver_match, "view_name", "") if request.resolver_match else "",
+        ids=kwargs,
+        code=error.code if isinstance(error, DomainError) else "not_found",
+        status=error.status if isinstance(error, DomainError) else 404,
+    )
+
+
+def sweep(*, at: datetime, limit: int = 5000) -> dict[str, int]:
+    """Forget what is old: first the kept answers, later the intents. Bounded, so that a large backlog takes several turns."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE common_clientintent SET result = NULL WHERE id = ANY(ARRAY(SELECT id FROM common_clientintent "
+            "WHERE result IS NOT NULL AND created_at < %s ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED))",
+            [at - timedelta(hours=settings.INTENT_ANSWERS_KEPT_HOURS), limit],
+        )
+        emptied = cursor.rowcount
+        cursor.execute(
+            "DELETE FROM common_clientintent WHERE id = ANY(ARRAY(SELECT id FROM common_clientintent "
+            "WHERE created_at < %s ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED))",
+            [at - timedelta(days=settings.INTENTS_KEPT_DAYS), limit],
+        )
+        return {"emptied": emptied, "deleted": cursor.rowcount}

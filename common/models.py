@@ -16,6 +16,7 @@ __all__ = [
     "ClockOffset",
     "ProtocolVersion",
     "StateEvent",
+    "StoredFile",
     "append_only",
 ]
 
@@ -105,7 +106,12 @@ class ClientIntent(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["actor", "key"], name="one_intent_per_actor_and_key")]
-        indexes = [models.Index(fields=["created_at"], name="intents_by_age")]
+        indexes = [
+            models.Index(fields=["created_at"], name="intents_by_age"),
+            models.Index(
+                fields=["created_at"], condition=Q(result__isnull=False), name="intents_with_an_answer"
+            ),
+        ]
 
 
 class ProtocolVersion(models.Model):
@@ -176,3 +182,35 @@ class ClockOffset(models.Model):
                 "INSERT INTO common_clockoffset (id, seconds) VALUES (1, %s) ON CONFLICT (id) DO UPDATE SET seconds = %s",
                 [seconds, seconds],
             )
+
+
+class StoredFile(models.Model):
+    """A file somebody sent, rewritten and encrypted (common/files.py). Who may open it is decided by the row that refers to it.
+
+    The bytes stand in PostgreSQL, not in a bucket: a message and its files are one transaction, one backup, one erasure
+    (ADR 0040). A row is never changed; it is deleted only by `common.files.forget`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    media_type = models.CharField(max_length=40)
+    byte_count = models.PositiveIntegerField(help_text="Of the rewritten file, before encryption.")
+    sha256 = models.CharField(max_length=64, help_text="Of the rewritten file, before encryption.")
+    sealed = models.BinaryField()
+    stored_at = models.DateTimeField()
+    stored_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(byte_count__gt=0, byte_count__lte=10 * 1024 * 1024),
+                name="a_stored_file_has_1_byte_to_10_mb",
+            ),
+            models.CheckConstraint(
+                condition=Q(media_type__in=["image/jpeg", "image/png", "application/pdf"]),
+                name="a_stored_file_is_a_picture_or_a_pdf",
+            ),
+        ]
+        triggers = [pgtrigger.Protect(name="stored_files_stay_as_stored", operation=pgtrigger.Update)]
+
+    def __str__(self) -> str:
+        return f"{self.media_type}, {self.byte_count} bytes"

@@ -218,7 +218,12 @@ CELERY_BEAT_SCHEDULE: dict = {
     "billing-sweep": {"task": "billing.tasks.sweep", "schedule": 30.0},
     "safety-coverage": {"task": "safety.tasks.check_coverage", "schedule": 3600.0},
     "coaching-sweep": {"task": "coaching.tasks.sweep", "schedule": 600.0},
+    "common-sweep": {"task": "common.tasks.sweep", "schedule": 3600.0},
 }
+
+# --- intents: how long the answer of an API write is kept for its replay, and how long the number itself is known ---
+INTENT_ANSWERS_KEPT_HOURS = int(os.environ.get("INTENT_ANSWERS_KEPT_HOURS", "24"))
+INTENTS_KEPT_DAYS = int(os.environ.get("INTENTS_KEPT_DAYS", "90"))
 
 # --- people ---
 AUTH_USER_MODEL = "accounts.User"
@@ -290,6 +295,8 @@ CONTENT_SECURITY_POLICY = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 DATA_UPLOAD_MAX_NUMBER_FILES = 10
+# Never a temporary file on disk with somebody's document in it.
+FILE_UPLOAD_HANDLERS = ["common.files.MemoryOnly"]
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -160,6 +160,7 @@ class CancelAppointment(IdempotentWrites, APIView):
     """Give a time back."""
 
     allowed_roles = {"POST": PEOPLE}
+    still_visible = staticmethod(access.visible_appointment)
 
     @extend_schema(
         operation_id="appointment_cancel",

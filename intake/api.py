@@ -182,6 +182,7 @@ class Claim(IdempotentWrites, APIView):
     """Take an intake, alone, for half an hour."""
 
     allowed_roles = {"POST": ("psychiatrist",)}
+    still_visible = staticmethod(access.still_visible_to)
 
     @extend_schema(
         operation_id="intakes_claim",
@@ -199,6 +200,7 @@ class Decide(IdempotentWrites, APIView):
     """Sign a decision. Needs a second factor given within the last five minutes."""
 
     allowed_roles = {"POST": ("psychiatrist",)}
+    still_visible = staticmethod(access.still_visible_to)
 
     @extend_schema(
         operation_id="intakes_decide",

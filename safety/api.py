@@ -82,6 +82,7 @@ class AcknowledgeAlert(IdempotentWrites, APIView):
     """Take an alert: compare-and-set, by the person who is logged in."""
 
     allowed_roles = {"POST": STAFF}
+    still_visible = staticmethod(access.visible_alert)
 
     @extend_schema(
         operation_id="alerts_acknowledge",
@@ -100,6 +101,7 @@ class CloseAlert(IdempotentWrites, APIView):
     """End an alert, with a disposition and a note."""
 
     allowed_roles = {"POST": STAFF}
+    still_visible = staticmethod(access.visible_alert)
 
     @extend_schema(
         operation_id="alerts_close",

@@ -162,6 +162,7 @@ class Dose(IdempotentWrites, APIView):
     """Release the dose of a session. Needs the assigned coach or psychiatrist and a second factor of the last five minutes."""
 
     allowed_roles = {"POST": ("coach", "psychiatrist")}
+    still_visible = staticmethod(access.visible_session)
 
     @extend_schema(
         operation_id="session_release_dose",
@@ -200,6 +201,7 @@ class Taken(IdempotentWrites, APIView):
     """The patient has taken the released dose; the watch begins."""
 
     allowed_roles = {"POST": ("patient",)}
+    still_visible = staticmethod(access.visible_session)
 
     @extend_schema(
         operation_id="session_dose_taken",

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -19,6 +20,10 @@ from common.models import ProtocolVersion
 
 # Playwright's own event loop runs in this thread, and Django would take it for asynchronous code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+# How long one example takes on a busy machine says nothing about what it shows.
+hypothesis.settings.register_profile("hearthside", deadline=None)
+hypothesis.settings.load_profile("hearthside")
 
 PASSWORD = "correct horse battery staple"
 # Argon2 on every persona of every test would cost more than the tests do.

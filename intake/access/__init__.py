@@ -29,6 +29,7 @@ from intake.access.queue import (
     queue_page,
     queue_view,
     states_today,
+    still_visible_to,
 )
 
 __all__ = [
@@ -59,4 +60,5 @@ __all__ = [
     "signatures_of",
     "signed_now",
     "states_today",
+    "still_visible_to",
 ]

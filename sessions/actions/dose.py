@@ -82,7 +82,7 @@ def release_dose(
             reasons = _refused_by_database(error)
     audit.record(
         "dose.refused", by=by, at=at, about=session, patient_id=session.patient_id,
-        detail={"reasons": sorted(map(str, reasons))},
+        detail={"reasons": sorted(map(str, reasons))}, even_if_undone=True,
     )  # fmt: skip
     return ReleaseResult(release=None, reasons=reasons)
 
