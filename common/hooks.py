@@ -21,6 +21,9 @@ NAMES = frozenset(
         "reading.recorded",
         "booking.blockers",
         "consult.not_suitable",
+        "person.left",
+        "work.items",
+        "consent.withdrawn",
     }
 )
 _hooks: dict[str, list[Callable[..., Any]]] = {}

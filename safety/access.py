@@ -18,6 +18,9 @@ from notify.models import OutboxMessage
 from safety import wording
 from safety.models import LIVE_STATES, Alert, OnCallShift, SafetyHold
 from safety.rules import gaps
+from safety.task_access import mine_or_unowned as mine_or_unowned
+from safety.task_access import owner_for as owner_for
+from safety.task_access import stands_in_for as stands_in_for
 
 
 class SqlNow(Func):

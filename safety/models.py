@@ -11,6 +11,7 @@ from django.db.models import F, Func, Q
 
 from accounts.models import Patient
 from common.encryption import EncryptedTextField
+from common.models import append_only
 from safety.states import DISPOSITIONS
 
 LIVE_STATES = ("open", "acknowledged")
@@ -238,3 +239,75 @@ class OnCallShift(models.Model):
 
     def __str__(self) -> str:
         return f"level {self.level}: {self.person}"
+
+
+@pghistory.track()
+class Task(models.Model):
+    """One piece of work that one named person owes by a time. It leaves their list only by being done or handed over.
+
+    Kinds are data (`safety/data/tasks.json`). A task never belongs to somebody who is not here: PostgreSQL refuses an
+    inactive owner and refuses to close an account that still owns live tasks (migration `a_task_has_an_owner_who_is_here`).
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=60)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="tasks", db_index=False)
+    patient = models.ForeignKey(Patient, models.PROTECT, null=True, blank=True, related_name="tasks")
+    about_type = models.CharField(max_length=60, blank=True, help_text="Such as consults.order")
+    about_id = models.UUIDField(null=True, blank=True)
+    detail = EncryptedTextField(blank=True)
+    due_at = models.DateTimeField()
+    # From here on it also stands on the list of whoever supervises.
+    escalates_at = models.DateTimeField()
+    opened_at = models.DateTimeField()
+    opened_by = models.CharField(max_length=80)
+    done_at = models.DateTimeField(null=True, blank=True)
+    done_by = models.CharField(max_length=80, blank=True, help_text="user:<uuid>, or what settled it")
+    outcome = EncryptedTextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "about_type", "about_id"],
+                condition=Q(done_at__isnull=True) & ~Q(about_type=""),
+                nulls_distinct=False,
+                name="one_live_task_per_kind_and_thing",
+            ),
+            models.CheckConstraint(
+                condition=Q(done_at__isnull=True, done_by="", outcome="")
+                | (Q(done_at__isnull=False) & ~Q(done_by="") & ~Q(outcome="")),
+                name="a_done_task_has_outcome_person_and_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(escalates_at__gte=F("due_at")), name="a_task_escalates_after_it_is_due"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["owner", "due_at", "id"], condition=Q(done_at__isnull=True), name="live_tasks_of_owner"
+            ),
+            models.Index(
+                fields=["escalates_at"], condition=Q(done_at__isnull=True), name="live_tasks_to_escalate"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+class TaskHandOver(models.Model):
+    """A task went from one person to another, and why; never edited."""
+
+    id = models.BigAutoField(primary_key=True)
+    task = models.ForeignKey(Task, models.PROTECT, related_name="hand_overs")
+    from_owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    to_owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    why = EncryptedTextField()
+    at = models.DateTimeField()
+    by = models.CharField(max_length=80)
+
+    class Meta:
+        triggers = [append_only("hand_overs_stay_as_written")]
+
+    def __str__(self) -> str:
+        return f"{self.from_owner} to {self.to_owner}"

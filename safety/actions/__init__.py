@@ -5,6 +5,7 @@ from safety.actions.escalation import escalate_due
 from safety.actions.events import report_adverse_event
 from safety.actions.holds import clear_hold, place_hold
 from safety.actions.roster import add_shift, check_coverage, daily_drill, remove_shift
+from safety.actions.tasklist import finish_task, hand_over_task, open_task, person_left, settle_tasks_about
 
 __all__ = [
     "acknowledge",
@@ -14,8 +15,13 @@ __all__ = [
     "close",
     "daily_drill",
     "escalate_due",
+    "finish_task",
+    "hand_over_task",
+    "open_task",
+    "person_left",
     "place_hold",
     "raise_alert",
     "remove_shift",
     "report_adverse_event",
+    "settle_tasks_about",
 ]
