@@ -258,6 +258,8 @@ def decide_role(grant: RoleGrant, *, approve: bool, by: User, at: datetime) -> R
             user.role, user.is_active = grant.role, True
             user.is_staff = user.is_superuser = grant.role == Role.ADMINISTRATOR
             user.save(update_fields=["role", "is_active", "is_staff", "is_superuser"])
+            # What the former role owed and the new one may not do goes to somebody else.
+            hooks.run("person.left", user=user, by=by, at=at)
             if not user.has_usable_password():
                 send_invitation(user, by=by, at=at)
     return grant
@@ -300,4 +302,6 @@ def set_active(user: User, *, active: bool, by: User, at: datetime, reason: str 
         row.is_active = active
         row.save(update_fields=["is_active"])
         audit.record("account.opened" if active else "account.closed", by=by, at=at, about=row, reason=reason)
+        if not active:
+            hooks.run("person.left", user=row, by=by, at=at)
     return row
