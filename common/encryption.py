@@ -40,6 +40,19 @@ def decrypt(sealed: str, *, context: str) -> str:
     return _keys(settings.FIELD_KEYS)[name].decrypt(raw[:12], raw[12:], context.encode()).decode()
 
 
+def encrypt_bytes(content: bytes, *, context: str) -> bytes:
+    """A file's bytes: the key's id, a colon, nonce and ciphertext; `context` must be given again to decrypt."""
+    name, aead = next(iter(_keys(settings.FIELD_KEYS).items()))
+    nonce = os.urandom(12)
+    return name.encode() + b":" + nonce + aead.encrypt(nonce, content, context.encode())
+
+
+def decrypt_bytes(sealed: bytes, *, context: str) -> bytes:
+    """The bytes again; raises `cryptography.exceptions.InvalidTag` when they were changed or moved."""
+    name, _, raw = bytes(sealed).partition(b":")
+    return _keys(settings.FIELD_KEYS)[name.decode()].decrypt(raw[:12], raw[12:], context.encode())
+
+
 def lookup_digest(value: str) -> str:
     """A keyed digest, so that an encrypted value can be found by equality without being readable."""
     return hmac.new(settings.SECRET_KEY.encode(), value.strip().lower().encode(), hashlib.sha256).hexdigest()
