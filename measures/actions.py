@@ -1,5 +1,6 @@
 """The one door for answers: scored, kept, and acted upon in one transaction (HZ-08, HZ-27)."""
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -104,6 +105,38 @@ def is_alarming(instrument: str, answers: Mapping[str, Any], *, at: datetime) ->
     if instrument == "suicide_risk":
         return any(value == "yes" for value in answers.values())
     return instrument in INSTRUMENTS and bool(flags_in(_definition(instrument), answers))
+
+
+def heard_in(sent: Any, *, at: datetime) -> tuple[dict[str, dict[str, Any]], bool]:
+    """What a body that cannot be taken says about safety: by instrument, the answers that can be read; and whether help is due.
+
+    Help is due for any safety answer that is not plainly a no, even one that nobody can read (PR-06). Only what can be read,
+    a number in quotes included, is kept and alarms.
+    """
+    readable: dict[str, dict[str, Any]] = {}
+    help_due = False
+    safety_codes = {question.code for question in screen_in_force(at).questions}
+    if not isinstance(sent, Mapping):
+        return readable, help_due
+    for code, value in sent.items():
+        plain = value.strip().lower() if isinstance(value, str) else value
+        if code in safety_codes:
+            plain = {True: "yes", False: "no"}.get(plain, plain) if isinstance(plain, bool) else plain
+            help_due = help_due or plain not in ("no", "", None)
+            if plain in ("yes", "no", "unsure"):
+                readable.setdefault("suicide_risk", {})[code] = plain
+        for name in INSTRUMENTS:
+            of = _definition(name)
+            item = next((item for item in of.items if item.code == code), None)
+            if item is None:
+                continue
+            # Up to two digits: no answer has more, and Python refuses to read thousands.
+            number = int(plain) if isinstance(plain, str) and re.fullmatch("[0-9]{1,2}", plain) else plain
+            flagged = any(flag.code == code for flag in of.flag_items)
+            help_due = help_due or (flagged and number not in (0, "", None))
+            if isinstance(number, int) and not isinstance(number, bool) and number in item.values:
+                readable.setdefault(name, {})[code] = number
+    return readable, help_due
 
 
 def _definition(code: str) -> Any:

@@ -1,6 +1,7 @@
 """Questionnaires over the API: the same door as the pages."""
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -12,8 +13,9 @@ from rest_framework.response import Response
 
 from accounts.access import patient_of, visible_patient
 from accounts.actions import open_chart
+from accounts.models import Patient
 from common import clock
-from common.api import KEY, IdempotentWrites, NewestFirst, StrictSerializer, refusals
+from common.api import KEY, IdempotentWrites, NewestFirst, StrictSerializer, flat_errors, refusals
 from common.errors import Invalid
 from measures import access, actions
 from measures.models import TIMEPOINTS, Instrument, InstrumentResponse
@@ -116,13 +118,21 @@ class QuestionnaireResponses(IdempotentWrites, GenericAPIView):
         responses={201: RecordedOut, **refusals(400, 401, 403, 404, 409, 422)},
     )
     def post(self, request: Request) -> Response:
-        sent = ResponseIn(data=request.data)
-        sent.is_valid(raise_exception=True)
-        data = sent.validated_data
         patient, at = patient_of(request.user), clock.now()
+        sent = ResponseIn(data=request.data)
+        if not sent.is_valid():
+            if not self._heard_all_the_same(patient, request, at=at):
+                raise serializers.ValidationError(sent.errors)
+            refused = {
+                "code": "invalid",
+                "detail": "Some fields need another look.",
+                "fields": flat_errors(sent.errors),
+            }
+            return Response({**refused, "help": help_body()}, status=400)
+        data = sent.validated_data
 
-        def record(*, complete: bool) -> actions.RecordedResponse:
-            return actions.record_response(
+        try:
+            recorded = actions.record_response(
                 patient,
                 data["instrument"],
                 data["answers"],
@@ -130,21 +140,34 @@ class QuestionnaireResponses(IdempotentWrites, GenericAPIView):
                 by=request.user,
                 at=at,
                 session_id=data.get("session"),
-                complete=complete,
             )
-
-        try:
-            recorded = record(complete=True)
         except Invalid as error:
-            if not actions.is_alarming(data["instrument"], data["answers"], at=at):
+            # Half filled, but what was said about safety must not wait for the rest.
+            if not self._heard_all_the_same(patient, request, at=at):
                 raise
-            # Half filled, but what was said about safety must not wait for the rest (HZ-08).
-            record(complete=False)
             refused = {"code": error.code, "detail": error.detail, "fields": error.fields}
             return Response({**refused, "help": help_body()}, status=error.status)
         body = dict(ResponseOut(recorded.response).data)
         body["help"] = help_body() if recorded.crisis else None
         return Response(body, status=201)
+
+    def _heard_all_the_same(self, patient: Patient, request: Request, *, at: datetime) -> bool:
+        """A body that cannot be taken: what it says about safety is kept and sounds all the same (HZ-08). Is help due?"""
+        body = request.data if isinstance(request.data, dict) else {}
+        timepoint = body.get("timepoint")
+        readable, help_due = actions.heard_in(body.get("answers"), at=at)
+        for instrument, answers in readable.items():
+            if actions.is_alarming(instrument, answers, at=at):
+                actions.record_response(
+                    patient,
+                    instrument,
+                    answers,
+                    timepoint if timepoint in TIMEPOINTS else "checkin",
+                    by=request.user,
+                    at=at,
+                    complete=False,
+                )
+        return help_due
 
 
 def help_body() -> dict[str, Any]:
