@@ -170,7 +170,11 @@ def person_left(*, user: User, by: Any, at: datetime) -> None:
             continue
         to = owner_for(role=task_kind(task.kind)["role"], patient=task.patient, at=at)
         _move(task, to, why=LEFT, by=by, at=at)
-    if user.patients_as_psychiatrist.exists() or user.patients_as_coach.exists():
+    left_as = {
+        Role.PSYCHIATRIST: user.patients_as_psychiatrist.exists(),
+        Role.COACH: user.patients_as_coach.exists(),
+    }
+    if any(had for role, had in left_as.items() if not (user.is_active and user.role == role)):
         owner = owner_for(role=Role.ADMINISTRATOR, at=at)
         open_task(
             kind="care_team.reassign", owner=owner, about_type="accounts.user", about_id=user.pk, by=by, at=at
