@@ -121,3 +121,15 @@ def catalogue() -> list[dict[str, Any]]:
     files = sorted(settings.BASE_DIR.glob("*/data/messages.json"))
     kinds = [entry for path in files for entry in json.loads(path.read_text())["messages"]]
     return sorted(kinds, key=lambda entry: (entry.get("lane", "ordinary"), entry["kind"]))
+
+
+@functools.lru_cache(maxsize=1)
+def catalogue_by_kind() -> dict[str, dict[str, Any]]:
+    """The same by kind."""
+    return {entry["kind"]: entry for entry in catalogue()}
+
+
+def offered_channels(entry: dict[str, Any]) -> list[str]:
+    """The channels over which a kind may come; a device's notice comes beside the others where a kind allows it."""
+    channels = [c for c in entry.get("channels") or [entry.get("channel")] if c]
+    return channels + (["push"] if entry.get("push") else [])

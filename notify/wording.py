@@ -1,9 +1,44 @@
-"""Words about messages, for staff."""
+"""Words about messages: for staff, and the few that every message shares."""
 
-CHANNEL_WORDS = {"sms": "text", "voice": "call", "email": "mail", "screen": "on screen"}
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+DEFAULT_LANGUAGE = "en"
+
+CHANNEL_WORDS = {
+    "sms": "text",
+    "voice": "call",
+    "email": "mail",
+    "screen": "on screen",
+    "push": "notice on a device",
+}
+
+# What a lock screen may show: that there is something, never what.
+PUSH_WORDS = {
+    "en": "You have a message from your care team.",
+    "es": "Tiene un mensaje de su equipo de atención.",
+}
 
 # Beat ticks every ten seconds; ten missed ticks are no hiccup.
 SILENT_TOO_LONG_S = 120
+
+_SPANISH_DAYS = ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo")
+_SPANISH_MONTHS = (
+    "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre",
+)  # fmt: skip
+
+
+def when_words(instant: datetime, zone: str, language: str) -> str:
+    """'Tuesday, November 24 at 10:00 am PST', 'el martes 24 de noviembre a las 10:00 am (PST)': where the person lives."""
+    local = instant.astimezone(ZoneInfo(zone))
+    time = local.strftime("%I:%M %p").lstrip("0").lower()
+    if language == "es":
+        article = "a la" if local.hour in (1, 13) else "a las"
+        return (
+            f"el {_SPANISH_DAYS[local.weekday()]} {local.day} de {_SPANISH_MONTHS[local.month - 1]} "
+            f"{article} {time} ({local.tzname()})"
+        )
+    return f"{local.strftime('%A, %B')} {local.day} at {time} {local.tzname()}"
 
 
 def lane_silent(seconds: float | None) -> str:

@@ -22,7 +22,6 @@ from consults import wording
 from consults.access.slots import Slot, open_slots, visit_settings
 from consults.access.visits import blockers, can_join
 from consults.models import Appointment, VisitType
-from consults.rules.slots import when_words
 from consults.states import APPOINTMENT_MOVES
 from intake.models import Intake
 from notify.actions import cancel_for, promise
@@ -319,7 +318,7 @@ def arrive(appointment: Appointment, *, state_now: str, by: User, at: datetime) 
                 "visit_waiting",
                 to=row.clinician,
                 channel="email",
-                context=_words_for(row, row.clinician),
+                context=_words_for(row),
                 due_at=at,
                 at=at,
                 about=row,
@@ -352,9 +351,9 @@ def close_visit(appointment: Appointment, *, happened: bool, by: User, at: datet
     return appointment
 
 
-def _words_for(row: Appointment, person: User) -> dict[str, Any]:
+def _words_for(row: Appointment) -> dict[str, Any]:
     path = reverse("consults:appointment", args=[row.pk])
-    return {"when_words": when_words(row.starts_at, person.time_zone), "link": f"{settings.SITE_URL}{path}"}
+    return {"when_words": row.starts_at, "link": f"{settings.SITE_URL}{path}"}
 
 
 def _tell(row: Appointment, kind: str, *, at: datetime) -> None:
@@ -364,7 +363,7 @@ def _tell(row: Appointment, kind: str, *, at: datetime) -> None:
             kind,
             to=person,
             channel="email",
-            context=_words_for(row, person),
+            context=_words_for(row),
             due_at=at,
             at=at,
             about=row,
@@ -387,7 +386,7 @@ def _promise_reminders(row: Appointment, *, at: datetime) -> None:
                 kind,
                 to=user,
                 channel=channel,
-                context=_words_for(row, user),
+                context=_words_for(row),
                 due_at=due_at,
                 at=at,
                 about=row,

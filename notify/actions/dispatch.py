@@ -17,11 +17,14 @@ from accounts.models import User
 from common import clock
 from common.encryption import lookup_digest
 from notify import gateways
+from notify.access import catalogue_by_kind, offered_channels
 from notify.actions.batches import Batch, Dispatched, put_over
-from notify.actions.rendering import render_message
+from notify.actions.promises import in_their_day, quiet_hours_of
+from notify.actions.rendering import Overrides, own_words, render_message
 from notify.gateways import Envelope, Gateway, InDoubt, Receipt, Refused
 from notify.models import Lane, OptOut, OutboxMessage, ProviderEvent, State
-from notify.rules import is_quiet, moves_forward, next_allowed, retry_after_seconds
+from notify.rules import FALLBACK_ZONE, is_quiet, moves_forward, retry_after_seconds, wants
+from notify.wording import DEFAULT_LANGUAGE
 
 log = logging.getLogger("notify")
 
@@ -29,6 +32,7 @@ ORDINARY_LEASE = timedelta(minutes=5)
 CRISIS_LEASE = timedelta(seconds=40)
 CRISIS_TRIES_PER_CHANNEL = 2
 CRISIS_RETRY_SECONDS = 2.0
+TURNED_OFF = "turned off by this person"
 # Leave the rest of a batch to the next one before the lease runs out under a slow vendor.
 SLOW_SEND_BUDGET_S = 200.0
 AT_ONCE = 8
@@ -79,8 +83,11 @@ def _prepare(
     when it turns out that a message still has to go. Otherwise one sent at 20:59 would be sent again at 8:00.
     """
     at = batch.at
-    people = {p.pk: p for p in User.objects.filter(pk__in={r.recipient_id for r in rows if r.recipient_id})}
+    # Whoever has no account (a sitter) is written to in the language of the patient they are with.
+    ids = {r.recipient_id or r.patient_id for r in rows} - {None}
+    people = {p.pk: p for p in User.objects.filter(pk__in=ids).select_related("message_preference")}
     stopped = _numbers_that_said_stop(rows, people)
+    own = own_words()
     ready = []
     for row in rows:
         person = people.get(row.recipient_id) if row.recipient_id else None
@@ -90,18 +97,21 @@ def _prepare(
         why_not = "" if asking else _must_not_go(row, person, at=at)
         if why_not:
             put_over(row, "dropped", why_not, batch, counts)
-        elif not asking and row.respect_quiet_hours and person is not None and is_quiet(at, person.time_zone):
+        elif not asking and row.respect_quiet_hours and person is not None and _quiet(person, at):
             # "Not yet" is no failed try, so the try is taken back.
-            batch.later.append((row.pk, next_allowed(at, person.time_zone), "", 1))
+            batch.later.append((row.pk, in_their_day(at, person), "", 1))
             counts.later += 1
+        elif not asking and not _wanted(row, person):
+            put_over(row, "dropped", TURNED_OFF, batch, counts, other_channel=True)
         elif row.channel != "screen" and not address:
             put_over(row, "failed", f"no address for {row.channel}", batch, counts, other_channel=True)
         elif not asking and row.channel == "sms" and lookup_digest(address) in stopped:
             state = "failed" if row.fallbacks or row.lane == Lane.CRISIS else "dropped"
             put_over(row, state, "this number answered STOP", batch, counts, other_channel=True)
         else:
+            reader = person or people.get(row.patient_id)
             try:
-                ready.append((row, _envelope(row, address, at=at)))
+                ready.append((row, _envelope(row, address, reader, own, at=at)))
             except Exception as error:  # one poisoned row must not hold up the others
                 log.error(
                     "a message could not be worded", extra={"event": "poison", "object_id": str(row.pk)}
@@ -109,6 +119,25 @@ def _prepare(
                 why = f"could not be worded: {type(error).__name__}"
                 put_over(row, "failed", why, batch, counts, other_channel=True)
     return ready
+
+
+def _quiet(person: User, at: datetime) -> bool:
+    return is_quiet(at, person.time_zone, **quiet_hours_of(person))
+
+
+def _wanted(row: OutboxMessage, person: User | None) -> bool:
+    """Pages of the crisis lane and what the catalogue keeps on are wanted whatever was stored."""
+    wish = getattr(person, "message_preference", None)
+    if wish is None or not wish.muted or row.lane == Lane.CRISIS:
+        return True
+    entry = catalogue_by_kind().get(row.kind, {})
+    return wants(
+        row.kind,
+        row.channel,
+        may_turn_off=entry.get("may_turn_off", "none"),
+        channels=offered_channels(entry),
+        muted=wish.muted,
+    )
 
 
 def _numbers_that_said_stop(rows: Sequence[OutboxMessage], people: dict[uuid.UUID, User]) -> set[str]:
@@ -124,12 +153,21 @@ def _numbers_that_said_stop(rows: Sequence[OutboxMessage], people: dict[uuid.UUI
     return set(found.values_list("number_digest", flat=True))
 
 
-def _envelope(row: OutboxMessage, address: str, *, at: datetime) -> Envelope:
+def _envelope(
+    row: OutboxMessage, address: str, reader: User | None, own: Overrides, *, at: datetime
+) -> Envelope:
     """The words as they go. A page that is tried again says that it is a further notice."""
     context = row.context
     if row.lane == Lane.CRISIS:
         context = {**context, "notice_number": context.get("notice_number", 1) + row.attempts - 1}
-    words = render_message(row.template, row.channel, context)
+    words = render_message(
+        row.template,
+        row.channel,
+        context,
+        language=reader.language if reader is not None else DEFAULT_LANGUAGE,
+        zone=reader.time_zone if reader is not None else FALLBACK_ZONE,
+        own=own,
+    )
     return Envelope(
         reference=row.pk,
         channel=row.channel,

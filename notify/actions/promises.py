@@ -6,7 +6,7 @@ import os
 import threading
 import uuid
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -14,8 +14,8 @@ from django.db import connection, models, transaction
 from accounts.models import Patient, User
 from common import audit
 from common.errors import Conflict
-from notify.actions.rendering import template_exists
-from notify.models import InboundText, OutboxMessage, State
+from notify.actions.rendering import packed, template_exists
+from notify.models import InboundText, MessagePreference, OutboxMessage, State
 from notify.rules import next_allowed
 
 log = logging.getLogger("notify")
@@ -44,12 +44,13 @@ def promise(
     """Write the promise of a message in the caller's transaction; it goes when it is due, whatever dies meanwhile.
 
     `to` is a person, or an address for somebody without an account. `template` defaults to `kind`; the text files are
-    templates/messages/<template>.<channel>.txt, and a missing one fails here rather than at night. With a `dedupe_key` the
-    second promise answers the first one's row. Quiet hours of the person's own zone move `due_at`, they never drop it.
+    templates/messages/<language>/<template>.<channel>.txt, and a missing one fails here rather than at night. Instants in
+    `context` are read in the person's zone and language when the message goes. With a `dedupe_key` the second promise answers
+    the first one's row. The person's own quiet hours move `due_at`, they never drop it.
     """
     name = template or kind
     if not template_exists(name, channel):
-        raise LookupError(f"templates/messages/{name}.{channel}.txt does not exist")
+        raise LookupError(f"templates/messages/en/{name}.{channel}.txt does not exist")
     recipient = to if isinstance(to, User) else None
     quiet = respect_quiet_hours and lane == "ordinary"
     row = OutboxMessage(
@@ -60,9 +61,9 @@ def promise(
         channel=channel,
         fallbacks=list(fallbacks),
         template=name,
-        context=context or {},  # type: ignore[misc]
+        context=packed(context or {}),  # type: ignore[misc]
         wanted_at=due_at,
-        due_at=next_allowed(due_at, recipient.time_zone) if quiet and recipient is not None else due_at,
+        due_at=in_their_day(due_at, recipient) if quiet and recipient is not None else due_at,
         expires_at=expires_at,
         respect_quiet_hours=quiet,
         dedupe_key=dedupe_key,
@@ -80,6 +81,17 @@ def promise(
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, '')", [CRISIS_CHANNEL])
     return row
+
+
+def quiet_hours_of(person: User) -> dict[str, time]:
+    """The person's own quiet hours, or the practice's."""
+    wish: MessagePreference | None = getattr(person, "message_preference", None)
+    return {"quiet_from": wish.quiet_from, "quiet_until": wish.quiet_until} if wish else {}
+
+
+def in_their_day(due_at: datetime, person: User) -> datetime:
+    """`due_at`, or the end of the quiet hours it falls into where this person lives."""
+    return next_allowed(due_at, person.time_zone, **quiet_hours_of(person))
 
 
 def cancel_for(

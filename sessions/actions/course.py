@@ -80,7 +80,6 @@ def plan_reminders(session: DosingSession, *, at: datetime) -> None:
     """Take back what was promised for an earlier date and promise the reminders of this one; what is past is left out."""
     cancel_for(session, kinds=REMINDERS, at=at, why="moved")
     patient = session.patient
-    zone = patient.user.time_zone
     for kind, due_at in rules.reminders_before(session.scheduled_at, timeline_for(session)):
         if due_at <= at:
             continue
@@ -92,7 +91,7 @@ def plan_reminders(session: DosingSession, *, at: datetime) -> None:
             due_at=due_at,
             at=at,
             path=f"/sessions/{session.pk}/",
-            when=local_when(session.scheduled_at, zone),
+            when=session.scheduled_at,
             expires_after=session.scheduled_at - due_at,
             key=f"{kind}:{session.pk}:{session.scheduled_at.timestamp():.0f}:{at.timestamp():.0f}",
         )

@@ -19,7 +19,6 @@ from sessions import rules, states
 from sessions.access.facts import GateInputs, gate_inputs, keeps_away_until, release_lapsed, timeline_for
 from sessions.actions.shared import alarm, lock_patient, lock_session, tell
 from sessions.models import Checkpoint, DoseCount, DoseRelease, DosingSession
-from sessions.wording import local_when
 from vitals.rules import early_reading_reasons
 
 LOCK_NOT_AVAILABLE = "55P03"
@@ -266,6 +265,6 @@ def _promise_watch(session: DosingSession, timeline: rules.Timeline, *, at: date
     due_at = at + timedelta(hours=timeline.follow_up_after_hours)
     tell(
         patient.user, "follow_up_due", about=session, patient=patient, due_at=due_at, at=at,
-        path=f"/sessions/{session.pk}/", when=local_when(due_at, patient.user.time_zone),
+        path=f"/sessions/{session.pk}/", when=due_at,
         expires_after=timedelta(hours=48), key=f"follow_up:{session.pk}",
     )  # fmt: skip

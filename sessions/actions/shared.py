@@ -70,7 +70,7 @@ def tell(
     due_at: datetime,
     at: datetime,
     path: str,
-    when: str = "",
+    when: datetime | str = "",
     expires_after: timedelta | None = None,
     key: str = "",
     quiet: bool = True,
