@@ -1,6 +1,7 @@
 """The verbs of money; the only writers of its rows. One effect for one wish, whatever is clicked, replayed or killed."""
 
 import logging
+import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -87,9 +88,10 @@ def open_invoice(patient: Patient, *, by: Any, at: datetime) -> Invoice:
 
 
 def start_payment(invoice: Invoice, *, by: User, at: datetime) -> Payment:
-    """A page on which this invoice is paid; a second wish while the first one waits is the same page.
+    """Promise one attempt to pay this invoice; a second wish while the first one waits is the same attempt.
 
-    Raises Conflict when there is nothing to pay, or the provider cannot be reached (nothing is charged then).
+    Only our own rows are touched here. The provider is asked by `open_checkout`, when nothing is locked any more.
+    Raises Conflict when there is nothing to pay, or no provider is set up.
     """
     _own(invoice, by)
     with transaction.atomic():
@@ -103,31 +105,55 @@ def start_payment(invoice: Invoice, *, by: User, at: datetime) -> Payment:
             move(waiting, "expired", moves=states.PAYMENT_MOVES, by="system:billing", at=at, settled_at=at)
         try:
             provider = gateways.gateway()
-            payment = Payment(
-                invoice=row,
-                attempt=Payment.objects.filter(invoice=row).count() + 1,
-                provider=provider.name,
-                amount_cents=row.total_cents,
-                created_at=at,
-            )
-            page = provider.start_checkout(
-                payment,
-                done_url=settings.SITE_URL + reverse("billing:invoice", args=[row.pk]),
-                back_url=settings.SITE_URL + reverse("billing:home"),
-            )
         except PaymentUnavailable as error:
-            log.warning(
-                "no checkout could be opened", extra={"event": "checkout_unavailable", "reason": str(error)}
-            )
-            raise Conflict(
-                "The payment page cannot be opened at the moment. Nothing was charged. Try again in a few minutes.",
-                code="payment_unavailable",
-            ) from None
-        payment.checkout_id, payment.checkout_url = page.id, page.url
-        payment.save(force_insert=True)
+            raise _unavailable(error) from None
+        payment = Payment.objects.create(
+            invoice=row,
+            attempt=Payment.objects.filter(invoice=row).count() + 1,
+            provider=provider.name,
+            amount_cents=row.total_cents,
+            created_at=at,
+        )
         opened(payment, "pending", by=by, at=at)
         audit.record("payment.started", by=by, at=at, about=payment, patient_id=row.patient_id)
     return payment
+
+
+def open_checkout(payment: Payment, *, by: User, at: datetime) -> Payment:
+    """Ask the provider for the page of a promised payment and write it down; with a page already, nothing is asked.
+
+    Called outside any transaction, so that a slow provider holds no lock. Whoever dies between the two steps asks again under
+    the same idempotency key and gets the same page. Raises Conflict when the provider cannot be reached; nothing is charged.
+    """
+    _own(payment.invoice, by)
+    if payment.state != "pending" or payment.checkout_url:
+        return payment
+    try:
+        page = gateways.by_name(payment.provider).start_checkout(
+            payment,
+            done_url=settings.SITE_URL + reverse("billing:invoice", args=[payment.invoice_id]),
+            back_url=settings.SITE_URL + reverse("billing:home"),
+        )
+    except PaymentUnavailable as error:
+        if not error.in_doubt:
+            # The provider would answer the same key with the same refusal for a day, so the next wish is a new attempt.
+            payment_ended(payment, outcome="failed", by="system:billing", at=at)
+        raise _unavailable(error) from None
+    # Durable: inside a transaction the provider would have been asked while rows are locked.
+    with transaction.atomic(durable=True):
+        row = Payment.objects.select_for_update().get(pk=payment.pk)
+        if not row.checkout_url:
+            row.checkout_id, row.checkout_url = page.id, page.url
+            row.save(update_fields=["checkout_id", "checkout_url"])
+    return row
+
+
+def _unavailable(error: PaymentUnavailable) -> Conflict:
+    log.warning("no checkout could be opened", extra={"event": "checkout_unavailable", "reason": str(error)})
+    return Conflict(
+        "The payment page cannot be opened at the moment. Nothing was charged. Try again in a few minutes.",
+        code="payment_unavailable",
+    )
 
 
 def payment_succeeded(payment: Payment, *, provider_payment_id: str, by: Any, at: datetime) -> Payment:
@@ -399,11 +425,24 @@ def work_off_events(*, at: datetime, limit: int = 100) -> int:
     return done
 
 
+def _payment_of(provider: str, checkout: dict[str, Any]) -> Payment | None:
+    """The attempt a checkout belongs to: by the provider's number, or by ours when the note of theirs was lost in a crash."""
+    found = Payment.objects.filter(provider=provider)
+    known = found.filter(checkout_id=str(checkout.get("id") or "-")).first()
+    if known is not None:
+        return known
+    try:
+        ours = uuid.UUID(str(checkout.get("client_reference_id")))
+    except ValueError:
+        return None
+    return found.filter(pk=ours, checkout_id="").first()
+
+
 def _act_on(event: WebhookEvent, *, at: datetime) -> str:
     """What one event means; the state table makes late and repeated ones harmless."""
     thing = event.payload.get("data", {}).get("object", {})
     if event.kind in ("checkout.session.completed", "checkout.session.async_payment_succeeded"):
-        payment = Payment.objects.filter(provider=event.provider, checkout_id=thing.get("id", "")).first()
+        payment = _payment_of(event.provider, thing)
         if payment is None:
             return "unknown_checkout"
         if thing.get("payment_status") != "paid":
@@ -422,7 +461,7 @@ def _act_on(event: WebhookEvent, *, at: datetime) -> str:
         )
         return "paid"
     if event.kind in ("checkout.session.expired", "checkout.session.async_payment_failed"):
-        payment = Payment.objects.filter(provider=event.provider, checkout_id=thing.get("id", "")).first()
+        payment = _payment_of(event.provider, thing)
         if payment is None:
             return "unknown_checkout"
         outcome = "expired" if event.kind.endswith("expired") else "failed"

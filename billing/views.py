@@ -67,7 +67,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_POST
 @intents.guard
 def pay(request: HttpRequest) -> HttpResponse:
-    """Open the invoice if there is none, and go to the page on which it is paid."""
+    """Open the invoice if there is none, promise a payment, and go where its page is asked for."""
     patient, at = patient_of(request.user), clock.now()
     invoice = actions.open_invoice(patient, by=request.user, at=at)
     if invoice.state != "open":
@@ -79,8 +79,9 @@ def pay(request: HttpRequest) -> HttpResponse:
 @for_role("patient")
 @require_GET
 def checkout(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
-    """On to the provider's page; its address is long, so the form's own answer is this one."""
+    """On to the provider's page, which is asked for here: a GET holds no transaction, and asking twice is the same page."""
     payment = access.visible_payment(request.user, payment_id)
+    payment = actions.open_checkout(payment, by=request.user, at=clock.now())
     if payment.state != "pending" or not payment.checkout_url:
         return redirect("billing:invoice", payment.invoice_id)
     return redirect(payment.checkout_url)

@@ -7,7 +7,11 @@ from billing.models import Payment, Refund
 
 
 class PaymentUnavailable(Exception):
-    """The provider cannot be reached or refuses; nothing was charged by this call."""
+    """The provider cannot be reached or refuses; nothing was charged by this call. `in_doubt`: it may have heard us."""
+
+    def __init__(self, why: str, *, in_doubt: bool = False) -> None:
+        super().__init__(why)
+        self.in_doubt = in_doubt
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,8 @@ class Stripe:
                 options={"idempotency_key": payment.idempotency_key},
             )
         except stripe.StripeError as error:
-            raise PaymentUnavailable(type(error).__name__) from error
+            doubt = isinstance(error, stripe.APIConnectionError)
+            raise PaymentUnavailable(type(error).__name__, in_doubt=doubt) from error
         return Checkout(id=session.id, url=session.url or "")
 
     def refund(self, refund: Refund) -> str:

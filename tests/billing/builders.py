@@ -1,7 +1,7 @@
 """Paid programmes, for tests of billing and of the apps beside and above it."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from accounts.models import Patient, User
 from billing import actions
-from billing.models import Invoice
+from billing.models import Invoice, Payment
 
 
 def an_open_invoice(patient: User, at: dt.datetime) -> Invoice:
@@ -26,12 +26,20 @@ def a_paid_programme(patient: User, at: dt.datetime) -> Invoice:
     return Invoice.objects.get(pk=invoice.pk)
 
 
+def a_checkout(invoice: Invoice, patient: User, at: dt.datetime) -> Payment:
+    """The provider's page of a new or waiting payment, as the button and the address it leads to make it."""
+    payment = actions.start_payment(invoice, by=patient, at=at)
+    return actions.open_checkout(payment, by=patient, at=at)
+
+
 class Recorder:
     """A server in Stripe's place that keeps every request as it came over the wire."""
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.fail_with: int | None = None
+        # Called while the request is being answered: what the rest of the world may do meanwhile.
+        self.meanwhile: Callable[[], None] | None = None
         self.url = ""
 
 
@@ -45,6 +53,8 @@ def a_recording_stripe() -> Iterator[Recorder]:
             recorder.requests.append(
                 {"path": self.path, "body": dict(parse_qsl(body)), "raw": body, "headers": dict(self.headers)}
             )
+            if recorder.meanwhile is not None:
+                recorder.meanwhile()
             key = self.headers.get("Idempotency-Key", "")
             if recorder.fail_with:
                 answer, status = '{"error": {"type": "api_error", "message": "down"}}', recorder.fail_with

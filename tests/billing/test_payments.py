@@ -6,19 +6,20 @@ import uuid
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.urls import reverse
 
 from accounts.models import Patient, User
 from billing import access, actions
+from billing.gateways import stripe_gateway
 from billing.models import Invoice, Payment, Refund
-from common import clock
+from common import clock, intents
 from common.errors import Conflict, NotVisible
 from common.models import AuditEntry
 from consults.actions import save_note, sign_note
 from consults.models import Appointment
 from notify.models import OutboxMessage
-from tests.billing.builders import a_paid_programme, a_recording_stripe, an_open_invoice
+from tests.billing.builders import a_checkout, a_paid_programme, a_recording_stripe, an_open_invoice
 from tests.consults.builders import (
     NOTE_BODY,
     a_booked_consult,
@@ -292,7 +293,7 @@ def test_the_sandbox_is_not_there_in_production(accepted: User, at: dt.datetime,
     invoice = an_open_invoice(accepted, at)
     settings.PRODUCTION = True
     with pytest.raises(Conflict) as refused:
-        actions.start_payment(invoice, by=accepted, at=at)
+        a_checkout(invoice, accepted, at)
     assert refused.value.code == "payment_unavailable"
 
 
@@ -303,7 +304,7 @@ def test_what_goes_over_the_wire_to_stripe_is_an_amount_a_neutral_name_and_opaqu
     with a_recording_stripe() as stripe:
         settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE = "sk_test_x", stripe.url
         invoice = an_open_invoice(accepted, at)
-        payment = actions.start_payment(invoice, by=accepted, at=at)
+        payment = a_checkout(invoice, accepted, at)
     sent = stripe.requests[0]
     assert sent["path"] == "/v1/checkout/sessions"
     assert sent["headers"]["Idempotency-Key"] == payment.idempotency_key
@@ -329,34 +330,105 @@ def test_what_goes_over_the_wire_to_stripe_is_an_amount_a_neutral_name_and_opaqu
 
 
 def test_a_retry_after_a_crash_asks_stripe_for_the_same_page(
-    accepted: User, at: dt.datetime, settings: Any
+    accepted: User, at: dt.datetime, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The transaction that kept the payment was lost after Stripe had answered."""
+    """Class X: Stripe has answered, and the process dies before its answer is written down."""
     with a_recording_stripe() as stripe:
         settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE = "sk_test_x", stripe.url
         invoice = an_open_invoice(accepted, at)
-        from django.db import transaction
-
-        with pytest.raises(RuntimeError), transaction.atomic():
-            actions.start_payment(invoice, by=accepted, at=at)
-            raise RuntimeError
-        actions.start_payment(invoice, by=accepted, at=at)
+        with pytest.raises(KeyboardInterrupt), monkeypatch.context() as broken:
+            broken.setattr(transaction, "atomic", _dies(transaction.atomic))
+            a_checkout(invoice, accepted, at)
+        assert Payment.objects.get().checkout_id == ""
+        payment = a_checkout(invoice, accepted, at)
+        a_checkout(invoice, accepted, at)  # with a page already, nobody is asked
     keys = [request["headers"]["Idempotency-Key"] for request in stripe.requests]
-    assert keys[0] == keys[1]
+    assert keys == [payment.idempotency_key] * 2
+    assert Payment.objects.count() == 1
     assert stripe.requests[0]["body"]["line_items[0][price_data][unit_amount]"] == "119600"
 
 
-def test_stripe_being_down_is_a_sentence_and_no_payment(
-    accepted: User, at: dt.datetime, settings: Any
+def _dies(atomic: Any) -> Any:
+    """The transaction that would write Stripe's answer down is the durable one."""
+
+    def made(*args: Any, durable: bool = False, **kwargs: Any) -> Any:
+        if durable:
+            raise KeyboardInterrupt
+        return atomic(*args, **kwargs)
+
+    return made
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_row_is_locked_while_stripe_is_asked(
+    accepted: User, at: dt.datetime, settings: Any, client_for: Any
 ) -> None:
-    """PR-18"""
+    """A slow provider holds up nobody: a decline that cancels the invoice does not wait for Stripe."""
+    free: list[bool] = []
+
+    def another_process() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM (SELECT 1 FROM billing_invoice FOR UPDATE SKIP LOCKED) AS free"
+            )
+            invoices = cursor.fetchone()[0]
+            cursor.execute(
+                "SELECT count(*) FROM (SELECT 1 FROM billing_payment FOR UPDATE SKIP LOCKED) AS free"
+            )
+            free.append((invoices, cursor.fetchone()[0]) == (1, 1))
+        connection.close()
+
     with a_recording_stripe() as stripe:
-        stripe.fail_with = 400
         settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE = "sk_test_x", stripe.url
+        stripe.meanwhile = another_process
+        client = client_for(accepted)
+        to_checkout = client.post("/billing/pay/", {"intent": intents.mint()})
+        assert to_checkout.status_code == 302 and not stripe.requests
+        to_stripe = client.get(to_checkout["Location"])
+    assert to_stripe["Location"].startswith("https://checkout.stripe.com/")
+    assert free == [True]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_stripe_is_never_asked_inside_a_transaction(accepted: User, at: dt.datetime) -> None:
+    payment = actions.start_payment(an_open_invoice(accepted, at), by=accepted, at=at)
+    with pytest.raises(RuntimeError), transaction.atomic():
+        actions.open_checkout(payment, by=accepted, at=at)
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_stripe_being_down_is_a_sentence_and_the_next_wish_a_new_attempt(
+    accepted: User, at: dt.datetime, settings: Any, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PR-18: nothing is charged, and a refusal that Stripe remembers under its key does not stand in the way for a day."""
+    monkeypatch.setattr(stripe_gateway, "RETRIES", 0)
+    with a_recording_stripe() as stripe:
+        stripe.fail_with = status
+        settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE = "sk_test_x", stripe.url
+        invoice = an_open_invoice(accepted, at)
         with pytest.raises(Conflict) as refused:
-            actions.start_payment(an_open_invoice(accepted, at), by=accepted, at=at)
-    assert "Nothing was charged" in refused.value.detail
-    assert not Payment.objects.exists()
+            a_checkout(invoice, accepted, at)
+        assert "Nothing was charged" in refused.value.detail
+        assert [p.state for p in Payment.objects.all()] == ["failed"]
+        stripe.fail_with = None
+        assert a_checkout(invoice, accepted, at).attempt == 2
+
+
+def test_when_stripe_cannot_be_reached_the_same_attempt_is_made_again(
+    accepted: User, at: dt.datetime, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PR-18: it may have heard us, so the key stays the same."""
+    monkeypatch.setattr(stripe_gateway, "RETRIES", 0)
+    settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE = "sk_test_x", "http://127.0.0.1:9"
+    invoice = an_open_invoice(accepted, at)
+    with pytest.raises(Conflict) as refused:
+        a_checkout(invoice, accepted, at)
+    assert refused.value.code == "payment_unavailable"
+    with a_recording_stripe() as stripe:
+        settings.STRIPE_API_BASE = stripe.url
+        payment = a_checkout(invoice, accepted, at)
+    assert (payment.attempt, payment.state) == (1, "pending")
+    assert stripe.requests[0]["headers"]["Idempotency-Key"] == payment.idempotency_key
 
 
 def test_a_refund_through_stripe_waits_until_it_can_be_sent_and_goes_once(

@@ -14,7 +14,7 @@ from accounts.models import User
 from billing import actions
 from billing.models import Invoice, Payment, WebhookEvent
 from common import clock
-from tests.billing.builders import a_recording_stripe, an_open_invoice
+from tests.billing.builders import a_checkout, a_recording_stripe, an_open_invoice
 from tests.intake.builders import an_accepted_intake
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def payment(alice: User, dana: User, protocol_version: Any, at: dt.datetime, set
     an_accepted_intake(alice, dana, at - 3 * DAY)
     with a_recording_stripe() as stripe:
         settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE = "sk_test_x", stripe.url
-        return actions.start_payment(an_open_invoice(alice, at), by=alice, at=at)
+        return a_checkout(an_open_invoice(alice, at), alice, at)
 
 
 def event(payment: Payment, kind: str = "checkout.session.completed", **changes: Any) -> dict[str, Any]:
@@ -160,3 +160,21 @@ def test_a_restricted_live_key_takes_live_events_and_no_test_ones(payment: Payme
     settings.STRIPE_SECRET_KEY = "rk_live_restricted"
     assert send(event(payment)).status_code == 400
     assert send({**event(payment), "livemode": True}).status_code == 200
+
+
+def test_a_payment_whose_checkout_number_was_lost_is_found_by_our_own(payment: Payment) -> None:
+    """The process died after the provider had answered: the money is not without an invoice."""
+    number = payment.checkout_id
+    Payment.objects.filter(pk=payment.pk).update(checkout_id="", checkout_url="")
+    sent = event(payment, client_reference_id=str(payment.pk), id=number)
+    assert send(sent).status_code == 200
+    payment.refresh_from_db()
+    assert payment.state == "succeeded"
+
+
+@pytest.mark.parametrize("reference", ["", "not-a-uuid", "00000000-0000-0000-0000-000000000000"])
+def test_a_checkout_of_nobody_here_pays_nothing(payment: Payment, reference: str) -> None:
+    send(event(payment, client_reference_id=reference, id="cs_somebody_elses"))
+    payment.refresh_from_db()
+    assert payment.state == "pending"
+    assert WebhookEvent.objects.get().outcome == "unknown_checkout"
