@@ -22,6 +22,8 @@ NAMES = frozenset(
         "booking.blockers",
         "consult.not_suitable",
         "person.left",
+        "duty.ends",
+        "staff.away",
         "work.items",
         "consent.withdrawn",
     }

@@ -15,6 +15,7 @@ from common.models import ProtocolVersion
 # Where each part of a protocol version comes from. Lower apps may not import higher ones, but may read their files.
 SOURCES = {
     "eligibility": "intake/data/eligibility.json",
+    "consent": "intake/data/consent/index.json",
     "bp": "vitals/data/bp_bands.json",
     "gate": "sessions/data/gate.json",
     "timeline": "sessions/data/timeline.json",

@@ -163,6 +163,7 @@ class Decision(models.Model):
         ACCEPT = "accept"
         DECLINE = "decline"
         ASK_MORE = "ask_more"
+        ASK_CLEARANCE = "clearance"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     intake = models.ForeignKey(Intake, models.PROTECT, related_name="decisions")
@@ -179,7 +180,8 @@ class Decision(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(kind__in=["accept", "decline", "ask_more"]), name="decision_kind_is_known"
+                condition=Q(kind__in=["accept", "decline", "ask_more", "clearance"]),
+                name="decision_kind_is_known",
             ),
             models.UniqueConstraint(
                 fields=["intake"],
@@ -195,11 +197,12 @@ class Decision(models.Model):
 
 
 class ConsentText(models.Model):
-    """The exact words people sign, kept by their hash. A new wording is a new row."""
+    """The exact words people sign, kept by their hash. A new wording is a new row, and so is each state's."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     document = models.CharField(max_length=40)
     version = models.CharField(max_length=40)
+    care_state = models.CharField(max_length=2, blank=True, help_text="The state the wording is for.")
     sha256 = models.CharField(max_length=64, unique=True)
     body = models.TextField()
     first_seen_at = models.DateTimeField()
@@ -225,12 +228,15 @@ class Consent(models.Model):
     acknowledged = models.JSONField(default=list, help_text="Codes of the points ticked one by one.")
     signed_at = models.DateTimeField()
     method = models.CharField(max_length=20, default="typed-name")
-    ip_digest = models.CharField(max_length=64, blank=True)
+    device = models.CharField(max_length=60, blank=True, help_text="Kind of device and browser; no address.")
+    # A signature is in force as long as nothing was withdrawn after it: counted, because two clocks may agree too well.
+    withdrawals_before = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["patient", "sha256", "care_state"], name="one_signature_per_person_text_and_state"
+                fields=["patient", "sha256", "care_state", "withdrawals_before"],
+                name="one_signature_per_person_text_and_state",
             ),
         ]
         indexes = [models.Index(fields=["patient", "document", "-signed_at"], name="consents_of_a_patient")]
@@ -283,3 +289,4 @@ class Medicine(models.Model):
 DECISION_KINDS = Decision.Kind.choices
 
 from intake.review_models import ChartView, DryRun, DryRunCase, RuleCount  # noqa: E402, F401
+from intake.paper_models import ClearanceRequest, ConsentWithdrawal, PatientDocument  # noqa: E402, F401

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from intake.views import assessment, patient, review, steps
+from intake import paper_urls
+from intake.views import answering, assessment, patient, queue, review, steps
 
 app_name = "intake"
 urlpatterns = [
@@ -21,13 +22,15 @@ urlpatterns = [
     path("intake/medicines/done/", steps.medicines_done, name="medicines_done"),
     path("intake/medicines/<uuid:medicine_id>/remove/", steps.medicine_remove, name="medicine_remove"),
     path("intake/blood-pressure/", steps.blood_pressure, name="bp"),
-    path("intake/consent/", steps.consent, name="consent"),
-    path("intake/consent/<slug:name>/", steps.sign, name="sign"),
-    path("queue/", review.queue, name="queue"),
-    path("queue/<uuid:intake_id>/", review.take, name="take"),
-    path("queue/<uuid:intake_id>/give-back/", review.give_back, name="give_back"),
+    *paper_urls.urlpatterns,
+    path("queue/", queue.queue, name="queue"),
+    path("queue/next/", queue.take_next, name="take_next"),
+    path("queue/states/", queue.unserved, name="unserved"),
+    path("queue/<uuid:intake_id>/", queue.take, name="take"),
+    path("queue/<uuid:intake_id>/give-back/", queue.give_back, name="give_back"),
     path("chart/<uuid:patient_id>/", review.chart, name="chart"),
     path("chart/<uuid:patient_id>/decide/<slug:kind>/", review.decide, name="decide"),
     path("chart/<uuid:patient_id>/settle/", review.settle, name="settle"),
     path("intake/<slug:step_id>/", patient.step, name="step"),
+    path("intake/<slug:step_id>/answer/", answering.answer, name="answer"),
 ]

@@ -8,9 +8,9 @@ from common.clock import local_date
 from common.errors import NotVisible
 from common.models import ProtocolVersion
 from intake import states
-from intake.models import Consent, Decision, EligibilityEvaluation, Intake, Medicine
+from intake.access.consents import signed_now
+from intake.models import Decision, EligibilityEvaluation, Intake, Medicine
 from intake.rules.answers import facts_from, rx_classes_fact, worst_answer
-from intake.rules.documents import DOCUMENTS, document
 from measures.models import InstrumentResponse
 from measures.rules import risk_facts
 from vitals.access import average_of
@@ -36,27 +36,6 @@ def own_medicine(patient: Patient, medicine_id: uuid.UUID) -> Medicine:
     if found is None:
         raise NotVisible("There is no such page.")
     return found
-
-
-def signatures_of(patient: Patient) -> list[Consent]:
-    """Every signature, newest first, with the text signed."""
-    return list(Consent.objects.filter(patient=patient).select_related("text").order_by("-signed_at"))
-
-
-def signed_now(patient: Patient) -> frozenset[str]:
-    """The documents signed in the wording in force, for the state this person is in."""
-    wanted = {name: document(name).sha256 for name in DOCUMENTS}
-    signed = set(
-        Consent.objects.filter(
-            patient=patient, care_state=patient.state, sha256__in=wanted.values()
-        ).values_list("document", "sha256")
-    )
-    return frozenset(name for name, digest in wanted.items() if (name, digest) in signed)
-
-
-def consent_current(patient: Patient, at: datetime) -> bool:
-    """Whether every document is signed in the wording in force (gate G2). A new wording asks again."""
-    return signed_now(patient) == frozenset(DOCUMENTS)
 
 
 def latest_evaluation(patient: Patient) -> EligibilityEvaluation | None:

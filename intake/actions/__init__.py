@@ -1,6 +1,7 @@
 """The verbs from the first answer to the signed decision; the only writers of intake rows."""
 
 from intake.actions.answers import (
+    Saved,
     add_medicine,
     confirm_medicines,
     count_screening,
@@ -9,35 +10,56 @@ from intake.actions.answers import (
     record_beside,
     record_instrument,
     record_intake_reading,
+    save_answers,
     save_step,
     start_intake,
 )
-from intake.actions.consents import sign_consent
+from intake.actions.consents import ask_for_new_signatures, sign_consent, withdraw_consent
 from intake.actions.eligibility import assess, evaluate_now, facts_changed, reevaluate, settle
-from intake.actions.review import claim, decide, release_claim, renew_claim, steps_left, submit, withdraw
+from intake.actions.review import (
+    claim,
+    claim_next,
+    decide,
+    release_claim,
+    renew_claim,
+    steps_left,
+    submit,
+    withdraw,
+)
+from intake.actions.rulebook import continue_dry_runs, propose_rule_change, start_dry_run
+from intake.actions.unserved import check_unserved_states
 
 __all__ = [
+    "Saved",
     "add_medicine",
+    "ask_for_new_signatures",
     "assess",
+    "check_unserved_states",
     "claim",
+    "claim_next",
     "confirm_medicines",
+    "continue_dry_runs",
     "count_screening",
     "decide",
     "end_medicine",
     "evaluate_now",
     "facts_changed",
     "prefill",
+    "propose_rule_change",
     "record_beside",
     "record_instrument",
     "record_intake_reading",
     "reevaluate",
     "release_claim",
     "renew_claim",
+    "save_answers",
     "save_step",
     "settle",
     "sign_consent",
+    "start_dry_run",
     "start_intake",
     "steps_left",
     "submit",
     "withdraw",
+    "withdraw_consent",
 ]

@@ -1,10 +1,8 @@
-"""The steps that are more than questions: medicines, blood pressure, reading and signing."""
+"""The steps that are more than questions: medicines and blood pressure."""
 
 import uuid
-from typing import Any
 
-from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
@@ -12,9 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.guards import for_role
 from common import clock, intents
 from intake import access, actions, states
-from intake.forms import AddMedicineForm, ReadingForm, SignForm
-from intake.models import Intake
-from intake.rules.documents import DOCUMENTS, document
+from intake.forms import AddMedicineForm, ReadingForm
 from intake.rules.steps import formulary
 from intake.rules.steps import step as step_of
 from intake.views.common import own_intake
@@ -103,60 +99,3 @@ def blood_pressure(request: HttpRequest) -> HttpResponse:
         "mine": intake.state in states.PATIENT_WRITES,
     }
     return render(request, "patient/intake/bp.html", context, status=422 if form.is_bound else 200)
-
-
-@for_role("patient")
-@require_http_methods(["GET", "HEAD"])
-def consent(request: HttpRequest) -> HttpResponse:
-    """The texts to read, and what has been signed."""
-    patient, intake = own_intake(request)
-    if intake is None:
-        return HttpResponseRedirect(reverse(LIST))
-    signed = access.signed_now(patient)
-    context = {
-        "step": step_of("consent"),
-        "texts": [{"document": document(name), "signed": name in signed} for name in DOCUMENTS],
-        "signatures": access.signatures_of(patient),
-        "state_known": bool(patient.state),
-    }
-    return render(request, "patient/intake/consent.html", context)
-
-
-@for_role("patient")
-@require_http_methods(["GET", "HEAD", "POST"])
-@intents.guard
-def sign(request: HttpRequest, name: str) -> HttpResponse:
-    """One text, read in full, its points ticked one by one, signed with the full name."""
-    try:
-        text = document(name)
-    except KeyError:
-        raise Http404 from None
-    patient, intake = own_intake(request)
-    if intake is None:
-        return HttpResponseRedirect(reverse(LIST))
-    form = SignForm(request.POST or None, document=text, full_name=patient.user.full_name)
-    if request.method == "POST" and form.is_valid():
-        actions.sign_consent(
-            patient,
-            text,
-            sha256=request.POST.get("sha256", ""),
-            signed_name=form.cleaned_data["signed_name"],
-            acknowledged=[code for code in form.points if form.cleaned_data[code]],
-            by=request.user,
-            at=clock.now(),
-            ip=request.META.get("REMOTE_ADDR", ""),
-        )
-        return HttpResponseRedirect(_after_signing(patient, intake))
-    context: dict[str, Any] = {
-        "form": form,
-        "text": text,
-        "signed": name in access.signed_now(patient),
-        "intent": intents.mint(),
-        "phone": settings.PRACTICE["phone"],
-    }
-    return render(request, "patient/intake/sign.html", context, status=422 if form.is_bound else 200)
-
-
-def _after_signing(patient: Any, intake: Intake) -> str:
-    left = [name for name in DOCUMENTS if name not in access.signed_now(patient)]
-    return reverse("intake:sign", args=[left[0]]) if left else next_address(intake, "consent")

@@ -136,7 +136,7 @@ def fill_intake(
                 )  # fmt: skip
         elif step.id == "consent":
             for name in DOCUMENTS:
-                text = document(name)
+                text = document(name, patient.state)
                 actions.sign_consent(
                     patient,
                     text,

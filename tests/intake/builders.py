@@ -103,7 +103,7 @@ def a_filled_intake(user: User, at: datetime, *, medicines: tuple[str, ...] = ()
                 )
         elif step.id == "consent":
             for name in DOCUMENTS:
-                text = document(name)
+                text = document(name, patient_of(user).state)
                 actions.sign_consent(
                     patient_of(user), text, sha256=text.sha256, signed_name=typed.get("full_name", "Alice Lindqvist"),
                     acknowledged=text.acknowledge, by=user, at=at,

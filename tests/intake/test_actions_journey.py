@@ -179,7 +179,7 @@ def test_the_same_text_is_signed_once(alice, at):
     before = Consent.objects.filter(patient=intake.patient).count()
     from intake.rules.documents import document
 
-    text = document("treatment-consent")
+    text = document("treatment-consent", "CA")
     actions.sign_consent(
         intake.patient,
         text,

@@ -164,10 +164,8 @@ def test_urgency_follows_the_gravest_reason(reasons, level):
 
 
 def test_texts_to_sign_name_the_warnings_and_ask_for_each_point():
-    text = document("treatment-consent")
-    assert {"off_label", "compounded", "fda_2022", "fda_2023", "risks", "alternatives"} == set(
-        text.acknowledge
-    )
+    text = document("treatment-consent", "NV")
+    assert {"off_label", "compounded", "fda_2022", "fda_2023", "risks", "alternatives"} < set(text.acknowledge)
     for words in (
         "2022",
         "2023",
@@ -178,13 +176,13 @@ def test_texts_to_sign_name_the_warnings_and_ask_for_each_point():
         "Spravato",
     ):
         assert words in text.body
-    assert {"no_driving", "no_water", "sitter", "storage"} <= set(document("safety-agreement").acknowledge)
-    assert len({document(name).sha256 for name in DOCUMENTS}) == 2
+    assert {"no_driving", "no_water", "sitter", "storage"} <= set(document("safety-agreement", "NV").acknowledge)
+    assert len({document(name, "NV").sha256 for name in DOCUMENTS}) == 2
 
 
 def test_a_changed_letter_is_another_text():
-    body = document("treatment-consent").body
-    assert read_document(body.replace("slowly", "Slowly")).sha256 != document("treatment-consent").sha256
+    body = document("treatment-consent", "NV").body
+    assert read_document(body.replace("slowly", "Slowly")).sha256 != document("treatment-consent", "NV").sha256
 
 
 @pytest.mark.parametrize(

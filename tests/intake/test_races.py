@@ -105,7 +105,7 @@ def test_many_starts_make_one_intake_and_many_signatures_one_signature(alice, at
     patient = alice.patient
     all_at_once(20, lambda n: actions.start_intake(patient, by=alice, at=at).pk)
     assert Intake.objects.count() == 1
-    text = document("safety-agreement")
+    text = document("safety-agreement", "CA")
 
     def sign(number: int) -> None:
         actions.sign_consent(

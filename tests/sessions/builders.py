@@ -38,10 +38,10 @@ def an_accepted_patient(user: User, psychiatrist: User, at: dt.datetime) -> Inta
     version = any_protocol(at, psychiatrist)
     patient = Patient.objects.get(pk=user.pk)
     for name in DOCUMENTS:
-        text = document(name)
+        text = document(name, patient.state)
         kept, _ = ConsentText.objects.get_or_create(
             sha256=text.sha256,
-            defaults={"document": name, "version": text.version, "body": text.body, "first_seen_at": at},
+            defaults={"document": name, "version": text.version, "care_state": text.state, "body": text.body, "first_seen_at": at},
         )
         Consent.objects.create(
             patient=patient, document=name, version=text.version, sha256=text.sha256, text=kept, care_state=patient.state,
