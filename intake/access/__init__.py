@@ -51,7 +51,7 @@ from intake.access.rulebook import (
     rule_row,
     rule_rows,
 )
-from intake.access.work import owners_of_unserved, work_items
+from intake.access.unserved import owners_of_unserved
 
 __all__ = [
     "LOOK_ALONG",
@@ -99,5 +99,4 @@ __all__ = [
     "unserved_states",
     "withdrawals_of",
     "withdrawn_since_signing",
-    "work_items",
 ]

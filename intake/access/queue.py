@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -13,12 +13,13 @@ from django.db import connection
 from django.db.models import DateTimeField, Func, Q, QuerySet
 
 from accounts.access import licensed_states, patients_visible_to
-from accounts.models import Role, User
+from accounts.models import STATES, Role, User
 from common import clock
 from common.clock import local_date
 from common.errors import Invalid, NotVisible
 from intake import states
 from intake.models import Intake
+from intake.rules.review import reason_classes
 
 PAGE_SIZE = 25
 COUNT_UP_TO = 99
@@ -45,6 +46,46 @@ def _waiting(codes: Iterable[str], at: datetime) -> QuerySet[Intake]:
     return Intake.objects.filter(
         Q(state=states.SUBMITTED) | Q(state=states.CLAIMED, claim_expires_at__lte=at),
         care_state__in=list(codes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFilter:
+    """What a reader narrows the queue to. Place and urgency are index conditions; the others look along the front of the queue."""
+
+    state: str = ""
+    urgency: int | None = None
+    reason: str = ""
+    again: bool = False  # answered a question of ours since it was first read
+    mine: bool = False  # I asked that question
+
+    def __bool__(self) -> bool:
+        return bool(self.state or self.urgency is not None or self.looks_along)
+
+    @property
+    def looks_along(self) -> bool:
+        """Does it read rows to find the ones it wants? Then it looks no further than `LOOK_ALONG` in each state."""
+        return bool(self.reason or self.again or self.mine)
+
+    def query(self) -> dict[str, str]:
+        """As the words of an address."""
+        words = {"state": self.state, "reason": self.reason}
+        if self.urgency is not None:
+            words["urgency"] = str(self.urgency)
+        if self.again or self.mine:
+            words["show"] = "mine" if self.mine else "again"
+        return {name: value for name, value in words.items() if value}
+
+
+def filter_from(query: Mapping[str, str]) -> QueueFilter:
+    """Read a filter from an address; what is no filter is as if it were not there."""
+    state, urgency, reason = query.get("state", ""), query.get("urgency", ""), query.get("reason", "")
+    return QueueFilter(
+        state=state if state in STATES else "",
+        urgency=int(urgency) if urgency in ("0", "1", "2", "3") else None,
+        reason=reason if reason in {one.id for one in reason_classes()} else "",
+        again=query.get("show") == "again",
+        mine=query.get("show") == "mine",
     )
 
 
@@ -80,12 +121,13 @@ def place_from(token: str) -> Place:
 
 # One index descent per state, each of at most a page; what is sorted is never more than 51 pages.
 _QUEUE_SQL = """
-SELECT q.id, q.patient_id, q.care_state, q.urgency, q.outcome, q.reasons::text, q.submitted_at, u.full_name, p.date_of_birth
+SELECT q.id, q.patient_id, q.care_state, q.urgency, q.outcome, q.reasons::text, q.submitted_at, u.full_name, p.date_of_birth,
+       q.decided_at
 FROM (
     SELECT w.*
     FROM unnest(%(states)s::text[]) AS s(code)
     CROSS JOIN LATERAL (
-        SELECT i.id, i.patient_id, i.care_state, i.urgency, i.outcome, i.reasons, i.submitted_at
+        SELECT i.id, i.patient_id, i.care_state, i.urgency, i.outcome, i.reasons, i.submitted_at, i.decided_at
         FROM intake_intake i
         WHERE i.care_state = s.code
           AND i.state IN ('submitted', 'claimed')
@@ -113,7 +155,10 @@ _COLUMNS = (
     "submitted_at",
     "full_name",
     "date_of_birth",
+    "decided_at",
 )
+# A filter that reads rows looks at so many of each state, most urgent first, and the page says so.
+LOOK_ALONG = 5_000
 
 
 def queue_page(
@@ -144,6 +189,8 @@ class QueueView:
     after: Place | None
     count: str
     held: list[dict[str, Any]]
+    # States in which people wait and nobody of the practice may prescribe today.
+    unserved: list[str]
 
 
 # The page in one round trip: the states of today, a page of rows, how many wait, what is in one's own hands. Each part says
@@ -161,11 +208,9 @@ WITH codes AS MATERIALIZED (
     SELECT w.*
     FROM codes s
     CROSS JOIN LATERAL (
-        SELECT i.id, i.patient_id, i.care_state, i.urgency, i.outcome, i.reasons, i.submitted_at
-        FROM intake_intake i
-        WHERE i.care_state = s.code
-          AND i.state IN ('submitted', 'claimed')
-          AND (i.state = 'submitted' OR i.claim_expires_at <= %(at)s)
+        SELECT i.id, i.patient_id, i.care_state, i.urgency, i.outcome, i.reasons, i.submitted_at, i.decided_at
+        FROM {rows} i
+        WHERE {wanted}
           {after}
         ORDER BY (i.urgency * -1), i.submitted_at, i.id
         LIMIT %(limit)s
@@ -176,28 +221,67 @@ WITH codes AS MATERIALIZED (
 SELECT
     (SELECT json_agg(code ORDER BY code) FROM codes),
     (SELECT json_agg(json_build_array(q.id, q.patient_id, q.care_state, q.urgency, q.outcome, q.reasons, q.submitted_at,
-                                      u.full_name, p.date_of_birth) ORDER BY q.urgency DESC, q.submitted_at, q.id)
+                                      u.full_name, p.date_of_birth, q.decided_at) ORDER BY q.urgency DESC, q.submitted_at, q.id)
      FROM page q JOIN accounts_patient p ON p.user_id = q.patient_id JOIN accounts_user u ON u.id = q.patient_id),
     (SELECT count(*) FROM (
         SELECT 1 FROM codes s CROSS JOIN LATERAL (
-            SELECT 1 FROM intake_intake i
-            WHERE i.care_state = s.code AND i.state IN ('submitted', 'claimed')
-              AND (i.state = 'submitted' OR i.claim_expires_at <= %(at)s)
+            SELECT 1 FROM {rows} i WHERE {wanted}
             LIMIT %(count_limit)s
         ) one LIMIT %(count_limit)s
     ) counted),
     (SELECT json_agg(json_build_array(h.patient_id, u.full_name, h.claim_expires_at) ORDER BY h.claim_expires_at)
      FROM (SELECT patient_id, claim_expires_at FROM intake_intake WHERE claimed_by_id = %(me)s AND state = 'claimed'
            ORDER BY claim_expires_at LIMIT %(count_limit)s) h
-     JOIN accounts_user u ON u.id = h.patient_id)
+     JOIN accounts_user u ON u.id = h.patient_id),
+    (SELECT json_agg(one.code ORDER BY one.code) FROM unnest(%(all_states)s::text[]) AS one(code) WHERE {unserved})
 """
+# Nobody active holds both a licence and a DEA registration there on this day, and somebody waits.
+_UNSERVED = """NOT EXISTS (
+        SELECT 1 FROM accounts_licence l JOIN accounts_user m ON m.id = l.psychiatrist_id
+        WHERE l.state = one.code AND l.expires_on >= %(on)s AND (l.issued_on IS NULL OR l.issued_on <= %(on)s)
+          AND m.is_active AND m.role = 'psychiatrist'
+          AND EXISTS (SELECT 1 FROM accounts_dearegistration d
+                      WHERE d.psychiatrist_id = l.psychiatrist_id AND d.state = l.state AND d.expires_on >= %(on)s))
+    AND EXISTS (SELECT 1 FROM intake_intake i WHERE i.care_state = one.code AND i.state IN ('submitted', 'claimed'))"""
+_WAITS = """i.care_state = s.code AND i.state IN ('submitted', 'claimed')
+          AND (i.state = 'submitted' OR i.claim_expires_at <= %(at)s)"""
+
+
+def _narrowed(wanted: QueueFilter) -> tuple[str, str]:
+    """Which rows of a state are looked at, and which of these are wanted, as SQL of the parameters `values` carries."""
+    here = _WAITS
+    if wanted.state:
+        here += " AND s.code = %(only_state)s"
+    if wanted.urgency is not None:
+        here += " AND (i.urgency * -1) = %(only_urgency)s * -1"
+    if not wanted.looks_along:
+        return "intake_intake", here
+    front = f"(SELECT i.* FROM intake_intake i WHERE {here} ORDER BY (i.urgency * -1), i.submitted_at, i.id LIMIT {LOOK_ALONG})"
+    among = ["true"]
+    if wanted.reason:
+        among.append("jsonb_exists_any(i.reasons, %(only_rules)s::text[])")
+    if wanted.again or wanted.mine:
+        among.append("i.decided_at IS NOT NULL")
+    if wanted.mine:
+        among.append("EXISTS (SELECT 1 FROM intake_decision d WHERE d.intake_id = i.id AND d.by_id = %(me)s)")
+    return front, " AND ".join(among)
 
 
 def queue_view(
-    psychiatrist: User, *, at: datetime, after: Place | None = None, size: int = PAGE_SIZE
+    psychiatrist: User,
+    *,
+    at: datetime,
+    after: Place | None = None,
+    size: int = PAGE_SIZE,
+    wanted: QueueFilter = QueueFilter(),  # noqa: B008
 ) -> QueueView:
     """The queue page of a psychiatrist who is logged in, in one query."""
+    rows_of, conditions = _narrowed(wanted)
     values: dict[str, Any] = {
+        "only_state": wanted.state,
+        "only_urgency": wanted.urgency,
+        "only_rules": [rule for one in reason_classes() if one.id == wanted.reason for rule in one.rules],
+        "all_states": STATES,
         "me": psychiatrist.pk,
         "on": local_date(at, psychiatrist.time_zone),
         "at": at,
@@ -207,8 +291,11 @@ def queue_view(
     if after is not None:
         values |= {"urgency": after.urgency, "submitted_at": after.submitted_at, "id": after.id}
     with connection.cursor() as cursor:
-        cursor.execute(_VIEW_SQL.format(after=_AFTER if after else ""), values)
-        codes, found, count, held = cursor.fetchone()
+        sql = _VIEW_SQL.format(
+            after=_AFTER if after else "", rows=rows_of, wanted=conditions, unserved=_UNSERVED
+        )
+        cursor.execute(sql, values)
+        codes, found, count, held, unserved = cursor.fetchone()
     rows = [_row(row) for row in _list(found)]
     following = None
     if len(rows) > size:
@@ -227,6 +314,7 @@ def queue_view(
             }
             for patient, name, until in _list(held)
         ],
+        unserved=_list(unserved),
     )
 
 
@@ -240,7 +328,42 @@ def _row(values: list[Any]) -> dict[str, Any]:
     row["id"], row["patient_id"] = uuid.UUID(row["id"]), uuid.UUID(row["patient_id"])
     row["submitted_at"] = datetime.fromisoformat(row["submitted_at"])
     row["date_of_birth"] = date.fromisoformat(row["date_of_birth"]) if row["date_of_birth"] else None
+    row["decided_at"] = datetime.fromisoformat(row["decided_at"]) if row["decided_at"] else None
     return row
+
+
+@dataclass(frozen=True)
+class UnservedState:
+    """A state in which people wait and nobody of the practice may prescribe today."""
+
+    code: str
+    waiting: str
+    oldest_at: datetime
+
+
+def unserved_states(at: datetime) -> list[UnservedState]:
+    """Each such state with how many wait (counted no further than 99) and since when. No names: it is a list of states."""
+    sql = f"""
+    SELECT one.code, waits.count, waits.oldest FROM unnest(%(all_states)s::text[]) AS one(code)
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS count, min(i.submitted_at) AS oldest FROM (
+            SELECT submitted_at FROM intake_intake
+            WHERE care_state = one.code AND state IN ('submitted', 'claimed') LIMIT %(count_limit)s) i
+    ) waits
+    WHERE {_UNSERVED} ORDER BY waits.oldest, one.code
+    """
+    values = {"all_states": STATES, "on": local_date(at, "UTC"), "count_limit": COUNT_UP_TO + 1}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return [
+            UnservedState(code, f"{COUNT_UP_TO}+" if count > COUNT_UP_TO else str(count), oldest)
+            for code, count, oldest in cursor.fetchall()
+        ]
+
+
+def state_key(code: str) -> uuid.UUID:
+    """The id under which work about a state is kept; a state has no row of its own."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"hearthside:state:{code}")
 
 
 def queue_count(codes: Iterable[str], *, at: datetime) -> str:

@@ -13,8 +13,9 @@ from common import audit, hooks, protocol
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible, StaleVersion
 from common.states import move
 from intake import states
-from intake.access import intake_readings, signed_now, states_today
+from intake.access import intake_readings, queue_page, signed_now, states_today
 from intake.actions.eligibility import evaluate_now
+from intake.actions.rulebook import count_sent
 from intake.models import Decision, EligibilityEvaluation, Intake
 from intake.rules.documents import DOCUMENTS
 from intake.rules.steps import intake_steps
@@ -64,6 +65,8 @@ def submit(intake: Intake, *, by: Any, at: datetime) -> Intake:
         if left := steps_left(row):
             raise Invalid("Some steps are not finished yet.", fields=dict.fromkeys(left, "Not finished yet."))
         found = evaluate_now(row, by=by, at=at, cause="submit")
+        if row.submitted_at is None:
+            count_sent(found)
         move(
             row,
             states.SUBMITTED,
@@ -141,6 +144,20 @@ def claim(intake_id: uuid.UUID, *, by: User, at: datetime) -> Intake:
         )
         audit.record("intake.claimed", by=by, at=at, about=row, patient_id=row.patient_id)
     return row
+
+
+def claim_next(*, by: User, at: datetime) -> Intake | None:
+    """Take the first of the queue that nobody else has taken meanwhile; None when nobody waits (PR-09)."""
+    after = None
+    while True:
+        rows, after = queue_page(states_today(by, at), at=at, after=after)
+        for row in rows:
+            try:
+                return claim(row["id"], by=by, at=at)
+            except (Conflict, NotVisible):
+                continue  # a colleague was a moment quicker
+        if after is None:
+            return None
 
 
 def renew_claim(intake: Intake, *, by: User, at: datetime) -> None:

@@ -1,8 +1,6 @@
-"""The psychiatrist's side: the queue, the chart, the signed decision."""
+"""The psychiatrist's side: the chart and the signed decision."""
 
 import uuid
-from datetime import date, datetime
-from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,123 +18,17 @@ from common import clock, intents
 from common.clock import age_years, local_date
 from intake import access, actions, states
 from intake.forms import SettleForm, decision_form
-from intake.models import Intake
 from intake.rules import Outcome
 from intake.rules.steps import DATA
 from intake.views.changes import reopening_of
 from intake.views.patient import said_in
-from intake.wording import SCREEN_RESULT_FOR_STAFF, rule_texts
+from intake.views.queue import OUTCOME_KIND, URGENCY
+from intake.wording import SCREEN_RESULT_FOR_STAFF
 from measures.rules import RiskLevel
 from measures.wording import RISK_FOR_STAFF
 from vitals.wording import BAND
 
-URGENCY = {3: ("Now", "act"), 2: ("Today", "pause"), 1: ("Soon", "info"), 0: ("Routine", "neutral")}
-OUTCOME_KIND = {"exclude": "pause", "review": "info", "ok": "ok"}
-# Promised to patients: read within two working days. Urgent ones sooner.
-TARGET_MINUTES = {3: 60, 2: 480, 1: 1440, 0: 2880}
 KIND_TITLES = {"accept": "Accept for a consult", "decline": "Decline", "ask_more": "Ask for more"}
-WIDEST_REASONS = 6
-
-
-@cache
-def _criteria() -> dict[str, str]:
-    # The last rule's criterion is a wish; in a list of what is true its opposite must stand.
-    return {id: text.criterion for id, text in rule_texts().items()} | {"E71": "Something not answered"}
-
-
-def _waited(since: datetime, at: datetime) -> str:
-    minutes = max(0, int((at - since).total_seconds() // 60))
-    if minutes < 60:
-        return f"{minutes} min"
-    hours = minutes // 60
-    return f"{hours} h" if hours < 48 else f"{hours // 24} days"
-
-
-def row_for_page(row: dict[str, Any], at: datetime, today: date) -> dict[str, Any]:
-    """One row of the queue in finished words, so that the template only places them."""
-    word, kind = URGENCY[row["urgency"]]
-    reasons = row["reasons"]
-    criteria = _criteria()
-    return {
-        "id": row["id"],
-        "name": row["full_name"] or "Name not given",
-        "age": age_years(row["date_of_birth"], today) if row["date_of_birth"] else "",
-        "state": row["care_state"],
-        "urgency": word,
-        "kind": kind,
-        "outcome": SCREEN_RESULT_FOR_STAFF[Outcome(row["outcome"])],
-        "outcome_kind": OUTCOME_KIND[row["outcome"]],
-        "reasons": ", ".join(f"{id} {criteria.get(id, '')}" for id in reasons[:WIDEST_REASONS])
-        + (f" and {len(reasons) - WIDEST_REASONS} more" if len(reasons) > WIDEST_REASONS else ""),
-        "waited": _waited(row["submitted_at"], at),
-        "late": (at - row["submitted_at"]).total_seconds() > 60 * TARGET_MINUTES[row["urgency"]],
-        "intent": intents.mint(),
-    }
-
-
-@for_role("psychiatrist")
-@require_safe
-def queue(request: HttpRequest) -> HttpResponse:
-    """What waits in the states this psychiatrist is licensed in today, most urgent first, then oldest."""
-    at = clock.now()
-    token = request.GET.get("after", "")
-    view = access.queue_view(request.user, at=at, after=access.place_from(token) if token else None)  # type: ignore[arg-type]
-    today = local_date(at, request.user.time_zone)  # type: ignore[union-attr]
-    context = {
-        "rows": [row_for_page(row, at, today) for row in view.rows],
-        "count": view.count,
-        "next_url": f"{reverse('intake:queue')}?after={view.after.token()}" if view.after else "",
-        "first_url": reverse("intake:queue") if token else "",
-        "states": ", ".join(view.states),
-        "held": [
-            {
-                "patient_id": one["patient_id"],
-                "name": one["full_name"] or "Name not given",
-                "until": one["claim_expires_at"],
-                "over": one["claim_expires_at"] <= at,
-            }
-            for one in view.held
-        ],
-    }
-    return render(request, "psychiatrist/queue.html", context)
-
-
-def _is_held(intake: Intake, at: datetime) -> bool:
-    """Whether somebody's claim is still in force."""
-    until = intake.claim_expires_at
-    return intake.state == states.CLAIMED and until is not None and until > at
-
-
-@for_role("psychiatrist")
-@require_http_methods(["GET", "HEAD", "POST"])
-@intents.guard
-def take(request: HttpRequest, intake_id: uuid.UUID) -> HttpResponse:
-    """Take an intake and open its chart; the page before that says who it is and why it waits."""
-    at = clock.now()
-    if request.method == "POST":
-        intake = actions.claim(intake_id, by=request.user, at=at)  # type: ignore[arg-type]
-        return HttpResponseRedirect(reverse("intake:chart", args=[intake.patient_id]))
-    intake = access.intake_visible_to(request.user, intake_id, at)  # type: ignore[arg-type]
-    if intake.claimed_by_id == request.user.pk or intake.state not in states.IN_QUEUE:
-        return HttpResponseRedirect(reverse("intake:chart", args=[intake.patient_id]))
-    context = {
-        "intake": intake,
-        "urgency": URGENCY[intake.urgency],
-        "reasons": [f"{id} {_criteria().get(id, '')}" for id in intake.reasons],
-        "held_by": str(intake.claimed_by) if _is_held(intake, at) else "",
-        "intent": intents.mint(),
-    }
-    return render(request, "psychiatrist/queue_item.html", context)
-
-
-@for_role("psychiatrist")
-@require_POST
-@intents.guard
-def give_back(request: HttpRequest, intake_id: uuid.UUID) -> HttpResponse:
-    """Put a claimed intake back for a colleague."""
-    intake = access.intake_visible_to(request.user, intake_id, clock.now())  # type: ignore[arg-type]
-    actions.release_claim(intake, by=request.user, at=clock.now())  # type: ignore[arg-type]
-    return HttpResponseRedirect(reverse("intake:queue"))
 
 
 def _opened(request: HttpRequest, patient_id: uuid.UUID, why: str) -> access.Chart:

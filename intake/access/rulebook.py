@@ -1,0 +1,92 @@
+"""The rules as the administration shows them: words, numbers, facts, how often each was true; and dry runs of drafts."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from common.models import ProtocolVersion
+from intake.models import DryRun, DryRunCase, RuleCount
+from intake.rules import FACTS, Stage, rules_for
+from intake.wording import RuleText, rule_texts
+
+STAGE_WORDS = {
+    Stage.ASSESSMENT: "two-minute assessment",
+    Stage.INTAKE: "intake",
+    Stage.DECISION: "psychiatrist",
+}
+
+
+@dataclass(frozen=True)
+class RuleRow:
+    """One rule under one version, and how often it was true of the intakes that were sent under it."""
+
+    text: RuleText
+    stage: str
+    facts: tuple[str, ...]
+    thresholds: dict[str, float]
+    hits: int
+    sent: int
+
+    @property
+    def share(self) -> float | None:
+        """Of the intakes sent, the share of which it was true (0 to 1); None while nothing was sent."""
+        return self.hits / self.sent if self.sent else None
+
+
+def rule_rows(version: ProtocolVersion) -> list[RuleRow]:
+    """All 71 rules of a version with their counts, in two queries at most, however many intakes there are."""
+    document = version.data["eligibility"]
+    texts = rule_texts(document)
+    counts = dict(RuleCount.objects.filter(protocol=version).values_list("rule_id", "hits"))
+    known = {rule.id: rule for rule in rules_for(Stage.DECISION)}
+    rows = []
+    for raw in document["rules"]:
+        rule = known.get(raw["id"])
+        rows.append(
+            RuleRow(
+                text=texts[raw["id"]],
+                stage=STAGE_WORDS[rule.stage] if rule is not None else "every stage",
+                facts=rule.facts if rule is not None else every_required_fact(),
+                thresholds=dict(raw["thresholds"]),
+                hits=counts.get(raw["id"], 0),
+                sent=counts.get(RuleCount.ALL, 0),
+            )
+        )
+    return rows
+
+
+def every_required_fact() -> tuple[str, ...]:
+    """What E71 reads: everything that must be answered."""
+    return tuple(spec.name for spec in FACTS if spec.required)
+
+
+def rule_row(version: ProtocolVersion, rule_id: str) -> RuleRow | None:
+    """One rule of a version; None when there is no such rule."""
+    return next((row for row in rule_rows(version) if row.text.id == rule_id), None)
+
+
+def counts_of_rule(rule_id: str, limit: int = 20) -> list[dict[str, Any]]:
+    """How often a rule was true under each of the newest versions."""
+    found = RuleCount.objects.filter(rule_id__in=[rule_id, RuleCount.ALL]).select_related("protocol")
+    by_version: dict[uuid.UUID, dict[str, Any]] = {}
+    for count in found.order_by("-protocol__proposed_at")[: limit * 2]:
+        row = by_version.setdefault(
+            count.protocol_id, {"version": count.protocol.version, "hits": 0, "sent": 0}
+        )
+        row["sent" if count.rule_id == RuleCount.ALL else "hits"] = count.hits
+    return list(by_version.values())
+
+
+def dry_run(run_id: uuid.UUID) -> DryRun | None:
+    """A dry run with its two versions."""
+    return DryRun.objects.select_related("draft", "base", "asked_by").filter(pk=run_id).first()
+
+
+def newest_dry_run(draft: ProtocolVersion) -> DryRun | None:
+    """The newest dry run of a draft."""
+    return DryRun.objects.filter(draft=draft).order_by("-asked_at").first()
+
+
+def cases_of(run: DryRun) -> list[DryRunCase]:
+    """The cases that were kept, newest intake first."""
+    return list(DryRunCase.objects.filter(run=run).order_by("-sent_at", "-id"))

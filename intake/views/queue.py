@@ -1,0 +1,185 @@
+"""The review queue: what waits, whose turn it is, taking and giving back, and the states that nobody serves."""
+
+import uuid
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.guards import for_role
+from common import clock, intents
+from common.clock import age_years, local_date
+from intake import access, actions, states
+from intake.models import Intake
+from intake.rules import Outcome
+from intake.rules.review import read_by, reason_classes
+from intake.wording import SCREEN_RESULT_FOR_STAFF, rule_texts
+
+URGENCY = {3: ("Now", "act"), 2: ("Today", "pause"), 1: ("Soon", "info"), 0: ("Routine", "neutral")}
+OUTCOME_KIND = {"exclude": "pause", "review": "info", "ok": "ok"}
+WIDEST_REASONS = 6
+SHOW = (("", "All"), ("again", "Answered again"), ("mine", "Answered me"))
+
+
+@cache
+def _criteria() -> dict[str, str]:
+    # The last rule's criterion is a wish; in a list of what is true its opposite must stand.
+    return {id: text.criterion for id, text in rule_texts().items()} | {"E71": "Something not answered"}
+
+
+def span_words(how_long: timedelta) -> str:
+    """A length of time in one short word pair: 45 min, 7 h, 3 days."""
+    minutes = max(0, int(how_long.total_seconds() // 60))
+    if minutes < 60:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h" if hours < 48 else f"{hours // 24} days"
+
+
+def row_for_page(row: dict[str, Any], at: datetime, today: date) -> dict[str, Any]:
+    """One row of the queue in finished words, so that the template only places them."""
+    word, kind = URGENCY[row["urgency"]]
+    reasons = row["reasons"]
+    criteria = _criteria()
+    due_at = read_by(row["submitted_at"], row["urgency"])
+    return {
+        "id": row["id"],
+        "name": row["full_name"] or "Name not given",
+        "age": age_years(row["date_of_birth"], today) if row["date_of_birth"] else "",
+        "state": row["care_state"],
+        "urgency": word,
+        "kind": kind,
+        "outcome": SCREEN_RESULT_FOR_STAFF[Outcome(row["outcome"])],
+        "outcome_kind": OUTCOME_KIND[row["outcome"]],
+        "reasons": ", ".join(f"{id} {criteria.get(id, '')}" for id in reasons[:WIDEST_REASONS])
+        + (f" and {len(reasons) - WIDEST_REASONS} more" if len(reasons) > WIDEST_REASONS else ""),
+        "waited": span_words(at - row["submitted_at"]),
+        "late": at > due_at,
+        "clock": f"{span_words(at - due_at)} late" if at > due_at else f"{span_words(due_at - at)} left",
+        "again": row["decided_at"] is not None,
+        "intent": intents.mint(),
+    }
+
+
+def _address(wanted: access.QueueFilter, after: access.Place | None = None) -> str:
+    query = wanted.query() | ({"after": after.token()} if after else {})
+    return reverse("intake:queue") + (f"?{urlencode(query)}" if query else "")
+
+
+@for_role("psychiatrist")
+@require_safe
+def queue(request: HttpRequest) -> HttpResponse:
+    """What waits in the states this psychiatrist is licensed in today, most urgent first, then oldest."""
+    at = clock.now()
+    token = request.GET.get("after", "")
+    wanted = access.filter_from(request.GET)  # type: ignore[arg-type]
+    view = access.queue_view(
+        request.user,  # type: ignore[arg-type]
+        at=at,
+        after=access.place_from(token) if token else None,
+        wanted=wanted,
+    )
+    today = local_date(at, request.user.time_zone)  # type: ignore[union-attr]
+    context = {
+        "rows": [row_for_page(row, at, today) for row in view.rows],
+        "count": view.count,
+        "next_url": _address(wanted, view.after) if view.after else "",
+        "first_url": _address(wanted) if token else "",
+        "codes": view.states,
+        "states": ", ".join(view.states),
+        "wanted": wanted,
+        "show": wanted.query().get("show", ""),
+        "urgencies": [(str(number), word) for number, (word, _) in URGENCY.items()],
+        "classes": reason_classes(),
+        "shows": SHOW,
+        "look_along": access.LOOK_ALONG,
+        "unserved": ", ".join(view.unserved),
+        "next_intent": intents.mint(),
+        "held": [
+            {
+                "patient_id": one["patient_id"],
+                "name": one["full_name"] or "Name not given",
+                "until": one["claim_expires_at"],
+                "over": one["claim_expires_at"] <= at,
+            }
+            for one in view.held
+        ],
+    }
+    return render(request, "psychiatrist/queue.html", context)
+
+
+def _is_held(intake: Intake, at: datetime) -> bool:
+    """Whether somebody's claim is still in force."""
+    until = intake.claim_expires_at
+    return intake.state == states.CLAIMED and until is not None and until > at
+
+
+@for_role("psychiatrist")
+@require_http_methods(["GET", "HEAD", "POST"])
+@intents.guard
+def take(request: HttpRequest, intake_id: uuid.UUID) -> HttpResponse:
+    """Take an intake and open its chart; the page before that says who it is and why it waits."""
+    at = clock.now()
+    if request.method == "POST":
+        intake = actions.claim(intake_id, by=request.user, at=at)  # type: ignore[arg-type]
+        return HttpResponseRedirect(reverse("intake:chart", args=[intake.patient_id]))
+    intake = access.intake_visible_to(request.user, intake_id, at)  # type: ignore[arg-type]
+    if intake.claimed_by_id == request.user.pk or intake.state not in states.IN_QUEUE:
+        return HttpResponseRedirect(reverse("intake:chart", args=[intake.patient_id]))
+    context = {
+        "intake": intake,
+        "urgency": URGENCY[intake.urgency],
+        "reasons": [f"{id} {_criteria().get(id, '')}" for id in intake.reasons],
+        "held_by": str(intake.claimed_by) if _is_held(intake, at) else "",
+        "intent": intents.mint(),
+    }
+    return render(request, "psychiatrist/queue_item.html", context)
+
+
+@for_role("psychiatrist")
+@require_POST
+@intents.guard
+def take_next(request: HttpRequest) -> HttpResponse:
+    """Take whoever is next in line, and open the chart."""
+    intake = actions.claim_next(by=request.user, at=clock.now())  # type: ignore[arg-type]
+    if intake is None:
+        messages.info(request, "Nobody is waiting in your states.")
+        return HttpResponseRedirect(reverse("intake:queue"))
+    return HttpResponseRedirect(reverse("intake:chart", args=[intake.patient_id]))
+
+
+@for_role("psychiatrist")
+@require_POST
+@intents.guard
+def give_back(request: HttpRequest, intake_id: uuid.UUID) -> HttpResponse:
+    """Put a claimed intake back for a colleague."""
+    intake = access.intake_visible_to(request.user, intake_id, clock.now())  # type: ignore[arg-type]
+    actions.release_claim(intake, by=request.user, at=clock.now())  # type: ignore[arg-type]
+    return HttpResponseRedirect(reverse("intake:queue"))
+
+
+@for_role("psychiatrist", "administrator")
+@require_safe
+def unserved(request: HttpRequest) -> HttpResponse:
+    """States in which people wait and nobody may prescribe today, with who sees to each. Numbers only: nobody's name."""
+    at = clock.now()
+    owners = access.owners_of_unserved()
+    rows = [
+        {
+            "code": one.code,
+            "waiting": one.waiting,
+            "since": one.oldest_at,
+            "waited": span_words(at - one.oldest_at),
+            "owner": owners[one.code].owner_name if one.code in owners else "",
+            "due_at": owners[one.code].due_at if one.code in owners else None,
+            "task_id": owners[one.code].task_id if one.code in owners else None,
+        }
+        for one in access.unserved_states(at)
+    ]
+    return render(request, "psychiatrist/unserved.html", {"rows": rows})
