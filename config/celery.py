@@ -5,11 +5,12 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-app = Celery("hearthside")
+# Every task counts its beginnings in the database: what kills or fails each worker ends before a person (notify/poison.py).
+app = Celery("hearthside", task_cls="notify.poison:CountedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
@@ -20,3 +21,11 @@ def _our_own_lines(**_: Any) -> None:
     from django.conf import settings
 
     logging.config.dictConfig(settings.LOGGING)
+
+
+@worker_ready.connect
+def _second_pair_of_eyes(**_: Any) -> None:
+    """Beat is a single point, and a worker can lose its connection unnoticed: notify/watchdog.py looks after both."""
+    from notify import watchdog
+
+    watchdog.start()

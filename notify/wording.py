@@ -19,6 +19,8 @@ PUSH_WORDS = {
     "es": "Tiene un mensaje de su equipo de atención.",
 }
 
+STAFF_PUSH_WORDS = {"en": "Something new is on your list.", "es": "Hay algo nuevo en su lista."}
+
 # Beat ticks every ten seconds; ten missed ticks are no hiccup.
 SILENT_TOO_LONG_S = 120
 

@@ -56,10 +56,18 @@ class Batch:
     later: list[tuple[uuid.UUID, datetime, str, int]] = field(default_factory=list)
     in_doubt: list[uuid.UUID] = field(default_factory=list)
     fall_over: list[OutboxMessage] = field(default_factory=list)
+    opted_out: list[str] = field(default_factory=list)
+    gone: list[OutboxMessage] = field(default_factory=list)
+    for_good: list[tuple[OutboxMessage, str]] = field(default_factory=list)
+    to_devices: list[OutboxMessage] = field(default_factory=list)
 
     def write(self) -> None:
         """Write everything gathered so far and forget it."""
-        if not (self.sent or self.over or self.later or self.in_doubt):
+        from notify.actions.callbacks import opt_out
+        from notify.actions.letters import bury_messages
+        from notify.actions.push import forget_devices
+
+        if not (self.sent or self.over or self.later or self.in_doubt or self.to_devices):
             return
         with transaction.atomic(), connection.cursor() as cursor:
             if self.sent:
@@ -79,7 +87,16 @@ class Batch:
                 )
             for message in self.fall_over:
                 fall_over(message, at=self.at)
-        self.sent, self.over, self.later, self.in_doubt, self.fall_over = [], [], [], [], []
+            for number in self.opted_out:
+                opt_out(number, said="carrier", at=self.at)
+            forget_devices(self.gone, at=self.at)
+            bury_messages(self.for_good, at=self.at)
+            # A device is told in the statement that says what became of the message itself, so never without it.
+            OutboxMessage.objects.bulk_create(self.to_devices, ignore_conflicts=True)
+        for rows in (
+            self.sent, self.over, self.later, self.in_doubt, self.fall_over, self.opted_out, self.gone, self.for_good, self.to_devices,
+        ):  # fmt: skip
+            rows.clear()
 
 
 def fall_over(message: OutboxMessage, *, at: datetime) -> OutboxMessage | None:
@@ -135,3 +152,7 @@ def put_over(
         counts.failed += 1
     if other_channel and row.fallbacks:
         batch.fall_over.append(row)
+    elif state == "failed" and row.lane == "ordinary" and row.channel != "push":
+        # Nothing tries it any more: a named person must see it. A page that failed is its alert's own business, which climbs;
+        # a device that was not told is no loss, because the message itself went its own way.
+        batch.for_good.append((row, why))

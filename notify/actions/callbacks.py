@@ -11,7 +11,7 @@ from common import audit
 from common.encryption import lookup_digest
 from notify.actions.batches import fall_over
 from notify.models import InboundText, OptOut, OutboxMessage, ProviderEvent
-from notify.rules import NOT_DELIVERED, moves_forward, reply_means
+from notify.rules import NOT_DELIVERED, is_cancel, moves_forward, reply_means
 
 log = logging.getLogger("notify")
 
@@ -60,13 +60,14 @@ def apply_report(sid: str, status: str, *, at: datetime | None) -> None:
 def receive_text(*, sid: str, from_number: str, body: str, vendor_opt_out: str, at: datetime) -> str:
     """Keep an inbound text and do the three things it may do by itself: stop, start, help. Answers what it meant.
 
-    `vendor_opt_out` is the carrier's own word (STOP, START, HELP) when it has already acted; ours must then agree with it.
+    `vendor_opt_out` is the carrier's own word (STOP, START, HELP) when it has already acted; ours must then agree with it. Some
+    carriers take CANCEL for STOP: then texts cannot arrive, which is kept and shown, and a person still asks what was meant.
     """
     number = normal_number(from_number)
     digest = lookup_digest(number)
-    meaning = (
-        vendor_opt_out.lower() if vendor_opt_out.lower() in ("stop", "start", "help") else reply_means(body)
-    )
+    stopped = OptOut.objects.filter(number_digest=digest).exists()
+    carrier = vendor_opt_out.lower() if vendor_opt_out.lower() in ("stop", "start", "help") else ""
+    meaning = "triage" if is_cancel(body) else carrier or reply_means(body, has_stopped=stopped)
     try:
         with transaction.atomic():
             text = InboundText.objects.create(
@@ -78,13 +79,19 @@ def receive_text(*, sid: str, from_number: str, body: str, vendor_opt_out: str, 
                 received_at=at,
                 handled_at=None if meaning == "triage" else at,
             )
-            if meaning == "stop":
-                OptOut.objects.update_or_create(
-                    number_digest=digest, defaults={"number": number, "since_at": at}
-                )
+            if "stop" in (meaning, carrier):
+                opt_out(number, said=body, at=at)
             elif meaning == "start":
                 OptOut.objects.filter(number_digest=digest).delete()
             audit.record(f"text.{meaning}", by="system:twilio", at=at, about=text)
     except IntegrityError:
         log.info("this text is already here", extra={"event": "replayed_text"})
     return meaning
+
+
+def opt_out(number: str, *, said: str, at: datetime) -> None:
+    """Texts to this number stop here too; the first day is kept."""
+    OptOut.objects.get_or_create(
+        number_digest=lookup_digest(number),
+        defaults={"number": number, "since_at": at, "said": " ".join(said.split())[:20]},
+    )

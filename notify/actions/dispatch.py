@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 
 from accounts.models import User
 from common import clock
@@ -20,9 +21,10 @@ from notify import gateways
 from notify.access import catalogue_by_kind, offered_channels
 from notify.actions.batches import Batch, Dispatched, put_over
 from notify.actions.promises import in_their_day, quiet_hours_of
+from notify.actions.push import address_of, devices_of, notices_for
 from notify.actions.rendering import Overrides, own_words, render_message
 from notify.gateways import Envelope, Gateway, InDoubt, Receipt, Refused
-from notify.models import Lane, OptOut, OutboxMessage, ProviderEvent, State
+from notify.models import Lane, OptOut, OutboxMessage, ProviderEvent, PushSubscription, State
 from notify.rules import FALLBACK_ZONE, is_quiet, moves_forward, retry_after_seconds, wants
 from notify.wording import DEFAULT_LANGUAGE
 
@@ -36,6 +38,8 @@ TURNED_OFF = "turned off by this person"
 # Leave the rest of a batch to the next one before the lease runs out under a slow vendor.
 SLOW_SEND_BUDGET_S = 200.0
 AT_ONCE = 8
+
+Devices = dict[Any, list[PushSubscription]]
 
 _CLAIM = """
 UPDATE notify_outboxmessage SET state = 'sending', lease_until = %s, attempts = attempts + 1
@@ -59,7 +63,10 @@ _CLAIM_CRISIS_ABANDONED = _CLAIM_ABANDONED.format(lane="crisis", count=", attemp
 _CLAIM_ORDINARY_ABANDONED = _CLAIM_ABANDONED.format(lane="ordinary", count="")
 
 
-def _address(message: OutboxMessage, recipient: User | None) -> str:
+def _address(message: OutboxMessage, recipient: User | None, devices: Devices) -> str:
+    if message.channel == "push":
+        wanted = message.context.get("device")
+        return next((address_of(d) for d in devices.get(message.recipient_id, ()) if str(d.pk) == wanted), "")
     if recipient is None:
         return message.to_address
     return recipient.email if message.channel == "email" else recipient.phone
@@ -88,12 +95,13 @@ def _prepare(
     people = {p.pk: p for p in User.objects.filter(pk__in=ids).select_related("message_preference")}
     stopped = _numbers_that_said_stop(rows, people)
     own = own_words()
+    devices = devices_of({r.recipient_id for r in rows if r.recipient_id and r.lane == Lane.ORDINARY})
     ready = []
     for row in rows:
         person = people.get(row.recipient_id) if row.recipient_id else None
         if person is not None:
             row.recipient = person
-        address = _address(row, person)
+        address = _address(row, person, devices)
         why_not = "" if asking else _must_not_go(row, person, at=at)
         if why_not:
             put_over(row, "dropped", why_not, batch, counts)
@@ -102,6 +110,7 @@ def _prepare(
             batch.later.append((row.pk, in_their_day(at, person), "", 1))
             counts.later += 1
         elif not asking and not _wanted(row, person):
+            _tell_devices(row, person, devices, batch)
             put_over(row, "dropped", TURNED_OFF, batch, counts, other_channel=True)
         elif row.channel != "screen" and not address:
             put_over(row, "failed", f"no address for {row.channel}", batch, counts, other_channel=True)
@@ -109,6 +118,8 @@ def _prepare(
             state = "failed" if row.fallbacks or row.lane == Lane.CRISIS else "dropped"
             put_over(row, state, "this number answered STOP", batch, counts, other_channel=True)
         else:
+            if not asking:
+                _tell_devices(row, person, devices, batch)
             reader = person or people.get(row.patient_id)
             try:
                 ready.append((row, _envelope(row, address, reader, own, at=at)))
@@ -119,6 +130,12 @@ def _prepare(
                 why = f"could not be worded: {type(error).__name__}"
                 put_over(row, "failed", why, batch, counts, other_channel=True)
     return ready
+
+
+def _tell_devices(row: OutboxMessage, person: User | None, devices: Devices, batch: Batch) -> None:
+    """Beside the message itself, in its own moment: never earlier, never at night."""
+    if person is not None and row.channel != "push" and row.lane == Lane.ORDINARY and person.pk in devices:
+        batch.to_devices += notices_for(row, person, devices[person.pk], at=batch.at)
 
 
 def _quiet(person: User, at: datetime) -> bool:
@@ -176,11 +193,23 @@ def _envelope(
         body=words.body,
         since_at=row.due_at,
         at=at,
-        extra={"answer_url": context.get("answer_url", "")} if row.channel == "voice" else {},
+        extra=_extra(row.channel, context),
     )
 
 
-def _note(row: OutboxMessage, result: Receipt | Refused | InDoubt, batch: Batch, counts: Dispatched) -> None:
+def _extra(channel: str, context: dict[str, Any]) -> dict[str, Any]:
+    if channel == "voice":
+        return {"answer_url": context.get("answer_url", "")}
+    return {"url": "/home/"} if channel == "push" else {}
+
+
+def _note(
+    row: OutboxMessage,
+    envelope: Envelope,
+    result: Receipt | Refused | InDoubt,
+    batch: Batch,
+    counts: Dispatched,
+) -> None:
     """Gather what one sending came to."""
     if isinstance(result, Receipt):
         batch.sent.append((row.pk, result.provider_id, result.status))
@@ -191,6 +220,10 @@ def _note(row: OutboxMessage, result: Receipt | Refused | InDoubt, batch: Batch,
         counts.in_doubt += 1
         return
     permanent = isinstance(result, Refused) and result.permanent
+    if isinstance(result, Refused) and result.opted_out:
+        batch.opted_out.append(envelope.to)
+    if isinstance(result, Refused) and result.gone:
+        batch.gone.append(row)
     if row.lane == Lane.CRISIS:
         # A page in doubt is sent again: one page too many is better than one too few.
         again = row.attempts < CRISIS_TRIES_PER_CHANNEL
@@ -227,8 +260,8 @@ def dispatch_due(*, at: datetime, limit: int = 500) -> Dispatched:
     for gateway, group in _by_channel(_prepare(rows, batch, counts)):
         if gateway.instant:
             results = gateway.send_many([envelope for _, envelope in group])
-            for (row, _), result in zip(group, results, strict=True):
-                _note(row, result, batch, counts)
+            for (row, envelope), result in zip(group, results, strict=True):
+                _note(row, envelope, result, batch, counts)
             continue
         batch.write()
         for row, envelope in group:
@@ -237,7 +270,7 @@ def dispatch_due(*, at: datetime, limit: int = 500) -> Dispatched:
                 counts.later += 1
                 continue
             (result,) = gateway.send_many([envelope])
-            _note(row, result, batch, counts)
+            _note(row, envelope, result, batch, counts)
             # Over a network each answer is written at once: a crash then leaves one message in doubt, not five hundred.
             batch.write()
             _catch_up_with_reports(row.pk)
@@ -292,8 +325,8 @@ def dispatch_crisis(*, at: datetime, limit: int = AT_ONCE) -> Dispatched:
                 results = [
                     one for part in pool.map(gateway.send_many, [[e] for _, e in group]) for one in part
                 ]
-        for (row, _), result in zip(group, results, strict=True):
-            _note(row, result, batch, counts)
+        for (row, envelope), result in zip(group, results, strict=True):
+            _note(row, envelope, result, batch, counts)
         batch.write()
         if not gateway.instant:
             for row, _ in group:

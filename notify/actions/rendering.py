@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from notify.models import MessageWording
 from notify.rules import FALLBACK_ZONE
-from notify.wording import DEFAULT_LANGUAGE, PUSH_WORDS, when_words
+from notify.wording import DEFAULT_LANGUAGE, PUSH_WORDS, STAFF_PUSH_WORDS, when_words
 
 log = logging.getLogger("notify")
 
@@ -129,7 +129,8 @@ def render_message(
     """The words of a message. Raises LookupError without a text file, jinja2.UndefinedError for a missing name."""
     if channel == "push":
         # Push services and lock screens learn that there is something, and nothing of what.
-        return Rendered(subject=settings.PRACTICE["name"], body=PUSH_WORDS.get(language, PUSH_WORDS["en"]))
+        words = STAFF_PUSH_WORDS if context.get("staff") else PUSH_WORDS
+        return Rendered(subject=settings.PRACTICE["name"], body=words.get(language, words[DEFAULT_LANGUAGE]))
     if template == READY_MADE:
         return Rendered(subject=context.get("subject", ""), body=context["body"])
     if channel == "screen":

@@ -22,4 +22,8 @@ def for_channel(channel: str) -> Gateway:
         from notify.gateways.email_gateway import EmailGateway
 
         return EmailGateway()
+    if channel == "push" and settings.VAPID_PRIVATE_KEY:
+        from notify.gateways.push_gateway import PushGateway
+
+        return PushGateway()
     return SandboxGateway(channel)

@@ -32,10 +32,16 @@ class Receipt:
 class Refused(Exception):
     """The vendor certainly did not take it. `permanent`: trying again would not help (a number that does not exist)."""
 
-    def __init__(self, why: str, *, permanent: bool = False) -> None:
+    def __init__(
+        self, why: str, *, permanent: bool = False, opted_out: bool = False, gone: bool = False
+    ) -> None:
         super().__init__(why)
         self.why = why
         self.permanent = permanent
+        # The carrier holds this number for one that said STOP (it may have heard CANCEL, which we read differently).
+        self.opted_out = opted_out
+        # The address is no more (a browser that was reset): it need not be kept.
+        self.gone = gone
 
 
 class InDoubt(Exception):

@@ -19,6 +19,7 @@ from notify.gateways.base import Envelope, Gateway, InDoubt, Receipt, Refused
 TIMEOUT_S = 10
 API = "https://api.twilio.com"
 # The number does not exist, cannot take texts, is not allowed, or has answered STOP: trying again changes nothing.
+OPTED_OUT = 21610
 PERMANENT = frozenset({21211, 21214, 21217, 21408, 21610, 21612, 21614, 30005, 30006})
 
 
@@ -114,7 +115,9 @@ def _judged(error: Exception) -> Refused | InDoubt:
         if error.status >= 500:
             return InDoubt(f"twilio answered {error.status}")
         return Refused(
-            f"twilio answered {error.status}, code {error.code}", permanent=error.code in PERMANENT
+            f"twilio answered {error.status}, code {error.code}",
+            permanent=error.code in PERMANENT,
+            opted_out=error.code == OPTED_OUT,
         )
     if isinstance(error, requests.ConnectTimeout):
         return Refused("no connection to twilio in time")
