@@ -179,15 +179,22 @@ CHANNEL_LAYERS = {
     else {"BACKEND": "channels.layers.InMemoryChannelLayer"},
 }
 
-# --- the ordinary lane (each value's reason: docs/operations.md, "Celery") ---
+# --- the ordinary lane: Celery carries ticks and heavy work, never a promise; what is due are rows in PostgreSQL ---
 CELERY_BROKER_URL = REDIS_URL or "filesystem://"
 if REDIS_URL:
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
+        # After this a task that nobody finished is given to another worker. Longer than the hard limit below, so that none runs
+        # in two places; short, because a killed worker's task waits this long. The shortest of all apps on one broker wins.
         "visibility_timeout": 300,
+        # A Redis that takes packets and answers none is noticed within half a minute …
         "socket_timeout": 30,
+        # … also while the line is idle: the kernel asks, and the client asks by itself before the timeout.
         "socket_keepalive": True,
         "health_check_interval": 25,
+        # One lost connection is no lost tick.
         "retry_on_timeout": True,
+        # Queues are emptied in the order in which a worker names them: `default` before `bulk`.
+        "queue_order_strategy": "priority",
     }
 else:
     _spool = BASE_DIR / "var" / "celery"
@@ -196,29 +203,61 @@ else:
         "data_folder_out": str(_spool),
         "control_folder": str(_spool / "control"),
     }
+# Two lanes. `default`: ticks that send and notice, a second each. `bulk`: what may wait behind them (sweeps of plans and
+# payments, exports). The production shape gives each workers of its own, so that a long export never holds up a reminder.
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_CREATE_MISSING_QUEUES = True
+CELERY_TASK_ROUTES = {
+    "billing.tasks.*": {"queue": "bulk"},
+    "coaching.tasks.*": {"queue": "bulk"},
+    "outcomes.tasks.*": {"queue": "bulk"},
+    "common.tasks.*": {"queue": "bulk"},
+    "portal.tasks.*": {"queue": "bulk"},
+}
+# Well under the visibility timeout; the soft one lets a task put its work down and say so.
 CELERY_TASK_TIME_LIMIT = 120
 CELERY_TASK_SOFT_TIME_LIMIT = 100
+# A task is done when it has ended, not when it was taken: a killed worker's task runs again …
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
+# … and one that kills each worker would do so for ever; notify/poison.py counts its beginnings and ends that.
+# Nobody takes more than they work on, so a waiting task is free for whoever is.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A deployment lets the task in hand finish, also when it is the only one; the demo's Ctrl-C is answered at once.
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 3 if not PRODUCTION else 30
 CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
+# Workers may start before Redis does.
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Without the connection a task cannot be acknowledged and would run a second time elsewhere: it stops here.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+# What leaks a little is begun anew before it matters.
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
+# Nothing is scheduled by a wall clock; people's zones are applied to rows, not to ticks.
 CELERY_TIMEZONE = "UTC"
+# No code comes out of the broker, and no result goes into it: Redis holds nothing about people.
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
+# The schedule lies in PostgreSQL. A second beat doubles ticks, which is harmless (each claims its rows); without any, the
+# workers' watchdog keeps messages going and the pager tells a person (notify/watchdog.py, docs/operations.md).
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+# Ticks that nobody took are worth nothing by the time the next one is due: `expires` keeps a stopped worker from a flood of them.
 CELERY_BEAT_SCHEDULE: dict = {
-    "notify-dispatch": {"task": "notify.tasks.dispatch_due", "schedule": 10.0},
-    "sessions-overdue": {"task": "sessions.tasks.sweep_overdue", "schedule": 30.0},
-    "consults-holds": {"task": "consults.tasks.release_holds", "schedule": 60.0},
-    "billing-sweep": {"task": "billing.tasks.sweep", "schedule": 30.0},
-    "safety-coverage": {"task": "safety.tasks.check_coverage", "schedule": 3600.0},
-    "coaching-sweep": {"task": "coaching.tasks.sweep", "schedule": 600.0},
-    "common-sweep": {"task": "common.tasks.sweep", "schedule": 3600.0},
+    "notify-dispatch": {"task": "notify.tasks.dispatch_due", "schedule": 10.0, "options": {"expires": 60}},
+    "sessions-overdue": {
+        "task": "sessions.tasks.sweep_overdue",
+        "schedule": 30.0,
+        "options": {"expires": 90},
+    },
+    "consults-holds": {"task": "consults.tasks.release_holds", "schedule": 60.0, "options": {"expires": 120}},
+    "billing-sweep": {"task": "billing.tasks.sweep", "schedule": 30.0, "options": {"expires": 90}},
+    "safety-coverage": {
+        "task": "safety.tasks.check_coverage",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+    "coaching-sweep": {"task": "coaching.tasks.sweep", "schedule": 600.0, "options": {"expires": 600}},
+    "common-sweep": {"task": "common.tasks.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
 # --- intents: how long the answer of an API write is kept for its replay, and how long the number itself is known ---
@@ -359,6 +398,12 @@ TWILIO_API_BASE = os.environ.get("TWILIO_API_BASE", "")
 STRIPE_SECRET_KEY = os.environ.get("STRIPE_SECRET_KEY", "")
 STRIPE_WEBHOOK_SECRET = os.environ.get("STRIPE_WEBHOOK_SECRET", "")
 STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "")
+# Notices on a device (Web Push): `manage.py push_keys` prints a pair. Without them the sandbox takes what would go.
+VAPID_PRIVATE_KEY = os.environ.get("VAPID_PRIVATE_KEY", "")
+VAPID_PUBLIC_KEY = os.environ.get("VAPID_PUBLIC_KEY", "")
+VAPID_SUBJECT = os.environ.get("VAPID_SUBJECT", "") or SITE_URL.replace("http://", "https://")
+# Hosts (with port) that stand in a push service's place, for tests; never believed in production.
+PUSH_TEST_HOSTS = [h for h in os.environ.get("PUSH_TEST_HOSTS", "").split(",") if h]
 TURN_URLS = [u for u in os.environ.get("TURN_URLS", "").split(",") if u]
 TURN_SECRET = os.environ.get("TURN_SECRET", "")
 # Every e-mail leaves through the outbox; this backend writes there (notify/mail.py).
@@ -371,6 +416,8 @@ PRACTICE = {
     "phone": os.environ.get("PRACTICE_PHONE", "(555) 010-0199"),
     "phone_e164": os.environ.get("PRACTICE_PHONE_E164", "+15550100199"),
     "on_call_hours_text": "A clinician is on call day and night.",
+    # The practice's own calendar: its holidays are days there, and the roster is shown in it.
+    "time_zone": os.environ.get("PRACTICE_TIME_ZONE", "America/New_York"),
 }
 # The telemedicine flexibility for Schedule II-V (90 FR 61301) ends on this day unless extended.
 TELEMEDICINE_FLEXIBILITY_ENDS_ON = os.environ.get("TELEMEDICINE_FLEXIBILITY_ENDS_ON", "2026-12-31")
