@@ -164,6 +164,17 @@ def update_person(
     with transaction.atomic():
         row = User.objects.select_for_update().get(pk=user.pk)
         changed = [name for name, value in changes.items() if getattr(row, name) != value]
+        if "phone" in changed and not phone and row.is_member_of_staff:
+            # Without a number a page cannot ring: whoever is on call keeps one (HZ-25).
+            hooks.run(
+                "duty.ends",
+                person=row,
+                active_after=row.is_active,
+                role_after=row.role,
+                phone_after=phone,
+                by=by,
+                at=at,
+            )
         for name in changed:
             setattr(row, name, changes[name])
         if changed:
@@ -255,6 +266,8 @@ def decide_role(grant: RoleGrant, *, approve: bool, by: User, at: datetime) -> R
         )  # fmt: skip
         if approve:
             user = User.objects.select_for_update().get(pk=grant.user_id)
+            # Somebody on call whose new role cannot hold the shift hands it over first (HZ-25).
+            hooks.run("duty.ends", person=user, active_after=True, role_after=grant.role, by=by, at=at)
             user.role, user.is_active = grant.role, True
             user.is_staff = user.is_superuser = grant.role == Role.ADMINISTRATOR
             user.save(update_fields=["role", "is_active", "is_staff", "is_superuser"])
@@ -286,8 +299,14 @@ def accept_invitation(user: User, *, at: datetime) -> None:
         audit.record("staff.invitation_opened", by=user, at=at, about=user)
 
 
-def set_active(user: User, *, active: bool, by: User, at: datetime, reason: str = "") -> User:
-    """Close or reopen an account. Effective with the person's next request (PR-10)."""
+def set_active(
+    user: User, *, active: bool, by: User, at: datetime, reason: str = "", successor: User | None = None
+) -> User:
+    """Close or reopen an account. Effective with the person's next request (PR-10).
+
+    Somebody on call is not closed without a `successor`, who takes their shifts and alerts in the same transaction: Conflict
+    with the code `on_call` otherwise (HZ-25).
+    """
     _administrator(by)
     if user.pk == by.pk:
         raise NotPermitted("Nobody closes or opens their own account.", code="second_person_needed")
@@ -299,6 +318,16 @@ def set_active(user: User, *, active: bool, by: User, at: datetime, reason: str 
             and not row.has_usable_password()
         ):
             raise Conflict("This account opens when a second administrator has approved the role.")
+        if not active:
+            hooks.run(
+                "duty.ends",
+                person=row,
+                active_after=False,
+                role_after=row.role,
+                successor=successor,
+                by=by,
+                at=at,
+            )
         row.is_active = active
         row.save(update_fields=["is_active"])
         audit.record("account.opened" if active else "account.closed", by=by, at=at, about=row, reason=reason)

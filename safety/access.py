@@ -3,12 +3,12 @@
 import functools
 import json
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import DateTimeField, Exists, Func, OuterRef, Q, QuerySet
+from django.db.models import DateTimeField, Exists, Func, Max, OuterRef, Q, QuerySet
 
 from accounts.access import patients_visible_to
 from accounts.models import Patient, Role, User
@@ -65,6 +65,17 @@ def trigger_of(trigger: str, *, at: datetime) -> dict[str, Any]:
         "acknowledge_minutes": 5, "ladder": "urgent", "episode": trigger, "hold": None, "also_page": [],
         "automatic_action": "", "sources": [], "wired": True,
     }  # fmt: skip
+
+
+def incident_kinds(*, at: datetime) -> dict[str, Any]:
+    """What can be reported about the medicine, and what it sets off: the protocol's, else the shipped table's."""
+    return escalations(at=at).get("incidents") or _shipped()["incidents"]
+
+
+def refills_held(patient: Patient) -> list[str]:
+    """Why no further parcel leaves for this patient: its uncleared holds that the escalation table says so of."""
+    reasons = {row["hold"] for row in _shipped()["triggers"] if row.get("holds_refills")}
+    return [hold.reason_code for hold in holds_of(patient) if hold.reason_code in reasons]
 
 
 def alerts_visible_to(user: Any) -> QuerySet[Alert]:
@@ -246,6 +257,13 @@ def on_call_now(*, at: datetime, level: int = 1) -> User | None:
     return shift.person if shift else None
 
 
+def lane_is_well(*, at: datetime) -> bool:
+    """May the dead-man service of another vendor be told that all is well? Not while a pager is silent, a due page is older
+    than it may be, or the last drill was not answered."""
+    failed = Alert.objects.filter(trigger="P03", state__in=LIVE_STATES).exists()
+    return not failed and not lane_trouble(at=at)
+
+
 def is_on_call(user: User, *, at: datetime) -> bool:
     """Does this person hold any level now?"""
     return OnCallShift.objects.filter(
@@ -256,9 +274,27 @@ def is_on_call(user: User, *, at: datetime) -> bool:
 def gaps_between(
     starts_at: datetime, ends_at: datetime, *, level: int = 1
 ) -> list[tuple[datetime, datetime]]:
-    """Stretches of the window in which nobody active holds this level."""
-    shifts = shifts_between(starts_at, ends_at).filter(level=level, person__is_active=True)
-    return gaps(shifts.values_list("starts_at", "ends_at"), starts_at=starts_at, ends_at=ends_at)
+    """Stretches of the window in which nobody active, and for the first level licensed, holds this level."""
+    shifts = list(
+        shifts_between(starts_at, ends_at)
+        .filter(level=level, person__is_active=True)
+        .annotate(licensed_until=Max("person__licences__expires_on"))
+        .values_list("starts_at", "ends_at", "licensed_until")
+    )
+    # A licence ends with its last day; pages still go to the person (fail open), but the roster shows the hole.
+    spans = [
+        (begins, ends if level != 1 else min(ends, _end_of(until)))
+        for begins, ends, until in shifts
+        if level != 1 or until is not None
+    ]
+    return gaps(
+        [(begins, ends) for begins, ends in spans if ends > begins], starts_at=starts_at, ends_at=ends_at
+    )
+
+
+def _end_of(day: date) -> datetime:
+    """The first instant after this day, by universal time."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
 
 
 def staffed_throughout(starts_at: datetime, ends_at: datetime) -> bool:

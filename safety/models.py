@@ -160,7 +160,15 @@ class AdverseEvent(models.Model):
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="adverse_events")
     session_id = models.UUIDField(null=True, blank=True)
     alert = models.ForeignKey(Alert, models.PROTECT, null=True, blank=True, related_name="adverse_events")
+    # effect: of the treatment; incident: with the medicine itself (X15); misuse: a sign of it (X22). Rates count effects.
+    category = models.CharField(
+        max_length=10,
+        default="effect",
+        db_default="effect",
+        choices=[("effect", "Side effect"), ("incident", "Incident"), ("misuse", "Sign of misuse")],
+    )
     kind = models.CharField(max_length=60)
+    units_missing = models.PositiveSmallIntegerField(null=True, blank=True)
     onset_at = models.DateTimeField()
     severity = models.SmallIntegerField()
     seriousness = models.JSONField(default=list, blank=True)
@@ -183,14 +191,30 @@ class AdverseEvent(models.Model):
     reported_by = models.CharField(max_length=80)
     pharmacy_told_at = models.DateTimeField(null=True, blank=True)
     medwatch_told_at = models.DateTimeField(null=True, blank=True)
+    assessed_at = models.DateTimeField(null=True, blank=True)
+    assessed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         constraints = [
             models.CheckConstraint(
+                condition=Q(resolved_at__isnull=True) | Q(resolved_at__gte=F("onset_at")),
+                name="an_adverse_event_ends_after_it_began",
+            ),
+            models.CheckConstraint(
+                condition=Q(assessed_at__isnull=True, assessed_by__isnull=True)
+                | Q(assessed_at__isnull=False, assessed_by__isnull=False),
+                name="an_assessed_adverse_event_names_the_person",
+            ),
+            models.CheckConstraint(
                 condition=Q(severity__gte=1, severity__lte=5), name="adverse_event_severity_is_1_to_5"
-            )
+            ),
         ]
-        indexes = [models.Index(fields=["patient", "-onset_at"], name="adverse_events_of_patient")]
+        indexes = [
+            models.Index(fields=["patient", "-onset_at"], name="adverse_events_of_patient"),
+            models.Index(fields=["-reported_at", "-id"], name="adverse_events_newest_first"),
+        ]
 
     def __str__(self) -> str:
         return self.kind
@@ -215,6 +239,12 @@ class OnCallShift(models.Model):
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     removed_at = models.DateTimeField(null=True, blank=True)
+    zone = models.CharField(
+        max_length=60, default="", blank=True, db_default="", help_text="The zone in which it was typed"
+    )
+    holiday_confirmed = models.BooleanField(
+        default=False, db_default=False, help_text="It touches a holiday, and that is meant"
+    )
 
     class Meta:
         constraints = [
@@ -284,7 +314,9 @@ class Task(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["owner", "due_at", "id"], condition=Q(done_at__isnull=True), name="live_tasks_of_owner"
+                fields=["owner", "due_at", "id"],
+                condition=Q(done_at__isnull=True),
+                name="live_tasks_of_owner",
             ),
             models.Index(
                 fields=["escalates_at"], condition=Q(done_at__isnull=True), name="live_tasks_to_escalate"
@@ -311,3 +343,7 @@ class TaskHandOver(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_owner} to {self.to_owner}"
+
+
+# What moves or blocks a shift stands in a file of its own.
+from safety.models_roster import PracticeHoliday, ShiftHandover, TimeAway  # noqa: E402, F401

@@ -3,8 +3,9 @@
 MOVES: dict[tuple[str, str], str] = {
     ("", "open"): "the cause, in its own transaction",
     ("open", "acknowledged"): "a named person who may see it",
-    # A worse sign in an episode that somebody already holds puts it back to everybody.
-    ("acknowledged", "open"): "a worse sign of the same episode",
+    # A worse sign in an episode that somebody already holds puts it back to everybody; so does its holder's leaving.
+    ("acknowledged", "open"): "a worse sign of the same episode, or its holder left",
+    ("acknowledged", "acknowledged"): "handed over with the shift",
     ("acknowledged", "closed"): "a named person, with a disposition and a note",
 }
 

@@ -39,7 +39,8 @@ SEVERITY_WORDS = {1: "mild", 2: "moderate", 3: "severe", 4: "emergency"}
 MOVE_WORDS = {
     ">open": "opened, and people were paged",
     "open>acknowledged": "taken by a person",
-    "acknowledged>open": "a worse sign: open again, and people were paged again",
+    "acknowledged>open": "open again, and people were paged again",
+    "acknowledged>acknowledged": "handed over with the shift",
     "acknowledged>closed": "closed",
 }
 LEVEL_WORDS = {0: "care team", 1: "first on call", 2: "second on call", 3: "everyone"}

@@ -13,6 +13,7 @@ from accounts.models import Role, User
 from common import audit
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible
 from consults.models import Appointment, Availability, AvailabilityException
+from safety.roster_access import shifts_of_between
 
 
 class WeeklyHours(TypedDict):
@@ -73,6 +74,11 @@ def add_exception(
                 raise Conflict(
                     f"{count} booked {'visit lies' if count == 1 else 'visits lie'} in this time. Move or cancel first.",
                     code="visits_booked",
+                )
+            User.objects.select_for_update(no_key=True).get(pk=clinician.pk)
+            if shifts_of_between(clinician, starts_at, ends_at).exists():
+                raise Conflict(
+                    "An on-call shift lies in this time. Hand it over on the roster first.", code="on_call"
                 )
         row = AvailabilityException.objects.create(
             clinician=clinician, kind=kind, during=during, visit_types=list(visit_types), note=note

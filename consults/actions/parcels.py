@@ -14,7 +14,8 @@ from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible
 from consults.models import Fulfilment, Order
 from notify.actions import promise
-from safety.actions import place_hold
+from safety.access import refills_held
+from safety.actions import misuse_signal, place_hold
 
 COUNT_DIFFERS = "medicine_count_differs"
 
@@ -35,6 +36,12 @@ def ship(
             row.expires_on and row.expires_on < local_date(at, row.patient.user.time_zone)
         ):
             raise Conflict("This order is not in force.", code="order_not_in_force")
+        if refills_held(row.patient):
+            raise Conflict(
+                "Something about the medicine of this person is open: exposure, loss, theft or a sign of misuse. No parcel leaves "
+                "until a psychiatrist has cleared that hold.",
+                code="refills_held",
+            )
         parcels = Fulfilment.objects.filter(order=row)
         if parcels.filter(delivered_at__isnull=True).exists():
             raise Conflict("A parcel of this order is still on its way.", code="parcel_open")
@@ -114,4 +121,6 @@ def confirm_count(parcel: Fulfilment, *, count: int, by: User, at: datetime) -> 
         )
         if row.count_differs:
             place_hold(row.patient, reason_code=COUNT_DIFFERS, at=at, by="system:consults")
+            # A count that differs is a sign of protocol 8.3 as well: a psychiatrist looks, and no parcel leaves meanwhile.
+            misuse_signal(row.patient, code="parcel_count_differs", source=row, by="system:consults", at=at)
     return row

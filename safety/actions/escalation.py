@@ -11,6 +11,7 @@ from common import audit
 from notify.actions import cancel_for, promise
 from safety.access import CLINICAL_ROLES, escalations, on_call_now, trigger_of
 from safety.models import LIVE_STATES, Alert
+from safety.roster_access import drill_account
 from safety.rules import CARE_TEAM, EVERYONE, FIRST, SECOND, Ladder, ladder_of, step_at
 
 ORDER = ("sms", "voice", "email", "screen")
@@ -32,9 +33,15 @@ def ladder_for(alert: Alert, *, at: datetime) -> Ladder:
 
 
 def care_team_of(alert: Alert, roles: Iterable[str]) -> list[User]:
-    """The assigned people of these roles who can be reached; read afresh, because a team may just have changed."""
+    """The assigned people of these roles who can be reached; read afresh, because a team may just have changed.
+
+    `compliance` is the practice's administrators: losses and thefts of a controlled drug are theirs to report (X15).
+    """
+    roles = list(roles)
     team = CareTeam.objects.filter(pk=alert.patient_id).select_related("psychiatrist", "coach").first()
     people = [getattr(team, role) for role in roles if team is not None and role in ("psychiatrist", "coach")]
+    if "compliance" in roles:
+        people += User.objects.filter(is_active=True, role=Role.ADMINISTRATOR).order_by("created_at")
     return [person for person in people if person is not None and person.is_active]
 
 
@@ -50,6 +57,10 @@ def people_to_page(alert: Alert, *, level: int, at: datetime) -> list[User]:
     """Whom this rung calls. It never answers nobody while the practice has any active staff (HZ-25: fail open)."""
     if level >= EVERYONE:
         return everyone()
+    # A drill that an account of the practice answers rings its phone and nobody else's.
+    robot = drill_account() if alert.trigger == "P02" else None
+    if robot is not None:
+        return [robot]
     if alert.patient_id is None and alert.trigger != "P02":
         people = list(User.objects.filter(is_active=True, role=Role.ADMINISTRATOR))
     else:

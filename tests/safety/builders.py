@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
+
 from accounts.models import User
 from safety.actions import raise_alert
 from safety.models import Alert, OnCallShift
@@ -27,3 +29,13 @@ def an_alert(patient_user: User, at: datetime, **changes: Any) -> Alert:
     """A suicide-risk alert about this person, unless told otherwise."""
     given: dict[str, Any] = {"trigger": "X02", "source": "test", "by": "system:test", **changes}
     return raise_alert(patient=patient_user.patient, at=at, **given)
+
+
+def close_by_force(person: User) -> None:
+    """An account that is closed past every guard, as after a restored backup: what the crisis lane must outlive.
+
+    The trigger comes back when the test's transaction is rolled back.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE accounts_user DISABLE TRIGGER nobody_leaves_while_on_call")
+    User.objects.filter(pk=person.pk).update(is_active=False)

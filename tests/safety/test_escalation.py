@@ -9,7 +9,7 @@ from notify.actions import dispatch_crisis
 from notify.models import OutboxMessage, SandboxDelivery
 from safety.actions import escalate_due
 from safety.models import Alert
-from tests.safety.builders import a_shift, an_alert
+from tests.safety.builders import a_shift, an_alert, close_by_force
 
 
 @pytest.fixture
@@ -86,6 +86,6 @@ def test_a_person_on_call_whose_account_was_closed_is_stepped_over(
     roster: None, dana: User, alice: User, at: datetime
 ) -> None:
     """HZ-25"""
-    User.objects.filter(pk=dana.pk).update(is_active=False)
+    close_by_force(dana)
     an_alert(alice, at, trigger="X04")
     assert [m.recipient.full_name for m in OutboxMessage.objects.all()] == ["Priya Raman"]

@@ -11,7 +11,7 @@ from notify.models import OutboxMessage
 from safety import access
 from safety.actions import add_shift, check_coverage, daily_drill, remove_shift
 from safety.models import Alert, OnCallShift
-from tests.safety.builders import a_shift
+from tests.safety.builders import a_shift, close_by_force
 
 
 def hours(at: datetime, n: float) -> datetime:
@@ -130,7 +130,7 @@ def test_a_shift_of_somebody_who_left_is_a_hole(dana: User, admin_ann: User, at:
     for level in (1, 2):
         add_shift(person=dana, level=level, starts_at=at, ends_at=hours(at, 100), by=admin_ann, at=at)
     assert check_coverage(at=at) is None
-    User.objects.filter(pk=dana.pk).update(is_active=False)
+    close_by_force(dana)
     assert check_coverage(at=at) is not None
 
 

@@ -23,11 +23,13 @@ from common import clock
 from notify import actions as notify
 from notify.actions.promises import CRISIS_CHANNEL
 from safety import actions as safety
+from safety.access import lane_is_well
 
 log = logging.getLogger("safety")
 
 BEAT_EVERY_S = 5.0
 COVERAGE_EVERY_S = 300.0
+HANDOVERS_EVERY_S = 15.0
 DEADMAN_EVERY_S = 60.0
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 3.0)
 
@@ -124,7 +126,8 @@ class Pager:
             raise trouble
         if self._is_time("beat", BEAT_EVERY_S):
             notify.beat(self.name, lane="crisis", at=at)
-        if self.deadman_url and self._is_time("deadman", DEADMAN_EVERY_S):
+        # Alive is not well: while a due page waits, or a drill was not answered, the silence itself calls people.
+        if self.deadman_url and self._is_time("deadman", DEADMAN_EVERY_S) and lane_is_well(at=at):
             threading.Thread(target=self._ping, daemon=True).start()
         return busy
 
@@ -139,6 +142,9 @@ class Pager:
             safety.check_coverage(at=at)
             if self.drills:
                 safety.daily_drill(at=at)
+        if self._is_time("handovers", HANDOVERS_EVERY_S):
+            safety.carry_out_handovers(at=at)
+            safety.watch_drill(at=at)
         return False
 
     def _is_time(self, what: str, every_s: float) -> bool:
