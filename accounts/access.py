@@ -112,3 +112,9 @@ def invited(token: str) -> User:
     if user is None or lookup_digest(user.password)[:20] != stamp:
         raise NotVisible("There is no such page.")
     return user
+
+
+def licence_holders(on: date) -> list[tuple[str, User]]:
+    """Who may prescribe in which state on a day: (state, psychiatrist), the longest-serving first. One query."""
+    rows = _licensed(on).select_related("psychiatrist").order_by("psychiatrist__created_at", "psychiatrist_id")
+    return [(row.state, row.psychiatrist) for row in rows]

@@ -12,3 +12,8 @@ class AccountsConfig(AppConfig):
 
         # A library's signal, the only door it offers: whoever just set up a factor has shown it, and is not asked again.
         authenticator_added.connect(second_factor_was_shown, dispatch_uid="second_factor_was_shown")
+
+        from accounts.work import work_items
+        from common import hooks
+
+        hooks.register("work.items", work_items)

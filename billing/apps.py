@@ -6,9 +6,10 @@ class BillingConfig(AppConfig):
     verbose_name = "Billing"
 
     def ready(self) -> None:
-        from billing import access, actions
+        from billing import access, actions, work
         from common import hooks
 
         hooks.register("booking.blockers", access.booking_blockers)
         hooks.register("intake.declined", actions.on_declined)
         hooks.register("consult.not_suitable", actions.on_not_suitable)
+        hooks.register("work.items", work.work_items)

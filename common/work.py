@@ -1,10 +1,15 @@
 """One line of somebody's work list, whatever app it comes from. Apps answer theirs through the hook `work.items`."""
 
+import functools
+import json
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
+
+from django.conf import settings
 
 # No provider answers more than this for one person: the soonest due come first, the rest follow as these are done.
 LIMIT = 200
@@ -40,7 +45,10 @@ class WorkItem:
     waiting_on: str = ""
     text: str = ""
     task_id: uuid.UUID | None = None
+    # Somebody else's, long overdue: shown to who supervises as well.
     escalated: bool = False
+    # Here because nobody whose work it naturally is works here now.
+    unowned: bool = False
 
     def overdue(self, at: datetime) -> bool:
         """Is its time past, and is it this person's move?"""
@@ -60,6 +68,57 @@ class WorkItem:
         """What stands first: what is mine to move, the crisis lines, then the soonest due; the key settles ties."""
         crisis = 0 if self.weight >= WEIGHT_CRISIS else 1
         return (bool(self.waiting_on), crisis, self.due_at, self.key)
+
+
+@functools.lru_cache(maxsize=1)
+def kinds() -> dict[str, dict[str, Any]]:
+    """Every kind of line by name, with label, title, action, role, clock and weight: each app's `data/work.json`, and the stored
+    tasks' `safety/data/tasks.json`."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(settings.BASE_DIR.glob("*/data/work.json")):
+        found |= {row["kind"]: row for row in json.loads(path.read_text())["kinds"]}
+    tasks = json.loads((settings.BASE_DIR / "safety" / "data" / "tasks.json").read_text())
+    return found | {row["kind"]: row for row in tasks["kinds"]}
+
+
+def label_of(kind: str) -> str:
+    """The word of a kind for the filter; a readable form of its name where no data file has it."""
+    row = kinds().get(kind)
+    return str(row["label"]) if row else kind.replace(".", " ").replace("_", " ").capitalize()
+
+
+def clock_of(kind: str) -> timedelta:
+    """How long after its beginning a line of this kind is due."""
+    return timedelta(hours=kinds()[kind]["clock_hours"])
+
+
+def line(
+    kind: str,
+    *,
+    key: str,
+    owner: Any,
+    url: str,
+    due_at: datetime,
+    patient: Any = None,
+    title: str = "",
+    action: str = "",
+    **also: Any,
+) -> WorkItem:
+    """A line of a kind in the data: its words and weight from there, the rest from the caller."""
+    row = kinds()[kind]
+    return WorkItem(
+        key=f"{kind}:{key}",
+        kind=kind,
+        title=title or row["title"],
+        url=url,
+        action=action or row["action"],
+        due_at=due_at,
+        owner_id=owner.pk,
+        owner_name=str(owner),
+        patient_label=str(patient) if patient is not None else None,
+        weight=also.pop("weight", row.get("weight", WEIGHT_NORMAL)),
+        **also,
+    )
 
 
 def in_order(items: Iterable[WorkItem]) -> list[WorkItem]:

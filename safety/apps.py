@@ -7,9 +7,13 @@ class SafetyConfig(AppConfig):
 
     def ready(self) -> None:
         from common import hooks
-        from safety import task_access
+        from safety import task_access, work
         from safety.actions import person_left
+        from safety.actions.duty import on_duty_ends
 
+        # Before anything else moves: what cannot be passed on refuses the whole action.
+        hooks.register("duty.ends", on_duty_ends)
         hooks.register("person.left", person_left)
         hooks.register("patient.visible", task_access.patients_of_tasks)
         hooks.register("work.items", task_access.task_items)
+        hooks.register("work.items", work.work_items)

@@ -1,18 +1,31 @@
 """Whose a piece of work is when its natural owner is not here, and who may see, do and hand over a stored task."""
 
+import contextlib
 import functools
 import json
 import uuid
+from collections.abc import Iterator
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, DateTimeField, Exists, Func, OuterRef, Q, QuerySet, When
+from django.urls import NoReverseMatch, reverse
 
 from accounts.models import STAFF_ROLES, CareTeam, Patient, Role, User
 from common.errors import Conflict, NotVisible
 from common.work import LIMIT, WorkItem, next_working_day
 from safety.models import OnCallShift, Task
+
+
+class SqlNow(Func):
+    """This instant by the database's clock, which the test clock moves too."""
+
+    function = "hearthside_now"
+    template = "%(function)s()"
+    output_field = DateTimeField()
+
 
 CLINICAL = (Role.PSYCHIATRIST, Role.COACH)
 
@@ -43,10 +56,29 @@ def task_due(kind: str, *, at: datetime, zone: str) -> datetime:
 # --- whose it is ---
 
 
-def _on_call(role: str, at: datetime) -> User | None:
-    """Who is on call for this role's work: a psychiatrist for a psychiatrist's, a coach before a psychiatrist for a coach's."""
-    if role not in CLINICAL:
-        return None
+_looked: ContextVar[dict[Any, Any] | None] = ContextVar("looked", default=None)
+
+
+@contextlib.contextmanager
+def one_look() -> Iterator[None]:
+    """While a list is gathered, who is on call and who serves longest is asked once, not by each app."""
+    token = _looked.set({})
+    try:
+        yield
+    finally:
+        _looked.reset(token)
+
+
+def _once(name: str, at: datetime, ask: Any) -> Any:
+    known = _looked.get()
+    if known is None:
+        return ask()
+    if (name, at) not in known:
+        known[name, at] = ask()
+    return known[name, at]
+
+
+def _people_on_call(at: datetime) -> list[User]:
     shifts = (
         OnCallShift.objects.filter(
             removed_at__isnull=True, starts_at__lte=at, ends_at__gt=at, person__is_active=True
@@ -54,7 +86,19 @@ def _on_call(role: str, at: datetime) -> User | None:
         .select_related("person")
         .order_by("level", "starts_at")
     )
-    people = [shift.person for shift in shifts]
+    return [shift.person for shift in shifts]
+
+
+def _longest_serving(at: datetime) -> User | None:
+    staff = User.objects.filter(is_active=True, role__in=STAFF_ROLES)
+    return staff.order_by(Case(When(role=Role.ADMINISTRATOR, then=0), default=1), "created_at", "pk").first()
+
+
+def _on_call(role: str, at: datetime) -> User | None:
+    """Who is on call for this role's work: a psychiatrist for a psychiatrist's, a coach before a psychiatrist for a coach's."""
+    if role not in CLINICAL:
+        return None
+    people = _once("on call", at, lambda: _people_on_call(at))
     able = [person for person in people if person.role == role]
     if role == Role.COACH:
         able += [person for person in people if person.role == Role.PSYCHIATRIST]
@@ -66,10 +110,7 @@ def stand_in(*, role: str, at: datetime) -> User:
 
     Raises Conflict only when the practice has no active member of staff at all.
     """
-    found = _on_call(role, at)
-    if found is None:
-        staff = User.objects.filter(is_active=True, role__in=STAFF_ROLES).order_by("created_at", "pk")
-        found = staff.filter(role=Role.ADMINISTRATOR).first() or staff.first()
+    found = _on_call(role, at) or _once("longest serving", at, lambda: _longest_serving(at))
     if found is None:
         raise Conflict("Nobody works here any more, so nobody can be given this.", code="nobody_is_here")
     return found
@@ -108,12 +149,37 @@ def mine_or_unowned(user: User, *, role: str, covers: frozenset[str], path: str 
     return own | absent(role, path) if role in covers else own
 
 
+def is_own(user: User, patient: Patient, role: str) -> bool:
+    """Is this person the patient's own psychiatrist or coach? Else the work came to them because nobody of that role is here."""
+    team = getattr(patient, "care_team", None)
+    return team is not None and getattr(team, f"{role}_id") == user.pk
+
+
+def lands(user: User, url: str, action: str, patient_id: Any) -> dict[str, str]:
+    """Where a line about a patient leads: an administrator cannot do clinical work, and finds somebody who can."""
+    if user.role != Role.ADMINISTRATOR:
+        return {"url": url, "action": action}
+    return {
+        "url": reverse("admin:accounts_careteam_change", args=[patient_id]),
+        "action": "Find somebody for this",
+    }
+
+
 def patients_of_tasks(*, user: Any) -> Q | None:
-    """Whoever owes work about a patient sees that chart while they owe it (hook `patient.visible`)."""
-    if getattr(user, "role", "") not in CLINICAL:
+    """Whoever owes work about a patient sees that chart while they owe it, and whoever is on call the charts of patients whose
+    own people are gone (hook `patient.visible`)."""
+    role = getattr(user, "role", "")
+    if role not in CLINICAL:
         return None
     live = Task.objects.filter(patient=OuterRef("pk"), owner_id=user.pk, done_at__isnull=True)
-    return Q(Exists(live))
+    on_call = OnCallShift.objects.filter(
+        person_id=user.pk, removed_at__isnull=True, starts_at__lte=SqlNow(), ends_at__gt=SqlNow()
+    )
+    left = Q(care_team__coach__is_active=False)
+    if role == Role.PSYCHIATRIST:
+        left |= Q(care_team__psychiatrist__is_active=False)
+        left |= Q(care_team__psychiatrist__isnull=False, care_team__coach__isnull=True)
+    return Q(Exists(live)) | (left & Q(Exists(on_call)))
 
 
 # --- who may see and do it ---
@@ -169,8 +235,6 @@ def who_may_take(kind: str) -> list[User]:
 
 def task_url(task: Task) -> str:
     """Where a task is done: the page its kind names, else its own."""
-    from django.urls import NoReverseMatch, reverse
-
     row = task_kind(task.kind)
     values = {"patient": task.patient_id, "about": task.about_id, "task": task.pk}
     wanted = [values[name] for name in row.get("route_args", [])]

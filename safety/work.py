@@ -1,0 +1,119 @@
+"""Lines of the work list that follow from alerts, holds and the roster."""
+
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, Q
+from django.urls import reverse
+
+from accounts.models import Role, User
+from common.work import LIMIT, WEIGHT_CRISIS, WorkItem, clock_of, kinds, line
+from safety.access import alert_title, open_alerts_for, upcoming_gaps
+from safety.models import LIVE_STATES, Alert, SafetyHold
+from safety.task_access import is_own, lands, mine_or_unowned, stands_in_for
+from safety.wording import LEVEL_WORDS, hold_for_staff
+
+CRISIS = 3
+
+
+def work_items(*, user: User, at: datetime) -> list[WorkItem]:
+    """Alerts to take or to close, holds that wait for a word, holes in the roster."""
+    covers = stands_in_for(user, at=at)
+    items = _alerts(user, covers=covers, at=at)
+    if user.role == Role.PSYCHIATRIST or Role.PSYCHIATRIST in covers:
+        items += _holds(user, covers=covers)
+    if Role.ADMINISTRATOR in covers:
+        items += _gaps(user, at=at)
+    return items
+
+
+def _alerts(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkItem]:
+    """Open: everybody who should look. Taken: who took it, and if they are gone who stands in for a psychiatrist."""
+    items = []
+    for alert in open_alerts_for(user).filter(state="open")[:LIMIT]:
+        items.append(
+            line(
+                "alert.open",
+                key=str(alert.pk),
+                owner=user,
+                url=reverse("safety:alert", args=[alert.pk]),
+                due_at=alert.acknowledge_by_at,
+                patient=alert.patient,
+                title=alert_title(alert),
+                weight=WEIGHT_CRISIS if alert.severity >= CRISIS else kinds()["alert.open"]["weight"],
+            )
+        )
+    taken = Q(acknowledged_by=user)
+    if Role.PSYCHIATRIST in covers:
+        taken |= Q(acknowledged_by__is_active=False)
+    rows = (
+        Alert.objects.filter(taken, state="acknowledged")
+        .select_related("patient__user")
+        .order_by("acknowledged_at", "id")
+    )
+    for alert in rows[:LIMIT]:
+        taken_at = alert.acknowledged_at or alert.opened_at
+        items.append(
+            line(
+                "alert.unclosed",
+                key=str(alert.pk),
+                owner=user,
+                url=reverse("safety:alert", args=[alert.pk]),
+                due_at=taken_at + clock_of("alert.unclosed"),
+                patient=alert.patient,
+                title=f"Close: {alert_title(alert)}",
+                unowned=alert.acknowledged_by_id != user.pk,
+            )
+        )
+    return items
+
+
+def _holds(user: User, *, covers: frozenset[str]) -> list[WorkItem]:
+    """Holds whose alert is closed, or that never had one: only a psychiatrist's word is missing. One line for a patient."""
+    live = Alert.objects.filter(pk=OuterRef("alert_id"), state__in=LIVE_STATES)
+    rows = (
+        SafetyHold.objects.filter(
+            ~Exists(live),
+            mine_or_unowned(user, role=Role.PSYCHIATRIST, covers=covers),
+            cleared_at__isnull=True,
+        )
+        .select_related("patient__user", "patient__care_team")
+        .order_by("placed_at", "id")
+    )
+    return [
+        line(
+            "hold.standing",
+            key=str(hold.pk),
+            owner=user,
+            due_at=hold.placed_at + clock_of("hold.standing"),
+            patient=hold.patient,
+            title=f"Held: {hold_for_staff(hold.reason_code)}",
+            unowned=not is_own(user, hold.patient, "psychiatrist"),
+            **lands(
+                user,
+                # The form that clears it stands on its alert's page, else in the chart.
+                reverse("safety:alert", args=[hold.alert_id])
+                if hold.alert_id
+                else f"/chart/{hold.patient_id}/",
+                kinds()["hold.standing"]["action"],
+                hold.patient_id,
+            ),
+        )
+        for hold in rows[:LIMIT]
+    ]
+
+
+def _gaps(user: User, *, at: datetime) -> list[WorkItem]:
+    """The first hole of each level: filling it shows the next one."""
+    return [
+        line(
+            "roster.gap",
+            key=f"{level}",
+            owner=user,
+            url=reverse("safety:roster"),
+            due_at=max(found[0][0], at),
+            title=f"Nobody is {LEVEL_WORDS[level]}",
+            text=f"{len(found)} holes in the next days" if len(found) > 1 else "",
+        )
+        for level, found in upcoming_gaps(at=at).items()
+        if found
+    ]
