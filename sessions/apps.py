@@ -10,9 +10,18 @@ class SessionsConfig(AppConfig):
 
     def ready(self) -> None:
         from common import hooks
-        from sessions.actions import on_not_suitable, on_reading, open_course, reading_context
+        from sessions.access.work import work_items
+        from sessions.actions import (
+            on_consent_withdrawn,
+            on_not_suitable,
+            on_reading,
+            open_course,
+            reading_context,
+        )
 
         hooks.register("order.signed", open_course)
         hooks.register("consult.not_suitable", on_not_suitable)
+        hooks.register("consent.withdrawn", on_consent_withdrawn)
         hooks.register("reading.context", reading_context)
         hooks.register("reading.recorded", on_reading)
+        hooks.register("work.items", work_items)

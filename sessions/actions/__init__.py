@@ -2,6 +2,7 @@
 
 from sessions.actions.after import record_follow_up, share_entry, unshare_entry, write_entry
 from sessions.actions.course import (
+    on_consent_withdrawn,
     on_not_suitable,
     open_course,
     reschedule_session,
@@ -52,6 +53,7 @@ __all__ = [
     "end_music",
     "hear_crisis",
     "invite_sitter",
+    "on_consent_withdrawn",
     "on_not_suitable",
     "on_reading",
     "open_course",

@@ -222,3 +222,8 @@ def stop_open_course(patient_id: Any, *, by: Any, at: datetime, reason: str) -> 
 def on_not_suitable(*, note: Any, by: Any, at: datetime) -> None:
     """Hook `consult.not_suitable`: a psychiatrist has decided against treatment (HZ-12)."""
     stop_open_course(note.patient_id, by=by, at=at, reason="not_suitable")
+
+
+def on_consent_withdrawn(*, patient: Any, withdrawal: Any, by: Any, at: datetime) -> None:
+    """Hook `consent.withdrawn`: the patient has used their right to stop; nothing more is given."""
+    stop_open_course(patient.pk, by=by, at=at, reason="consent_withdrawn")
