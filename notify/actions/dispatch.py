@@ -163,7 +163,7 @@ def _numbers_that_said_stop(rows: Sequence[OutboxMessage], people: dict[uuid.UUI
     if not texts:
         return set()
     digests = {
-        lookup_digest(_address(row, people.get(row.recipient_id) if row.recipient_id else None))
+        lookup_digest(_address(row, people.get(row.recipient_id) if row.recipient_id else None, {}))
         for row in texts
     }
     found = OptOut.objects.filter(number_digest__in=digests)

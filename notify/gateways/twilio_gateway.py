@@ -15,6 +15,7 @@ from twilio.rest import Client
 from urllib3.exceptions import NewConnectionError
 
 from notify.gateways.base import Envelope, Gateway, InDoubt, Receipt, Refused
+from notify.models import OutboxMessage
 
 TIMEOUT_S = 10
 API = "https://api.twilio.com"
@@ -106,7 +107,11 @@ class TwilioGateway(Gateway):
             )
         except (TwilioException, requests.RequestException) as error:
             raise _judged(error) from None
-        return next((Receipt(m.sid, m.status or "") for m in found if m.body == envelope.body), None)
+        same = [m for m in found if m.body == envelope.body]
+        # The same words may have gone to the same number for another reason; a message that is accounted for is not ours.
+        others = OutboxMessage.objects.filter(provider_id__in=[m.sid for m in same])
+        taken = set(others.exclude(pk=envelope.reference).values_list("provider_id", flat=True))
+        return next((Receipt(m.sid, m.status or "") for m in same if m.sid not in taken), None)
 
 
 def _judged(error: Exception) -> Refused | InDoubt:
