@@ -1,6 +1,7 @@
 """The patient's side: answers kept step by step, each step with its own version."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,9 @@ from intake import states
 from intake.access import current_intake
 from intake.actions.eligibility import reevaluate
 from intake.models import Intake, Medicine, Screening
-from intake.rules.answers import prefill_from
+from intake.rules.answers import DERIVED, derived, prefill_from
+from intake.rules.branching import hidden, unanswered
+from intake.rules.merging import Clash, flat, merge
 from intake.rules.steps import known_medicine
 from intake.rules.steps import step as step_of
 from measures.actions import RecordedResponse, record_response
@@ -66,6 +69,58 @@ def prefill(intake: Intake, facts: Mapping[str, str], *, by: Any, at: datetime) 
     return row
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The intake as it is now; the answers that clash with newer ones; those that were changed elsewhere meanwhile."""
+
+    intake: Intake
+    changed: tuple[str, ...]
+    clashes: tuple[Clash, ...]
+    newer: tuple[str, ...]
+    written: bool
+
+
+def save_answers(
+    intake: Intake,
+    step: str,
+    answers: Mapping[str, Any],
+    *,
+    version: int,
+    by: Any,
+    at: datetime,
+    asked: Iterable[str] | None = None,
+    complete: bool = True,
+) -> Saved:
+    """Keep answers of one page, each for itself. `version` is the one the page was made from.
+
+    `asked` names what the page asked (all of the step, unless told), so that what was emptied is empty and what was not asked
+    stays. An answer that was changed elsewhere since, to something else, is not overwritten: it comes back as a clash, the others
+    are saved. Raises StaleVersion for a version that never was, Conflict when the intake cannot be changed now.
+    """
+    with transaction.atomic():
+        row = _writable(intake, step)
+        saved = _merge(row, step, answers, asked=asked, version=version, complete=complete, at=at)
+        if saved.written:
+            if step == "about":
+                _keep_person(row, row.answers[step]["data"], by=by, at=at)
+            row.save(update_fields=["answers", "care_state"])
+            audit.record(
+                "intake.step_saved",
+                by=by,
+                at=at,
+                about=row,
+                patient_id=row.patient_id,
+                detail={
+                    "step": step,
+                    "complete": row.answers[step]["complete"],
+                    "answers": list(saved.changed),
+                },
+            )
+            if row.state == states.ACCEPTED:
+                reevaluate(row.patient, by=by, at=at)
+    return saved
+
+
 def save_step(
     intake: Intake,
     step: str,
@@ -76,28 +131,18 @@ def save_step(
     at: datetime,
     complete: bool = True,
 ) -> Intake:
-    """Keep one page of answers. `version` is the one the person's page was made from.
+    """Keep one page of answers, all or nothing.
 
-    Raises StaleVersion when the page was saved elsewhere since (another tab, another device), Conflict when the intake is
+    Raises StaleVersion when one of them was changed elsewhere since (another tab, another device), Conflict when the intake is
     with the psychiatrist and cannot be changed.
     """
     with transaction.atomic():
-        row = _writable(intake, step)
-        _put(row, step, dict(answers), version=version, complete=complete, at=at)
-        if step == "about":
-            _keep_person(row, answers, by=by, at=at)
-        row.save(update_fields=["answers", "care_state"])
-        audit.record(
-            "intake.step_saved",
-            by=by,
-            at=at,
-            about=row,
-            patient_id=row.patient_id,
-            detail={"step": step, "complete": complete},
-        )
-        if row.state == states.ACCEPTED:
-            reevaluate(row.patient, by=by, at=at)
-    return row
+        saved = save_answers(intake, step, answers, version=version, by=by, at=at, complete=complete)
+        if saved.clashes:
+            raise StaleVersion(
+                "This page was saved somewhere else in the meantime. Compare, then save the one you want."
+            )
+    return saved.intake
 
 
 def record_instrument(
@@ -110,8 +155,7 @@ def record_instrument(
             row.patient, step_of(step).instrument, answers, "baseline", by=by, at=at, complete=complete
         )
         if complete and row.state in states.PATIENT_WRITES:
-            entry = row.answers.get(step, {})
-            _put(row, step, {"done": "yes"}, version=entry.get("version", 0), complete=True, at=at)
+            _put(row, step, {"done": "yes"}, at=at)
             row.save(update_fields=["answers"])
     if row.state not in states.PATIENT_WRITES:
         reevaluate(row.patient, by=by, at=at)
@@ -185,13 +229,44 @@ def _writable(intake: Intake, step: str = "") -> Intake:
     return row
 
 
-def _put(row: Intake, step: str, data: dict[str, Any], *, version: int, complete: bool, at: datetime) -> None:
-    kept = row.answers.get(step, {}).get("version", 0)
-    if kept != version:
+def _merge(
+    row: Intake,
+    step: str,
+    answers: Mapping[str, Any],
+    *,
+    asked: Iterable[str] | None,
+    version: int,
+    complete: bool,
+    at: datetime,
+) -> Saved:
+    entry = row.answers.get(step, {})
+    kept_version = entry.get("version", 0)
+    if not 0 <= version <= kept_version:
         raise StaleVersion(
-            "This page was saved somewhere else in the meantime. Compare, then save the one you want."
+            "This page does not fit what is saved. Open it again; nothing that was saved is lost."
         )
-    row.answers[step] = {"version": kept + 1, "data": data, "complete": complete, "at": at.isoformat()}
+    questions = step_of(step).questions
+    own = {question.name for question in questions}
+    typed = {name: value for name, value in flat(answers).items() if name not in DERIVED}
+    asked = own - hidden(questions, typed) if asked is None else set(asked)
+    typed = {name: None for name in asked & own} | {
+        name: value for name, value in typed.items() if name in asked or name not in own
+    }
+    found = merge(entry, typed, version=version, at=at.isoformat(), together=step_of(step).together)
+    data = {name: value for name, value in found.data.items() if name not in DERIVED} | derived(found.data)
+    done = complete and not found.clashes and not unanswered(questions, data)
+    written = bool(found.changed) or done != entry.get("complete", False)
+    if written:
+        row.answers[step] = {
+            "version": kept_version + 1, "data": data, "complete": done, "at": at.isoformat(), "log": found.log,
+        }  # fmt: skip
+    return Saved(row, found.changed, found.clashes, found.newer, written)
+
+
+def _put(row: Intake, step: str, data: dict[str, Any], *, at: datetime) -> None:
+    """A step that is done with, whatever was open elsewhere: a questionnaire adds, it never overwrites."""
+    kept = row.answers.get(step, {}).get("version", 0)
+    row.answers[step] = {"version": kept + 1, "data": data, "complete": True, "at": at.isoformat()}
 
 
 def _keep_person(row: Intake, answers: Mapping[str, Any], *, by: Any, at: datetime) -> None:

@@ -1,21 +1,31 @@
 """One form class per page of questions."""
 
+import json
+import re
 from datetime import date
 from decimal import Decimal
 from functools import cache
 from typing import Any
 
 from django import forms
+from django.utils.functional import cached_property
 
 from accounts.forms import STATE_NAMES, PhoneField, zone_choices
 from intake.rules.answers import body_mass_index, height_cm, weight_kg
+from intake.rules.branching import hidden, unanswered
 from intake.rules.steps import Question, Step
 from measures.forms import instrument_form
 
 YES_NO_UNSURE = (("yes", "Yes"), ("no", "No"), ("unsure", "I am not sure"))
+NUMBER = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{0,6})?", re.ASCII)
+# Two decimals at most: “1,000” could mean either, so it is asked again.
+COMMA = re.compile(r"[+-]?[0-9]{1,6},[0-9]{1,2}", re.ASCII)
 BORN_FROM = date(1900, 1, 1)
 # Outside these the unit is wrong far more often than the person is.
 BMI_LEAST, BMI_MOST = Decimal(11), Decimal(100)
+WEIGHT_LEAST_KG, WEIGHT_MOST_KG = Decimal(20), Decimal(400)
+# Outside these we ask once whether the unit is the right one.
+USUAL_LEAST, USUAL_MOST = Decimal(15), Decimal(60)
 
 
 def _missing(label: str) -> str:
@@ -28,12 +38,25 @@ def _choices(question: Question) -> tuple[tuple[str, str], ...]:
     return (*question.choices, ("unsure", "I am not sure")) if question.unsure else question.choices
 
 
+class PlainNumberField(forms.DecimalField):
+    """A number as people write it: “72.5”, “72,5”, with spaces around. Nothing like 1e9 or NaN."""
+
+    def to_python(self, value: Any) -> Decimal | None:
+        text = str(value).strip() if value not in (None, "") else ""
+        if COMMA.fullmatch(text):
+            text = text.replace(",", ".")
+        if text and not NUMBER.fullmatch(text):
+            raise forms.ValidationError("Enter a number, such as 72 or 72.5.", code="invalid")
+        return super().to_python(text)
+
+
 def field_for(question: Question, *, part: bool = False) -> forms.Field:
     """The form field of a question; `part` is for saving a half-filled page."""
     common: dict[str, Any] = {
         "label": question.label,
         "help_text": question.help,
-        "required": not (question.optional or part),
+        # Whether a question that can be hidden must be answered is seen with the other answers, in StepForm.clean.
+        "required": not (question.optional or part or question.shown_if),
         "error_messages": {"required": _missing(question.label)},
     }
     match question.kind:
@@ -44,13 +67,14 @@ def field_for(question: Question, *, part: bool = False) -> forms.Field:
                 choices=_choices(question), widget=forms.CheckboxSelectMultiple, **common
             )
         case "number":
-            attrs = {"inputmode": "decimal"} | ({"data-unit": question.unit} if question.unit else {})
-            return forms.DecimalField(
+            # A text field: what a browser's own number field cannot read, it throws away.
+            attrs = {"inputmode": "decimal", "data-width": "short", "autocomplete": "off"}
+            return PlainNumberField(
                 min_value=Decimal(str(question.least)) if question.least is not None else None,
                 max_value=Decimal(str(question.most)) if question.most is not None else None,
                 max_digits=8,
                 decimal_places=question.places,
-                widget=forms.NumberInput(attrs=attrs | {"step": "1" if question.places == 0 else "any"}),
+                widget=forms.TextInput(attrs=attrs | ({"data-unit": question.unit} if question.unit else {})),
                 **common,
             )
         case "us_state":
@@ -77,10 +101,49 @@ class StepForm(forms.Form):
 
     def __init__(self, *args: Any, on: date, **kwargs: Any) -> None:
         self.on = on
+        # Questions that came up with these answers and were not on the page: asked on the next screen, not an error.
+        self.follow_ups: tuple[str, ...] = ()
+        # “300 kg”, when the unit is more likely wrong than the number: sent again with this, it is meant.
+        self.doubt = ""
         super().__init__(*args, **kwargs)
+        for question in self.step.questions:
+            if question.shown_if and not question.optional:
+                self.fields[question.name].needed_later = True  # type: ignore[attr-defined]
+
+    @cached_property
+    def hidden_names(self) -> frozenset[str]:
+        """The questions that do not apply to what is typed, or to what was saved."""
+        return hidden(self.step.questions, {q.name: self[q.name].value() for q in self.step.questions})
+
+    @property
+    def shown_names(self) -> list[str]:
+        """The questions that can be hidden and stand on the page now."""
+        return [q.name for q in self.step.questions if q.shown_if and q.name not in self.hidden_names]
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """For each question that can be hidden, when it is shown: for the script that reveals it at once."""
+        return {q.name: json.dumps(dict(q.shown_if)) for q in self.step.questions if q.shown_if}
+
+    def _branch(self, data: dict[str, Any]) -> None:
+        seen = set(self.data.get("seen", "").split(",")) if hasattr(self.data, "get") else set()
+        for name in self.hidden_names:
+            data.pop(name, None)
+            self.errors.pop(name, None)
+        if self.part:
+            return
+        missing = unanswered(
+            [q for q in self.step.questions if q.shown_if and q.name not in self.hidden_names], data
+        )
+        came_up = [name for name in missing if name not in self.errors]
+        self.follow_ups = tuple(name for name in came_up if name not in seen)
+        for name in came_up:
+            if name in seen:
+                self.add_error(name, _missing(str(self.fields[name].label)))
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
+        self._branch(data)
         self._check_dates(data)
         if "weight" in self.fields:
             self._check_body(data)
@@ -95,10 +158,6 @@ class StepForm(forms.Form):
             self.add_error("date_of_birth", "Check the year: this date of birth cannot be right.")
         if event and (event > self.on or event < BORN_FROM):
             self.add_error("cardiac_event_on", "This date lies ahead or too far back. Check the year.")
-        elif event and data.get("cardiac_event") == "no":
-            self.add_error(
-                "cardiac_event_on", "You answered “no” above but gave a date. Please change one of them."
-            )
 
     def _check_body(self, data: dict[str, Any]) -> None:
         weight, unit = data.get("weight"), data.get("weight_unit")
@@ -108,20 +167,28 @@ class StepForm(forms.Form):
             self.add_error("height_ft", "Give your height in feet and inches, or in centimetres.")
         if height is None or kilograms is None:
             return
-        if not BMI_LEAST <= body_mass_index(kilograms, height) <= BMI_MOST or not Decimal(
-            20
-        ) <= kilograms <= Decimal(400):
+        typed, other = f"{weight} {unit}", "kg" if unit == "lb" else "lb"
+        index, swapped = body_mass_index(kilograms, height), body_mass_index(weight_kg(weight, other), height)
+        meant = f" Did you mean {weight} {other}?" if USUAL_LEAST <= swapped <= USUAL_MOST else ""
+        possible = BMI_LEAST <= index <= BMI_MOST and WEIGHT_LEAST_KG <= kilograms <= WEIGHT_MOST_KG
+        if not possible:
             self.add_error(
-                "weight", f"{weight} {unit} does not fit this height. Check the number and the unit."
+                "weight", f"{typed} does not fit this height.{meant or ' Check the number and the unit.'}"
             )
-            return
-        data["weight_kg"], data["height_cm_total"] = kilograms, height
+        elif meant and not USUAL_LEAST <= index <= USUAL_MOST and self.data.get("weight_sure") != typed:
+            self.doubt = typed
+            self.add_error(
+                "weight",
+                f"{typed} is unusual for this height.{meant} If {typed} is right, send the page again.",
+            )
+        else:
+            data["weight_kg"], data["height_cm_total"] = kilograms, height
 
     def answers(self) -> dict[str, Any]:
         """What is kept: plain text and lists, without what was left empty."""
         kept = {}
         for name, value in self.cleaned_data.items():
-            if value in (None, "", []):
+            if value in (None, "", []) or name in self.hidden_names:
                 continue
             kept[name] = value if isinstance(value, str | list | int) else str(value)
         return kept

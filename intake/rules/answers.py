@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any
 
+from intake.rules.branching import hidden, implied
 from intake.rules.facts import FACTS_BY_NAME
+from intake.rules.steps import Question, intake_steps
 
 KG_PER_LB = Decimal("0.45359237")
 CM_PER_INCH = Decimal("2.54")
+# Computed from what was typed, and kept beside it.
+DERIVED = ("weight_kg", "height_cm_total")
 
 Answers = Mapping[str, Mapping[str, Any]]
 
@@ -37,6 +42,8 @@ def body_mass_index(kilograms: Decimal, centimetres: Decimal) -> Decimal:
 
 
 def _decimal(value: Any) -> Decimal | None:
+    if value in (None, ""):
+        return None
     try:
         return Decimal(str(value))
     except InvalidOperation:
@@ -48,10 +55,17 @@ def _age_years(born: date, on: date) -> int:
 
 
 def facts_from(answers: Answers, *, on: date) -> dict[str, str]:
-    """The facts that the form pages answer. `answers` is {step: data}; dates are ISO text."""
+    """The facts that the form pages answer. `answers` is {step: data}; dates are ISO text.
+
+    An answer to a question that does not apply (any more) stays in the record and is no fact.
+    """
     flat: dict[str, Any] = {}
     for data in answers.values():
         flat.update(data)
+    questions = _branching()
+    gone = hidden(questions, flat)
+    otherwise = implied(questions, flat)
+    flat = {name: value for name, value in flat.items() if name not in gone} | otherwise
     facts = {
         name: str(value)
         for name, value in flat.items()
@@ -63,6 +77,26 @@ def facts_from(answers: Answers, *, on: date) -> dict[str, str]:
     facts.update(_body(flat))
     facts.update(_drugs(flat))
     return facts
+
+
+@cache
+def _branching() -> tuple[Question, ...]:
+    """The questions that another one can hide, and those that hide them."""
+    questions = [question for step in intake_steps() for question in step.questions]
+    hiding = {name for question in questions for name, _ in question.shown_if}
+    return tuple(question for question in questions if question.shown_if or question.name in hiding)
+
+
+def derived(data: Mapping[str, Any]) -> dict[str, str]:
+    """What is computed from the answers of one step: weight in kg and height in cm, beside what was typed."""
+    found: dict[str, str] = {}
+    weight = _decimal(data["weight"]) if data.get("weight") and data.get("weight_unit") else None
+    if weight is not None:
+        found["weight_kg"] = str(weight_kg(weight, str(data["weight_unit"])))
+    height = height_cm(*(_decimal(data.get(name)) for name in ("height_ft", "height_in", "height_cm")))
+    if height is not None:
+        found["height_cm_total"] = str(height)
+    return found
 
 
 def _heart(flat: Mapping[str, Any], on: date) -> dict[str, str]:

@@ -29,6 +29,12 @@ class Question:
     unit: str = ""
     length: int = 200
     autocomplete: str = ""
+    # Asked only while each of these questions of the same step has one of these answers.
+    shown_if: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    # What the fact is when the question does not apply; nothing when it is then unknown.
+    otherwise: str = ""
+    # Answers with the same word here are one answer in several fields, such as a weight and its unit.
+    together: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,12 @@ class Step:
         """Answered on one form page; medicines, blood pressure and consent have pages of their own."""
         return bool(self.questions or self.instrument)
 
+    @property
+    def together(self) -> tuple[tuple[str, ...], ...]:
+        """The names of the fields that are one answer, group by group."""
+        words = dict.fromkeys(question.together for question in self.questions if question.together)
+        return tuple(tuple(q.name for q in self.questions if q.together == word) for word in words)
+
 
 def _question(row: Mapping[str, Any]) -> Question:
     numeric = row["kind"] == "number"
@@ -65,6 +77,9 @@ def _question(row: Mapping[str, Any]) -> Question:
         unit=row.get("unit", ""),
         length=row.get("max", 200) if not numeric else 0,
         autocomplete=row.get("autocomplete", ""),
+        shown_if=tuple((name, tuple(values)) for name, values in row.get("shown_if", {}).items()),
+        otherwise=row.get("otherwise", ""),
+        together=row.get("together", ""),
     )
 
 

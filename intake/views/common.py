@@ -3,12 +3,14 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from accounts.access import patient_of
 from accounts.models import Patient
-from intake import access, states
+from intake import access, actions, states
 from intake.models import Intake
-from intake.rules.steps import intake_steps
+from intake.rules.steps import Step, intake_steps
+from intake.rules.steps import step as step_of
 
 WORDS = {
     states.DRAFT: ("Not sent yet", "neutral"),
@@ -19,6 +21,24 @@ WORDS = {
     states.DECLINED: ("Not right now", "neutral"),
     states.WITHDRAWN: ("Taken back", "neutral"),
 }
+
+
+LIST = "intake:list"
+
+
+def address_of(step: Step) -> str:
+    """Where a step is answered."""
+    names = {"medicines": "intake:medicines", "bp": "intake:bp", "consent": "intake:consent"}
+    return reverse(names[step.id]) if step.id in names else reverse("intake:step", args=[step.id])
+
+
+def next_address(intake: Intake, after: str) -> str:
+    """The next step that is not finished, or the list when none is."""
+    left = actions.steps_left(intake)
+    order = [step.id for step in intake_steps()]
+    later = order[order.index(after) + 1 :] + order[: order.index(after)]
+    coming = next((id for id in later if id in left), None)
+    return address_of(step_of(coming)) if coming else reverse(LIST)
 
 
 def own_intake(request: HttpRequest) -> tuple[Patient, Intake | None]:

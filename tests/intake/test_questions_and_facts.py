@@ -165,7 +165,9 @@ def test_urgency_follows_the_gravest_reason(reasons, level):
 
 def test_texts_to_sign_name_the_warnings_and_ask_for_each_point():
     text = document("treatment-consent", "NV")
-    assert {"off_label", "compounded", "fda_2022", "fda_2023", "risks", "alternatives"} < set(text.acknowledge)
+    assert {"off_label", "compounded", "fda_2022", "fda_2023", "risks", "alternatives"} < set(
+        text.acknowledge
+    )
     for words in (
         "2022",
         "2023",
@@ -176,13 +178,17 @@ def test_texts_to_sign_name_the_warnings_and_ask_for_each_point():
         "Spravato",
     ):
         assert words in text.body
-    assert {"no_driving", "no_water", "sitter", "storage"} <= set(document("safety-agreement", "NV").acknowledge)
+    assert {"no_driving", "no_water", "sitter", "storage"} <= set(
+        document("safety-agreement", "NV").acknowledge
+    )
     assert len({document(name, "NV").sha256 for name in DOCUMENTS}) == 2
 
 
 def test_a_changed_letter_is_another_text():
     body = document("treatment-consent", "NV").body
-    assert read_document(body.replace("slowly", "Slowly")).sha256 != document("treatment-consent", "NV").sha256
+    assert (
+        read_document(body.replace("slowly", "Slowly")).sha256 != document("treatment-consent", "NV").sha256
+    )
 
 
 @pytest.mark.parametrize(
@@ -214,9 +220,40 @@ def test_numbers_that_do_not_fit_are_asked_again(changes, field):
     assert field in form.errors
 
 
-def test_a_date_and_a_no_contradict_each_other():
-    form = step_form(step_of("heart"))(plain_answers("heart") | {"cardiac_event_on": "2020-01-01"}, on=ON)
-    assert "cardiac_event_on" in form.errors
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ({"weight": "300", "weight_unit": "kg", "height_ft": "5", "height_in": "4"}, "Did you mean 300 lb?"),
+        ({"weight": "200", "weight_unit": "kg"}, "Did you mean 200 lb?"),
+        ({"weight": "68", "weight_unit": "lb"}, "Did you mean 68 kg?"),
+        ({"weight": "72,5", "weight_unit": "lb"}, "Did you mean 72.5 kg?"),
+    ],
+)
+def test_a_weight_in_the_wrong_unit_is_asked_about(typed, says):
+    form = step_form(step_of("about"))(plain_answers("about") | typed, on=ON)
+    assert says in form.errors["weight"][0]
+
+
+def test_an_unusual_weight_that_is_right_can_be_sent_again():
+    typed = plain_answers("about") | {"weight": "200", "weight_unit": "kg"}
+    first = step_form(step_of("about"))(typed, on=ON)
+    assert not first.is_valid() and first.doubt == "200 kg"
+    again = step_form(step_of("about"))(typed | {"weight_sure": first.doubt}, on=ON)
+    assert again.is_valid() and again.answers()["weight_kg"] == "200.0"
+    other = step_form(step_of("about"))(typed | {"weight_sure": "200 kg", "weight": "210"}, on=ON)
+    assert not other.is_valid()
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"), [("72,5", "72.5"), (" 150 ", "150"), ("150.0", "150.0"), ("1,000", None), ("1e2", None), ("NaN", None), ("１５０", None), ("-150", None)],
+)  # fmt: skip
+def test_numbers_as_people_write_them(typed, read):
+    form = step_form(step_of("about"))(plain_answers("about") | {"weight": typed, "weight_unit": "kg"}, on=ON)
+    form.is_valid()
+    assert (
+        str(form.cleaned_data["weight"]) if "weight" in form.cleaned_data else None
+    ) == read or "fit" in str(form.errors)
+    assert read is not None or "weight" in form.errors
 
 
 def test_none_and_something_contradict_each_other():

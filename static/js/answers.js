@@ -1,0 +1,71 @@
+// Keeps each answer on the server as it is given, and shows a question when it applies.
+// Without it the page's own button saves all answers, and the next screen asks what came up.
+const script = document.querySelector("script[data-form][data-status]");
+const form = document.getElementById(script.dataset.form);
+const status = document.getElementById(script.dataset.status);
+const to = script.dataset.to;
+const waiting = [];
+let busy = false;
+let stopped = !to || !crypto.randomUUID;
+if (!stopped) status.textContent = "Each answer is saved as you give it.";
+
+const given = (name) => {
+  const values = new FormData(form).getAll(name).filter((value) => value !== "");
+  return values.length ? values : [""];
+};
+
+function branch() {
+  const seen = new Set(form.elements.seen.value.split(",").filter(Boolean));
+  const hidden = new Set();
+  for (const part of form.querySelectorAll("[data-shown-if]")) {
+    const wanted = Object.entries(JSON.parse(part.dataset.shownIf));
+    const shown = wanted.every(([name, values]) => !hidden.has(name) && given(name).some((one) => values.includes(one)));
+    part.hidden = !shown;
+    if (shown) seen.add(part.dataset.question);
+    else hidden.add(part.dataset.question);
+  }
+  form.elements.seen.value = [...seen].join(",");
+}
+
+async function next() {
+  if (busy || stopped || !waiting.length) return;
+  busy = true;
+  const name = waiting.shift();
+  const body = new FormData(form);
+  body.set("intent", crypto.randomUUID());
+  body.set("answered", name);
+  status.textContent = "Saving…";
+  try {
+    const answer = await fetch(to, { method: "POST", body, headers: { Accept: "application/json" }, redirect: "manual" });
+    if (answer.type === "opaqueredirect" || answer.status === 403) {
+      stopped = true;
+      status.textContent = "You are logged out, so this is not saved. It stays on this page: log in in another tab, then press the button below.";
+    } else {
+      const said = await answer.json();
+      status.textContent = said.said || "Not saved yet: press the button below.";
+      if (said.saved && said.alone) form.elements.version.value = said.version;
+      else if (said.saved || answer.status === 409) {
+        stopped = true;
+        if (said.saved) status.textContent = `${said.said} Another page changed answers of this step too; the button below puts both together.`;
+      }
+    }
+  } catch {
+    if (!waiting.includes(name)) waiting.push(name);
+    status.textContent = "No connection. What you typed stays on this page; we try again.";
+    setTimeout(next, 5000);
+    busy = false;
+    return;
+  }
+  busy = false;
+  next();
+}
+
+form.addEventListener("change", (event) => {
+  branch();
+  const name = event.target.name;
+  if (!name || stopped) return;
+  if (!waiting.includes(name)) waiting.push(name);
+  next();
+});
+form.addEventListener("submit", () => { stopped = true; });
+branch();
