@@ -14,9 +14,9 @@ from notify.actions import dispatch_crisis, dispatch_due, resolve_expired
 from notify.gateways import twilio_gateway
 from notify.models import InboundText, OptOut, OutboxMessage, ProviderEvent
 from tests.notify.builders import a_text
-from tests.notify.twilio_server import TwilioServer, recording_twilio
+from tests.twilio_server import TwilioServer, recording_twilio
 
-TOKEN = "the-account-token"
+TOKEN = TwilioServer.auth_token
 
 
 @pytest.fixture
@@ -118,6 +118,25 @@ def test_when_no_answer_comes_twilio_is_asked_before_anything_goes_again(
     assert message.state == "sent"
     assert len(twilio.messages_to(alice.phone)) == 1
     assert message.provider_id == twilio.accepted[0]["sid"]
+
+
+def test_another_text_with_the_same_words_does_not_answer_for_one_that_never_went(
+    twilio: TwilioServer, alice: User, at: datetime
+) -> None:
+    """PR-03, class R, never none: two reminders of one wording, one sent, the other's sender dead before it sent."""
+    first = a_text(alice, at)
+    assert dispatch_due(at=at).sent == 1
+    twilio.behave = "hang"
+    second = a_text(alice, at)
+    dispatch_due(at=at)
+    twilio.behave = "well"
+    second.refresh_from_db()
+    later = second.lease_until + timedelta(seconds=1)
+    assert resolve_expired(at=later) == 1
+    assert dispatch_due(at=later).sent == 1
+    first.refresh_from_db(), second.refresh_from_db()
+    assert len(twilio.messages_to(alice.phone)) == 2
+    assert first.provider_id != second.provider_id
 
 
 def test_while_twilio_cannot_be_asked_nothing_is_sent(
