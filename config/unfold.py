@@ -75,7 +75,11 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": "Protocol",
                 "separator": True,
-                "items": [_item("Protocol versions", "rule", "admin:common_protocolversion_changelist")],
+                "items": [
+                    _item("Protocol versions", "rule", "admin:common_protocolversion_changelist"),
+                    _item("Eligibility rules", "checklist", "admin:intake_rulecount_changelist"),
+                    _item("Dry runs", "science", "admin:intake_dryrun_changelist"),
+                ],
             },
             {
                 "title": "Safety and messages",

@@ -1,0 +1,276 @@
+"""The rules page: counts that are kept and not scanned, a change that a second person approves, and its dry run."""
+
+import threading
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.urls import reverse
+
+from common import protocol
+from common.errors import Conflict, Invalid, NotPermitted
+from intake import access, actions
+from intake.actions import rulebook
+from intake.models import DryRun, DryRunCase, EligibilityEvaluation, RuleCount
+from intake.rules import default_data
+from tests.intake.builders import a_claimed_intake, a_submitted_intake
+from tests.intake.test_review_pages import waiting
+
+pytestmark = pytest.mark.django_db
+
+WHY = "The advisory board asked for it in November."
+
+
+def counts() -> dict[str, int]:
+    return dict(RuleCount.objects.values_list("rule_id", "hits"))
+
+
+def sent(name: str, version, at, *, age: int = 40, intake=None) -> EligibilityEvaluation:
+    """A past intake with the answers it was sent with, without its whole story."""
+    intake = intake or waiting(name, at)
+    facts = {"age_years": str(age), "state": "CA", "phq9_total": "15"}
+    return EligibilityEvaluation.objects.create(
+        intake=intake, patient=intake.patient, at=at, stage="intake", cause="submit", outcome="review", reasons=["E71"],
+        rule_version="test", protocol=version, facts=facts,
+    )  # fmt: skip
+
+
+def test_sending_an_intake_counts_its_rules_once(alice, dana, stranger_patient, at, protocol_version):
+    a_submitted_intake(alice, at, medicines=("Zoloft",))
+    assert counts() == {"ALL": 1, "E66": 1}
+    intake = a_claimed_intake(stranger_patient, dana, at, medicines=("Xanax",))
+    assert counts() == {"ALL": 2, "E58": 1, "E66": 1}
+    actions.decide(
+        intake, "ask_more", by=dana, at=at + timedelta(minutes=20), items=["heart"], letter="When was it?"
+    )
+    intake.refresh_from_db()
+    entry = intake.answers["heart"]
+    actions.save_step(
+        intake,
+        "heart",
+        entry["data"],
+        version=entry["version"],
+        by=stranger_patient,
+        at=at + timedelta(minutes=30),
+    )
+    intake.refresh_from_db()
+    actions.submit(intake, by=stranger_patient, at=at + timedelta(minutes=31))
+    assert counts() == {"ALL": 2, "E58": 1, "E66": 1}
+
+
+def test_every_rule_is_on_the_page_with_source_facts_words_numbers_and_hit_rate(
+    client_for, admin_ann, dana, alice, at, protocol_version, query_budget
+):
+    a_submitted_intake(alice, at, medicines=("Zoloft",))
+    rows = access.rule_rows(protocol_version)
+    assert [row.text.id for row in rows] == [f"E{number:02d}" for number in range(1, 72)]
+    assert all(row.text.source and row.facts and row.text.patient and row.text.clinician for row in rows)
+    assert {row.text.id: row.share for row in rows}["E66"] == 1 and rows[0].share == 0
+    address = reverse("admin:intake_rulecount_changelist")
+    browser = client_for(admin_ann)
+    browser.get(address)
+    with query_budget(8):
+        page = browser.get(address).content.decode()
+    for rule in default_data()["rules"]:
+        assert rule["id"] + " " in page and rule["source"][0] in page
+    assert "minimum_age_years 18" in page and "100% (1)" in page
+    assert client_for(dana).get(address).status_code in (302, 404)
+
+
+def test_a_change_is_proposed_by_one_and_approved_by_another(
+    client_for, admin_ann, admin_ben, at, protocol_version, clock_at
+):
+    """HZ-28."""
+    with clock_at(at):
+        address = reverse("admin:intake_rule", args=["E02"])
+        ann, ben = client_for(admin_ann), client_for(admin_ben)
+        page = ann.get(address).content.decode()
+        assert "Older adult age years" in page and "Propose and run it dry" in page
+        words = next(rule for rule in default_data()["rules"] if rule["id"] == "E02")
+        form = {
+            "older_adult_age_years": "60", "outcome": "review", "patient": words["patient"], "clinician": words["clinician"],
+            "version": "older-60", "note": WHY,
+        }  # fmt: skip
+        assert ann.post(address, form | {"note": "short"}).status_code == 422
+        assert ann.post(address, form | {"older_adult_age_years": "65"}).status_code == 422
+        response = ann.post(address, form)
+        assert response.status_code == 302, response.content
+        assert "older-60" in ann.get(response["Location"]).content.decode()
+        draft = protocol.ProtocolVersion.objects.get(version="older-60")
+        assert draft.state == "draft" and protocol.current(at=at) == protocol_version
+        assert thresholds(draft).older_adult_age_years == 60
+        review = reverse("admin:common_protocolversion_review", args=[draft.pk])
+        ann.post(review)
+        draft.refresh_from_db()
+        assert draft.state == "draft"
+        shown = ben.get(review).content.decode()
+        assert "older_adult_age_years" in shown and "Dry run over past intakes" in shown
+        ben.post(review)
+        assert protocol.current(at=at + timedelta(seconds=1)).version == "older-60"
+
+
+def thresholds(version):
+    from intake.actions.eligibility import thresholds_in
+
+    return thresholds_in(version)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({}, "note"),
+        ({"thresholds": {"minimum_age_years": -1}}, "minimum_age_years"),
+        ({"thresholds": {"minimum_age_years": True}}, "minimum_age_years"),
+        ({"thresholds": {"bmi_above": 40}}, "bmi_above"),
+        ({"outcome": "maybe"}, "outcome"),
+        ({"patient": "  "}, "patient"),
+        ({"clinician": ""}, "clinician"),
+    ],
+)
+def test_a_change_that_a_rule_cannot_have_is_refused(admin_ann, at, protocol_version, change, field):
+    with pytest.raises(Invalid) as error:
+        actions.propose_rule_change("E01", change, version="new", note=WHY, by=admin_ann, at=at)
+    assert field in error.value.fields
+    assert not DryRun.objects.exists()
+
+
+def test_a_name_that_is_taken_an_unknown_rule_and_a_psychiatrist_are_refused(
+    admin_ann, dana, at, protocol_version
+):
+    stricter = {"thresholds": {"minimum_age_years": 21}}
+    for rule, version in (("E01", "test-1"), ("E72", "new"), ("E01", " ")):
+        with pytest.raises(Invalid):
+            actions.propose_rule_change(rule, stricter, version=version, note=WHY, by=admin_ann, at=at)
+    with pytest.raises(NotPermitted):
+        actions.propose_rule_change("E01", stricter, version="new", note=WHY, by=dana, at=at)
+
+
+def test_a_dry_run_says_who_would_have_been_answered_otherwise(admin_ann, dana, at, protocol_version):
+    for number, age in enumerate((20, 59, 60, 64, 65, 80)):
+        sent(f"P{number} Person", protocol_version, at - timedelta(days=number), age=age)
+    _, run = actions.propose_rule_change(
+        "E02",
+        {"thresholds": {"older_adult_age_years": 60}},
+        version="older-60",
+        note=WHY,
+        by=admin_ann,
+        at=at,
+    )
+    assert (run.looked, run.changed, run.stricter, run.milder) == (6, 2, 0, 0)
+    assert run.finished_at == at
+    assert [
+        (case.gained, case.lost, case.old_outcome, case.new_outcome) for case in access.cases_of(run)
+    ] == [(["E02"], [], "review", "review")] * 2
+    _, run = actions.propose_rule_change(
+        "E02", {"outcome": "exclude"}, version="older-out", note=WHY, by=admin_ann, at=at
+    )
+    assert (run.changed, run.stricter) == (2, 2)
+    assert {case.new_outcome for case in access.cases_of(run)} == {"exclude"}
+
+
+def test_an_intake_that_was_sent_twice_is_one_case_with_its_last_answers(admin_ann, at, protocol_version):
+    first = sent("Ada Person", protocol_version, at - timedelta(days=3), age=64)
+    sent("", protocol_version, at - timedelta(days=1), age=40, intake=first.intake)
+    _, run = actions.propose_rule_change(
+        "E02",
+        {"thresholds": {"older_adult_age_years": 60}},
+        version="older-60",
+        note=WHY,
+        by=admin_ann,
+        at=at,
+    )
+    assert (run.looked, run.changed) == (1, 0)
+
+
+def test_a_large_practice_is_worked_off_in_batches_and_every_intake_is_seen_once(
+    admin_ann, at, protocol_version, monkeypatch
+):
+    monkeypatch.setattr(rulebook, "BATCH", 4)
+    monkeypatch.setattr(rulebook, "CASES_KEPT", 5)
+    for number in range(11):
+        # Three share an instant, so that the order within it matters.
+        sent(f"P{number:02d} Person", protocol_version, at - timedelta(days=number // 3), age=62)
+    draft, run = actions.propose_rule_change(
+        "E02",
+        {"thresholds": {"older_adult_age_years": 60}},
+        version="older-60",
+        note=WHY,
+        by=admin_ann,
+        at=at,
+    )
+    assert (run.looked, run.finished_at) == (4, None)
+    with pytest.raises(Conflict):
+        actions.start_dry_run(draft, by=admin_ann, at=at)
+    assert [actions.continue_dry_runs(at=at) for _ in range(3)] == [4, 3, 0]
+    run.refresh_from_db()
+    assert (run.looked, run.changed, run.finished_at, run.stopped_at_limit) == (11, 11, at, False)
+    assert DryRunCase.objects.filter(run=run).count() == 5
+
+
+def test_a_run_ends_at_its_limit_and_says_so(admin_ann, at, protocol_version, monkeypatch):
+    monkeypatch.setattr(rulebook, "BATCH", 2)
+    monkeypatch.setattr(rulebook, "LONGEST_RUN", 4)
+    for number in range(9):
+        sent(f"P{number:02d} Person", protocol_version, at - timedelta(days=number))
+    actions.propose_rule_change("E02", {"outcome": "exclude"}, version="out", note=WHY, by=admin_ann, at=at)
+    actions.continue_dry_runs(at=at)
+    run = DryRun.objects.get()
+    assert (run.looked, run.stopped_at_limit, run.finished_at) == (4, True, at)
+
+
+def test_the_page_of_a_dry_run_names_no_person(
+    client_for, admin_ann, at, protocol_version, clock_at, query_budget
+):
+    case = sent("Ada Secretname", protocol_version, at, age=62)
+    with clock_at(at):
+        _, run = actions.propose_rule_change(
+            "E02",
+            {"thresholds": {"older_adult_age_years": 60}},
+            version="older-60",
+            note=WHY,
+            by=admin_ann,
+            at=at,
+        )
+        browser = client_for(admin_ann)
+        address = reverse("admin:intake_dryrun_change", args=[run.pk])
+        browser.get(address)
+        with query_budget(8):
+            page = browser.get(address).content.decode()
+        assert str(case.intake_id)[:8] in page and "Secretname" not in page and "E02" in page
+        response = browser.post(reverse("admin:intake_dryrun_of", args=[run.draft_id]))
+        assert response.status_code == 302 and DryRun.objects.count() == 2
+        assert browser.get(reverse("admin:intake_dryrun_change", args=[uuid.uuid4()])).status_code == 404
+        assert browser.get("/admin/intake/dryrun/x/change/").status_code == 404
+        assert browser.get(reverse("admin:intake_dryrun_changelist")).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ten_who_send_at_once_are_ten_in_the_counts(at, protocol_version):
+    rows = [sent(f"P{number} Person", protocol_version, at) for number in range(10)]
+    gate = threading.Barrier(10)
+
+    def count(row) -> None:
+        try:
+            gate.wait(timeout=20)
+            rulebook.count_sent(row)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=count, args=[row]) for row in rows]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counts() == {"ALL": 10, "E71": 10}
+
+
+def test_nobody_else_opens_the_rules(client_for, dana, cole, alice, protocol_version):
+    for user in (dana, cole, alice):
+        for name, args in (("intake_rule", ["E01"]), ("intake_dryrun_of", [protocol_version.pk])):
+            assert client_for(user).get(reverse(f"admin:{name}", args=args)).status_code in (302, 403, 404)
+
+
+def test_a_number_that_is_no_rule_is_no_page(client_for, admin_ann, protocol_version):
+    assert access.rule_row(protocol_version, "E99") is None
+    assert client_for(admin_ann).get(reverse("admin:intake_rule", args=["E99"])).status_code == 404
