@@ -36,7 +36,9 @@ def undrawable(text: str) -> list[str]:
 class Paper(FPDF):
     """One document on Letter paper, with a line at the foot of each page."""
 
-    def __init__(self, *, title: str, author: str, made_at: datetime, foot: str, language: str = "en-US") -> None:
+    def __init__(
+        self, *, title: str, author: str, made_at: datetime, foot: str, language: str = "en-US"
+    ) -> None:
         super().__init__(format="Letter", unit="mm")
         self.foot = foot
         self.set_margins(22, 20, 22)
@@ -69,7 +71,9 @@ class Paper(FPDF):
             self.add_page()
         self.start_section(_shown(text), level=level - 1)
         self.set_font(FAMILY, "B", 16 if level == 1 else 12)
-        self.multi_cell(0, 8 if level == 1 else 6.5, _shown(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.multi_cell(
+            0, 8 if level == 1 else 6.5, _shown(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
+        )
         self.set_font(FAMILY, "", SIZE_PT)
         self.ln(1)
 

@@ -288,5 +288,5 @@ class Medicine(models.Model):
 # By a name of its own, so that the description of the API can name the choice.
 DECISION_KINDS = Decision.Kind.choices
 
-from intake.review_models import ChartView, DryRun, DryRunCase, RuleCount  # noqa: E402, F401
 from intake.paper_models import ClearanceRequest, ConsentWithdrawal, PatientDocument  # noqa: E402, F401
+from intake.review_models import ChartView, DryRun, DryRunCase, RuleCount  # noqa: E402, F401

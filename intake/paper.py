@@ -5,7 +5,7 @@ from datetime import UTC
 from django.conf import settings
 
 from common.pdf import Paper, undrawable
-from intake.models import Consent
+from intake.models import ClearanceRequest, Consent
 from intake.rules.documents import blocks_of, read_document
 
 
@@ -40,4 +40,25 @@ def consent_pdf(signature: Consent) -> bytes:
     if letters := undrawable(signature.signed_name):
         pairs.insert(1, ("Letters this font has no shape for", ", ".join(letters)))
     paper.facts(pairs)
+    return paper.data()
+
+
+def letter_pdf(clearance: ClearanceRequest) -> bytes:
+    """The letter to a specialist, from the stored words alone."""
+    practice = settings.PRACTICE
+    paper = Paper(
+        title="A question before treatment",
+        author=practice["name"],
+        made_at=clearance.asked_at,
+        foot=f"{practice['name']}, {practice['phone']}. For the specialist named above, given to them by the patient.",
+    )
+    paper.heading("A question before treatment")
+    for part in clearance.letter.split("\n\n"):
+        for line in part.split("\n"):
+            if line.startswith("- "):
+                paper.paragraph(line[2:], mark="•")
+            elif line.startswith("[ ] "):
+                paper.paragraph(line[4:], mark="☐")
+            else:
+                paper.paragraph(line)
     return paper.data()

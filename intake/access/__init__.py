@@ -12,6 +12,14 @@ from intake.access.consents import (
     withdrawals_of,
     withdrawn_since_signing,
 )
+from intake.access.documents import (
+    clearance_visible_to,
+    clearances_of,
+    document_visible_to,
+    documents_of,
+    is_overdue,
+    open_clearances,
+)
 from intake.access.people import (
     active_medicines,
     current_intake,
@@ -52,6 +60,7 @@ from intake.access.rulebook import (
     rule_rows,
 )
 from intake.access.unserved import owners_of_unserved
+from intake.access.work import work_items
 
 __all__ = [
     "LOOK_ALONG",
@@ -63,11 +72,15 @@ __all__ = [
     "active_medicines",
     "cases_of",
     "chart_of",
+    "clearance_visible_to",
+    "clearances_of",
     "consent_current",
     "counts_of_rule",
     "current_intake",
     "decision_facts",
     "decisions_of",
+    "document_visible_to",
+    "documents_of",
     "dry_run",
     "eligibility_stands",
     "facts_of",
@@ -75,8 +88,10 @@ __all__ = [
     "held_by",
     "intake_readings",
     "intake_visible_to",
+    "is_overdue",
     "latest_evaluation",
     "newest_dry_run",
+    "open_clearances",
     "open_question",
     "own_medicine",
     "owners_of_unserved",
@@ -99,4 +114,5 @@ __all__ = [
     "unserved_states",
     "withdrawals_of",
     "withdrawn_since_signing",
+    "work_items",
 ]

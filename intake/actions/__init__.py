@@ -14,7 +14,9 @@ from intake.actions.answers import (
     save_step,
     start_intake,
 )
+from intake.actions.clearance import ask_for_clearance, cannot_be_answered
 from intake.actions.consents import ask_for_new_signatures, sign_consent, withdraw_consent
+from intake.actions.documents import read_document, remove_document, upload_document
 from intake.actions.eligibility import assess, evaluate_now, facts_changed, reevaluate, settle
 from intake.actions.review import (
     claim,
@@ -32,8 +34,10 @@ from intake.actions.unserved import check_unserved_states
 __all__ = [
     "Saved",
     "add_medicine",
+    "ask_for_clearance",
     "ask_for_new_signatures",
     "assess",
+    "cannot_be_answered",
     "check_unserved_states",
     "claim",
     "claim_next",
@@ -46,11 +50,13 @@ __all__ = [
     "facts_changed",
     "prefill",
     "propose_rule_change",
+    "read_document",
     "record_beside",
     "record_instrument",
     "record_intake_reading",
     "reevaluate",
     "release_claim",
+    "remove_document",
     "renew_claim",
     "save_answers",
     "save_step",
@@ -60,6 +66,7 @@ __all__ = [
     "start_intake",
     "steps_left",
     "submit",
+    "upload_document",
     "withdraw",
     "withdraw_consent",
 ]

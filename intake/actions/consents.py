@@ -47,7 +47,9 @@ def sign_consent(
         # A withdrawal takes the same lock, so a signature is before it or after it, never beside it.
         patient = Patient.objects.select_for_update().get(pk=patient.pk)
         if document.state != patient.state:
-            raise StaleVersion("You moved to another state meanwhile. Please read the text for where you are now.")
+            raise StaleVersion(
+                "You moved to another state meanwhile. Please read the text for where you are now."
+            )
         ConsentText.objects.bulk_create(
             [
                 ConsentText(
@@ -98,7 +100,9 @@ def sign_consent(
     return signed
 
 
-def withdraw_consent(patient: Patient, *, what: str, by: User, at: datetime, note: str = "") -> ConsentWithdrawal:
+def withdraw_consent(
+    patient: Patient, *, what: str, by: User, at: datetime, note: str = ""
+) -> ConsentWithdrawal:
     """The right to stop: from this moment no signature is in force, an open course ends, and the care team is told.
 
     Only the patient can, and only what stands can be withdrawn: Conflict otherwise. Hook `consent.withdrawn` carries the course
@@ -112,7 +116,9 @@ def withdraw_consent(patient: Patient, *, what: str, by: User, at: datetime, not
         Patient.objects.select_for_update().get(pk=patient.pk)
         before = ConsentWithdrawal.objects.filter(patient=patient).count()
         if not Consent.objects.filter(patient=patient, withdrawals_before=before).exists():
-            raise Conflict("There is nothing to withdraw: no signature of yours is in force.", code="nothing_signed")
+            raise Conflict(
+                "There is nothing to withdraw: no signature of yours is in force.", code="nothing_signed"
+            )
         found = ConsentWithdrawal.objects.create(
             patient=patient, what=what, note=note.strip(), by=by, withdrawn_at=at
         )
@@ -132,7 +138,9 @@ def _tell_the_team(patient: Patient, withdrawal: ConsentWithdrawal, *, at: datet
         about_type="intake.consentwithdrawal", about_id=withdrawal.pk, by="system:consent", at=at,
     )  # fmt: skip
     team = getattr(patient, "care_team", None)
-    people = {owner, *(one for one in (team.psychiatrist, team.coach) if one is not None)} if team else {owner}
+    people = (
+        {owner, *(one for one in (team.psychiatrist, team.coach) if one is not None)} if team else {owner}
+    )
     for person in people:
         promise(
             "care_team_news", to=person, channel="email", due_at=at, at=at, about=withdrawal, patient=patient,

@@ -13,7 +13,8 @@ from common import audit, hooks, protocol
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible, StaleVersion
 from common.states import move
 from intake import states
-from intake.access import intake_readings, queue_page, signed_now, states_today
+from intake.access import intake_readings, open_clearances, queue_page, signed_now, states_today
+from intake.actions import clearance
 from intake.actions.eligibility import evaluate_now
 from intake.actions.rulebook import count_sent
 from intake.models import Decision, EligibilityEvaluation, Intake
@@ -64,6 +65,11 @@ def submit(intake: Intake, *, by: Any, at: datetime) -> Intake:
             raise Conflict("Your intake was already sent. You can see where it stands on your intake page.")
         if left := steps_left(row):
             raise Invalid("Some steps are not finished yet.", fields=dict.fromkeys(left, "Not finished yet."))
+        if open_clearances(row.patient_id).exists():
+            raise Invalid(
+                "A specialist’s answer is still awaited. Send it, or say that you cannot get it.",
+                fields={"clearance": "Still awaited."},
+            )
         found = evaluate_now(row, by=by, at=at, cause="submit")
         if row.submitted_at is None:
             count_sent(found)
@@ -92,6 +98,7 @@ def submit(intake: Intake, *, by: Any, at: datetime) -> Intake:
             patient_id=row.patient_id,
             detail={"outcome": found.outcome},
         )
+        clearance.no_more_reminders(row, at=at)
         promise(
             "intake_received", to=row.patient.user, channel="email", due_at=at, at=at, about=row, patient=row.patient,
             dedupe_key=f"intake_received:{row.pk}:{found.pk}",
@@ -212,8 +219,9 @@ def decide(
     items: Iterable[str] = (),
     seen: uuid.UUID | None = None,
     due_on: date | None = None,
+    question: str = "",
 ) -> Decision:
-    """Sign a decision: accept for a consult, decline, or ask for more. The edge has asked for the second factor.
+    """Sign a decision: accept for a consult, decline, ask for more, ask a specialist. The edge has asked for the second factor.
 
     `seen` is the evaluation that was on the page. Raises NotPermitted for anybody who is not a psychiatrist licensed there
     today or where a rule is absolute, Conflict when the claim is gone, StaleVersion when the facts changed meanwhile (HZ-20).
@@ -233,11 +241,13 @@ def decide(
             )
         found = evaluate_now(row, by=by, at=at, cause="decide", stage="decision")
         chosen = _checked(kind, found, list(reasons), note=note, letter=letter, items=list(items))
+        if kind in (Decision.Kind.ASK_MORE, Decision.Kind.ASK_CLEARANCE):
+            clearance.check_due_on(due_on, intake=row, at=at)
         decision = Decision.objects.create(
             intake=row, kind=kind, reasons=chosen, items=list(items), note=note.strip(), letter=letter.strip(),
             evaluation=found, by=by, at=at, signed_at=at,
         )  # fmt: skip
-        _carry_out(row, decision, due_on=due_on)
+        _carry_out(row, decision, due_on=due_on, question=question)
         audit.record(
             "intake.decided",
             by=by,
@@ -291,18 +301,30 @@ def _checked(
         if not letter.strip():
             raise Invalid("Say what you need.", fields={"letter": "Say what you need: the patient reads it."})
         return reasons
-    raise Invalid("There is no such decision.", fields={"kind": "Choose accept, decline or ask_more."})
+    if kind == Decision.Kind.ASK_CLEARANCE:
+        clearance.check_specialties(items)
+        if not letter.strip():
+            raise Invalid("Say what you need.", fields={"letter": "Say what you need: the patient reads it."})
+        return found.reasons
+    raise Invalid(
+        "There is no such decision.", fields={"kind": "Choose accept, decline, ask_more or clearance."}
+    )
 
 
-def _carry_out(row: Intake, decision: Decision, *, due_on: date | None) -> None:
+def _carry_out(row: Intake, decision: Decision, *, due_on: date | None, question: str = "") -> None:
     by, at = decision.by, decision.at
     target = {
         Decision.Kind.ACCEPT.value: states.ACCEPTED,
         Decision.Kind.DECLINE.value: states.DECLINED,
         Decision.Kind.ASK_MORE.value: states.MORE_INFO,
+        Decision.Kind.ASK_CLEARANCE.value: states.MORE_INFO,
     }[decision.kind]
+    due = due_on or (at + timedelta(days=MORE_INFO_DAYS)).date()
     also: dict[str, Any] = {"decided_at": at}
-    if target == states.MORE_INFO:
+    if decision.kind == Decision.Kind.ASK_CLEARANCE:
+        due = due_on or clearance.usual_due_on(row, at)
+        also = {"more_info_items": [], "more_info_due_on": due}
+    elif target == states.MORE_INFO:
         answers = dict(row.answers)
         for step in decision.items:
             if step in answers:
@@ -310,7 +332,7 @@ def _carry_out(row: Intake, decision: Decision, *, due_on: date | None) -> None:
         also = {
             "answers": answers,
             "more_info_items": decision.items,
-            "more_info_due_on": due_on or (at + timedelta(days=MORE_INFO_DAYS)).date(),
+            "more_info_due_on": due,
         }
     move(
         row, target, moves=states.MOVES, by=by, at=at, reasons=decision.reasons,
@@ -321,6 +343,10 @@ def _carry_out(row: Intake, decision: Decision, *, due_on: date | None) -> None:
         hooks.run("intake.accepted", intake=row, by=by, at=at)
     elif target == states.DECLINED:
         hooks.run("intake.declined", intake=row, by=by, at=at)
+    elif decision.kind == Decision.Kind.ASK_CLEARANCE:
+        clearance.ask_for_clearance(row, decision, question=question, due_on=due, by=by, at=at)
+    else:
+        clearance.remind(decision, patient=row.patient, due_on=due, at=at)
     promise(
         "intake_news", to=row.patient.user, channel="email", due_at=at, at=at, about=decision, patient=row.patient,
         dedupe_key=f"intake_news:{decision.pk}",

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from intake.forms.documents import AskClearanceForm
 from intake.models import Decision
 from intake.rules.steps import intake_steps
 from intake.wording import rule_texts
@@ -28,7 +29,7 @@ class DecideForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 4}),
     )
     kind = Decision.Kind.ACCEPT
-    field_order = ("seen", "reasons", "items", "letter", "note")
+    field_order = ("seen", "reasons", "items", "letter", "due_on", "note")
 
 
 class DeclineForm(DecideForm):
@@ -70,6 +71,12 @@ class AskMoreForm(DecideForm):
         widget=forms.Textarea(attrs={"rows": 4}),
         error_messages={"required": "Say what you need: the patient reads it."},
     )
+    due_on = forms.DateField(
+        label="By when?",
+        required=False,
+        help_text="Empty: in two weeks.",
+        widget=forms.DateInput(attrs={"type": "date", "data-width": "medium"}),
+    )
 
 
 class SettleForm(forms.Form):
@@ -82,9 +89,11 @@ class SettleForm(forms.Form):
 
 def decision_form(
     kind: str, data: Any = None, *, found: list[str], seen: Any = None, letter: str = ""
-) -> DecideForm:
+) -> forms.Form:
     """The form of a kind of decision; KeyError for any other kind."""
     initial = {"seen": seen, "letter": letter}
+    if kind == Decision.Kind.ASK_CLEARANCE:
+        return AskClearanceForm(data, found=found, initial=initial)
     if kind == Decision.Kind.DECLINE:
         return DeclineForm(data, found=found, initial=initial, prefix=None)
     return {Decision.Kind.ACCEPT.value: DecideForm, Decision.Kind.ASK_MORE.value: AskMoreForm}[kind](

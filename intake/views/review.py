@@ -16,6 +16,7 @@ from accounts.guards import for_role
 from accounts.step_up import require_step_up
 from common import clock, intents
 from common.clock import age_years, local_date
+from common.errors import Invalid
 from intake import access, actions, states
 from intake.forms import SettleForm, decision_form
 from intake.rules import Outcome
@@ -28,7 +29,12 @@ from measures.rules import RiskLevel
 from measures.wording import RISK_FOR_STAFF
 from vitals.wording import BAND
 
-KIND_TITLES = {"accept": "Accept for a consult", "decline": "Decline", "ask_more": "Ask for more"}
+KIND_TITLES = {
+    "accept": "Accept for a consult",
+    "decline": "Decline",
+    "ask_more": "Ask for more",
+    "clearance": "Ask a specialist",
+}
 
 
 def _opened(request: HttpRequest, patient_id: uuid.UUID, why: str) -> access.Chart:
@@ -181,19 +187,29 @@ def decide(request: HttpRequest, patient_id: uuid.UUID, kind: str) -> HttpRespon
     )
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
-        actions.decide(
-            found.intake,
-            kind,
-            by=request.user,  # type: ignore[arg-type]
-            at=clock.now(),
-            reasons=data.get("reasons", ()),
-            note=data["note"],
-            letter=data.get("letter", ""),
-            items=data.get("items", ()),
-            seen=data["seen"],
-        )
-        messages.success(request, f"Signed: {KIND_TITLES[kind].lower()}. {found.patient.user} has been told.")
-        return HttpResponseRedirect(reverse("intake:queue"))
+        try:
+            actions.decide(
+                found.intake,
+                kind,
+                by=request.user,  # type: ignore[arg-type]
+                at=clock.now(),
+                reasons=data.get("reasons", ()),
+                note=data["note"],
+                letter=data.get("letter", ""),
+                items=data.get("items", ()),
+                seen=data["seen"],
+                due_on=data.get("due_on"),
+                question=data.get("question", ""),
+            )
+        except Invalid as error:
+            # What was typed stays on the page, the sentence stands beside its field.
+            for name, words in (error.fields or {None: error.detail}).items():
+                form.add_error(name if name in form.fields else None, words)
+        else:
+            messages.success(
+                request, f"Signed: {KIND_TITLES[kind].lower()}. {found.patient.user} has been told."
+            )
+            return HttpResponseRedirect(reverse("intake:queue"))
     context = {
         "form": form,
         "title": KIND_TITLES[kind],
