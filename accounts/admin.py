@@ -63,10 +63,24 @@ class PersonChangeForm(forms.ModelForm):
 
     time_zone = forms.ChoiceField(choices=zone_choices, widget=UnfoldAdminSelectWidget)
     phone = PhoneField(required=False, widget=UnfoldAdminTextInputWidget)
+    successor = forms.ModelChoiceField(
+        queryset=User.objects.none(),
+        required=False,
+        label="Takes over on call",
+        widget=UnfoldAdminSelectWidget,
+        help_text="When the account closes: who gets this person's on-call shifts and the alerts they have taken.",
+    )
 
     class Meta:
         model = User
         fields = ("full_name", "time_zone", "phone", "is_active")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        successor = self.fields["successor"]
+        assert isinstance(successor, forms.ModelChoiceField)
+        people = User.objects.filter(is_active=True, role__in=[Role.PSYCHIATRIST, Role.COACH])
+        successor.queryset = people.exclude(pk=self.instance.pk).order_by("full_name")
 
 
 @admin.register(User)
@@ -91,7 +105,10 @@ class UserAdmin(PracticeAdmin):
         if obj is None:
             return [(None, {"fields": ("email", "full_name", "role", "time_zone", "phone", "reason")})]
         return [
-            (None, {"fields": ("email", "role", "full_name", "time_zone", "phone", "is_active")}),
+            (
+                None,
+                {"fields": ("email", "role", "full_name", "time_zone", "phone", "is_active", "successor")},
+            ),
             ("Dates", {"fields": ("created_at", "last_login")}),
         ]
 
@@ -123,7 +140,9 @@ class UserAdmin(PracticeAdmin):
             at=at,
         )
         if data["is_active"] != fresh.is_active:
-            actions.set_active(obj, active=data["is_active"], by=request.user, at=at)
+            actions.set_active(
+                obj, active=data["is_active"], by=request.user, at=at, successor=data.get("successor")
+            )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """No related rows; `form.save_m2m` would want an object that this form did not save."""

@@ -2,13 +2,29 @@
 
 from django.urls import path
 
-from safety import views
+from safety import roster_views, views
 
 app_name = "safety"
 urlpatterns = [
     path("alerts/", views.alerts, name="alerts"),
-    path("alerts/roster/", views.roster, name="roster"),
-    path("alerts/roster/<uuid:shift_id>/remove/", views.remove_shift, name="remove_shift"),
+    path("alerts/roster/", roster_views.roster, name="roster"),
+    path("alerts/roster/holidays/", roster_views.add_holiday, name="add_holiday"),
+    path(
+        "alerts/roster/holidays/<uuid:holiday_id>/remove/", roster_views.remove_holiday, name="remove_holiday"
+    ),
+    path("alerts/roster/away/", roster_views.add_away, name="add_away"),
+    path("alerts/roster/away/<uuid:away_id>/remove/", roster_views.remove_away, name="remove_away"),
+    path("alerts/roster/hand-over/<uuid:handover_id>/accept/", roster_views.accept, name="accept_handover"),
+    path(
+        "alerts/roster/hand-over/<uuid:handover_id>/decline/", roster_views.decline, name="decline_handover"
+    ),
+    path(
+        "alerts/roster/hand-over/<uuid:handover_id>/withdraw/",
+        roster_views.withdraw,
+        name="withdraw_handover",
+    ),
+    path("alerts/roster/<uuid:shift_id>/remove/", roster_views.remove_shift, name="remove_shift"),
+    path("alerts/roster/<uuid:shift_id>/hand-over/", roster_views.hand_over, name="hand_over"),
     path("alerts/holds/<uuid:hold_id>/clear/", views.clear_hold, name="clear_hold"),
     path("alerts/<uuid:alert_id>/", views.alert, name="alert"),
     path("alerts/<uuid:alert_id>/acknowledge/", views.acknowledge, name="acknowledge"),

@@ -1,7 +1,6 @@
-"""Pages of alerts and of the on-call roster."""
+"""Pages of alerts."""
 
 import uuid
-from datetime import timedelta
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -10,17 +9,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import is_valid_path
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import patients_visible_to
 from accounts.guards import for_role, public
 from common import audit, clock, intents
-from common.errors import DomainError, Invalid, NotPermitted
+from common.errors import DomainError, Invalid
 from notify.access import has_opted_out
 from notify.views import from_twilio, twiml
 from notify.wording import CHANNEL_WORDS
 from safety import access, actions, wording
-from safety.forms import ClearHoldForm, CloseForm, ShiftForm
+from safety.forms import ClearHoldForm, CloseForm
 from safety.models import Alert
 
 STAFF = ("psychiatrist", "coach", "administrator")
@@ -166,51 +165,6 @@ def clear_hold(request: HttpRequest, hold_id: uuid.UUID) -> HttpResponse:
     if hold.alert_id:
         return redirect("safety:alert", hold.alert_id)
     return redirect("safety:alerts")
-
-
-@for_role(*STAFF)
-@require_http_methods(["GET", "POST"])
-@intents.guard
-def roster(request: HttpRequest) -> HttpResponse:
-    """Who is on call in the next two weeks, and where nobody is; administrators fill it."""
-    at = clock.now()
-    zone = request.user.time_zone
-    form = ShiftForm(request.POST if request.method == "POST" else None, zone=zone)
-    if request.method == "POST":
-        if form.is_valid():
-            try:
-                actions.add_shift(by=request.user, at=at, **form.cleaned_data)
-            except NotPermitted:
-                raise
-            except DomainError as refused:
-                for name, words in (refused.fields or {"": refused.detail}).items():
-                    form.add_error(name if name in form.fields else None, words)
-            else:
-                messages.success(request, "The shift is on the roster.")
-                return redirect("safety:roster")
-    return render(
-        request,
-        "administrator/roster.html",
-        {
-            "shifts": access.shifts_between(at, at + timedelta(days=14)),
-            "gaps": access.upcoming_gaps(at=at),
-            "form": form,
-            "may_edit": request.user.role == "administrator",
-            "at": at,
-            "mint": intents.mint,
-        },
-        status=422 if form.errors else 200,
-    )
-
-
-@for_role("administrator")
-@require_POST
-@intents.guard
-def remove_shift(request: HttpRequest, shift_id: uuid.UUID) -> HttpResponse:
-    """Take a shift off the roster."""
-    actions.remove_shift(access.shift(shift_id), by=request.user, at=clock.now())
-    messages.success(request, "The shift is off the roster.")
-    return redirect("safety:roster")
 
 
 @csrf_exempt

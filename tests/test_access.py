@@ -96,7 +96,25 @@ def world(
         reply = InboundText.objects.create(**inbound(at))
         message = OutboxMessage.objects.filter(patient_id=alice.pk).first()
         shift = a_shift(dana, at + dt.timedelta(days=300), level=2)
+        from safety.actions import add_holiday, add_time_away, offer_handover, report_incident
+
+        holiday = add_holiday(day=dt.date(2027, 1, 1), name="New Year", by=admin_ann, at=at)
+        away = add_time_away(
+            person=dana,
+            starts_at=at + dt.timedelta(days=90),
+            ends_at=at + dt.timedelta(days=91),
+            by=dana,
+            at=at,
+        )
+        handover = offer_handover(shift, taker=cole, by=dana, at=at)
+        event = report_incident(
+            patient=Patient.objects.get(pk=alice.pk), kind="lost", description=MARKER, by=alice, at=at
+        ).event
         ids = {
+            "holiday_id": holiday.pk,
+            "away_id": away.pk,
+            "handover_id": handover.pk,
+            "event_id": event.pk,
             "patient_id": alice.pk,
             "person_id": dana.pk,
             "session_id": session.pk,

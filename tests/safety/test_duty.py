@@ -18,7 +18,7 @@ from tests.safety.builders import a_shift, an_alert, close_by_force
 
 
 @pytest.fixture
-def now(at: datetime, clock_at: Any) -> Any:
+def now(db: None, at: datetime, clock_at: Any) -> Any:
     """The database's clock too: its triggers ask which shifts are still to come."""
     with clock_at(at):
         yield at
