@@ -52,6 +52,7 @@ HEARTHSIDE_APPS = [
     "safety",
     "measures",
     "vitals",
+    "video",
     "intake",
     "consults",
     "sessions",
@@ -258,6 +259,7 @@ CELERY_BEAT_SCHEDULE: dict = {
     },
     "coaching-sweep": {"task": "coaching.tasks.sweep", "schedule": 600.0, "options": {"expires": 600}},
     "intake-dry-runs": {"task": "intake.tasks.dry_runs", "schedule": 15.0, "options": {"expires": 60}},
+    "intake-signatures": {"task": "intake.tasks.ask_for_new_signatures", "schedule": 3600.0, "options": {"expires": 3600}},
     "intake-states": {"task": "intake.tasks.unserved_states", "schedule": 900.0, "options": {"expires": 900}},
     "common-sweep": {"task": "common.tasks.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
 }
@@ -408,6 +410,17 @@ VAPID_SUBJECT = os.environ.get("VAPID_SUBJECT", "") or SITE_URL.replace("http://
 PUSH_TEST_HOSTS = [h for h in os.environ.get("PUSH_TEST_HOSTS", "").split(",") if h]
 TURN_URLS = [u for u in os.environ.get("TURN_URLS", "").split(",") if u]
 TURN_SECRET = os.environ.get("TURN_SECRET", "")
+# "peer" keeps visits browser to browser although Twilio's keys are set.
+VIDEO_VENDOR = os.environ.get("VIDEO_VENDOR", "")
+# Send pictures and sound through the relay alone, so that nobody's browser learns the other's address.
+VIDEO_RELAY_ONLY = env_flag("VIDEO_RELAY_ONLY", False)
+# WebSockets have a process of their own. Behind the proxy it stands under the site's own address; without one, on a port.
+_ws_port = os.environ.get("WS_PORT", "")
+WS_ORIGIN = (
+    f"ws://{urlsplit(SITE_URL).hostname}:{_ws_port}"
+    if _ws_port and not PRODUCTION
+    else SITE_URL.replace("http", "ws", 1)
+)
 # Every e-mail leaves through the outbox; this backend writes there (notify/mail.py).
 EMAIL_BACKEND = "notify.mail.OutboxBackend"
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "Hearthside <care@hearthside.example>")

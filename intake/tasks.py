@@ -16,3 +16,9 @@ def dry_runs() -> int:
 def unserved_states() -> int:
     """A task for an administrator for each state in which people wait and nobody may prescribe; answers how many."""
     return actions.check_unserved_states(at=clock.now())
+
+
+@shared_task(name="intake.tasks.ask_for_new_signatures")
+def ask_for_new_signatures() -> int:
+    """A message to everybody in care whose wording or state is new; once each. Answers how many stand to be signed."""
+    return actions.ask_for_new_signatures(at=clock.now())

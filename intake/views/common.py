@@ -9,6 +9,7 @@ from accounts.access import patient_of
 from accounts.models import Patient
 from intake import access, actions, states
 from intake.models import Intake
+from intake.rules.clearance import specialties
 from intake.rules.steps import Step, intake_steps
 from intake.rules.steps import step as step_of
 
@@ -71,3 +72,13 @@ def task_groups(intake: Intake, left: list[str], address: Any) -> list[dict[str,
 def minutes_left(left: list[str]) -> int:
     """About how long the rest takes."""
     return sum(step.minutes for step in intake_steps() if step.id in left)
+
+
+def awaited_letters(intake: Intake) -> list[dict[str, Any]]:
+    """Letters to specialists whose answer is awaited, in words for the patient."""
+    if intake.state != states.MORE_INFO:
+        return []
+    return [
+        {"row": one, "to": specialties()[one.specialty].to}
+        for one in access.open_clearances(intake.patient_id)
+    ]

@@ -22,8 +22,7 @@ from intake.paper import consent_pdf
 from intake.rules.devices import device_note
 from intake.rules.documents import DOCUMENTS, blocks_of
 from intake.rules.steps import step as step_of
-from intake.views.common import own_intake
-from intake.views.patient import LIST, next_address
+from intake.views.common import LIST, next_address, own_intake
 
 
 @for_role("patient")

@@ -14,7 +14,16 @@ from intake.models import Intake
 from intake.rules.steps import Step
 from intake.rules.steps import step as step_of
 from intake.views import answering, assessment
-from intake.views.common import LIST, WORDS, address_of, minutes_left, next_address, own_intake, task_groups
+from intake.views.common import (
+    LIST,
+    WORDS,
+    address_of,
+    awaited_letters,
+    minutes_left,
+    next_address,
+    own_intake,
+    task_groups,
+)
 from intake.views.saying import said_in
 from measures.access import scores_of
 from measures.actions import is_alarming
@@ -47,6 +56,7 @@ def task_list(request: HttpRequest) -> HttpResponse:
         "word": word,
         "kind": kind,
         "letters": _letters(intake),
+        "clearances": awaited_letters(intake),
         "intent": intents.mint(),
         "intent_withdraw": intents.mint(),
         "next_url": address_of(step_of(left[0])) if left else "",
