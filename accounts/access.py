@@ -7,7 +7,7 @@ from typing import Any
 from django.core import signing
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from accounts.models import DeaRegistration, Licence, Patient, Role, User
+from accounts.models import STAFF_ROLES, DeaRegistration, Licence, Patient, Role, User
 from common import hooks
 from common.encryption import lookup_digest
 from common.errors import NotVisible
@@ -116,5 +116,15 @@ def invited(token: str) -> User:
 
 def licence_holders(on: date) -> list[tuple[str, User]]:
     """Who may prescribe in which state on a day: (state, psychiatrist), the longest-serving first. One query."""
-    rows = _licensed(on).select_related("psychiatrist").order_by("psychiatrist__created_at", "psychiatrist_id")
+    rows = (
+        _licensed(on).select_related("psychiatrist").order_by("psychiatrist__created_at", "psychiatrist_id")
+    )
     return [(row.state, row.psychiatrist) for row in rows]
+
+
+def colleague(person_id: uuid.UUID) -> User:
+    """Somebody who works here, or NotVisible."""
+    found = User.objects.filter(pk=person_id, is_active=True, role__in=STAFF_ROLES).first()
+    if found is None:
+        raise NotVisible("There is no such page.")
+    return found

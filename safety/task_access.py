@@ -16,7 +16,7 @@ from django.urls import NoReverseMatch, reverse
 from accounts.models import STAFF_ROLES, CareTeam, Patient, Role, User
 from common.errors import Conflict, NotVisible
 from common.work import LIMIT, WorkItem, next_working_day
-from safety.models import OnCallShift, Task
+from safety.models import OnCallShift, Task, TaskHandOver
 
 
 class SqlNow(Func):
@@ -228,6 +228,11 @@ def who_may_take(kind: str) -> list[User]:
     role = task_kind(kind)["role"]
     people = User.objects.filter(is_active=True, role__in=STAFF_ROLES).order_by("full_name", "pk")
     return sorted((p for p in people if may_take(p, kind)), key=lambda p: p.role != role)
+
+
+def history_of_task(task: Task) -> list[TaskHandOver]:
+    """From whom to whom it went, in order."""
+    return list(task.hand_overs.select_related("from_owner", "to_owner").order_by("id"))
 
 
 # --- as lines of the list ---

@@ -107,7 +107,7 @@ def test_a_home_page_opens_within_its_budget(
     coaching.plan_course(course, by=dana, at=at)
     coaching.check_in_today(course.patient, by=alice, at=at, mood=2, suicidal_thoughts=True)
     browser = client_for(request.getfixturevalue(who))
-    with query_budget(32):
+    with query_budget(40):
         page = browser.get("/home/")
     assert page.status_code == 200
     assert "What happens next" in page.content.decode() or "Next</h2>" in page.content.decode()
@@ -117,16 +117,22 @@ def test_a_stranger_is_asked_to_log_in(client: Client) -> None:
     assert client.get("/home/")["Location"].startswith("/accounts/login/")
 
 
-def test_the_psychiatrist_sees_alerts_reviews_and_unsigned_work(
-    client_for: Browser, alice: User, dana: User, at: dt.datetime
+def kinds_of(found: dict[str, Any]) -> list[str]:
+    return [row.item.kind for _, rows in found["page"].groups for row in rows]
+
+
+def test_the_psychiatrist_sees_alerts_on_top_and_the_list_below(
+    alice: User, dana: User, at: dt.datetime
 ) -> None:
     course = a_course(alice, dana, at)
     the_dose_was_taken(course, 1, at + 7 * DAY)
     coaching.check_in_today(course.patient, by=alice, at=at, mood=2, suicidal_thoughts=True)
     found = home.for_psychiatrist(dana, at=at + 9 * DAY)
-    assert [s.number for s in found["reviews"]] == [1]
+    assert kinds_of(found).count("dose.review") == 1
     assert [a["alert"].trigger for a in found["alerts"]] == ["X03"]
-    assert home.for_psychiatrist(dana, at=at + 7 * DAY)["reviews"] == []
+    # The alert stands on top in full, not a second time in the list.
+    assert "alert.open" not in kinds_of(found)
+    assert "dose.review" not in kinds_of(home.for_psychiatrist(dana, at=at + 7 * DAY))
 
 
 def test_another_psychiatrist_sees_none_of_it(
@@ -137,7 +143,7 @@ def test_another_psychiatrist_sees_none_of_it(
     coaching.check_in_today(course.patient, by=alice, at=at, mood=2, suicidal_thoughts=True)
     found = home.for_psychiatrist(other_psychiatrist, at=at + 9 * DAY)
     # The alert reaches everybody while nobody is on call; the person's care is nobody else's work.
-    assert found["reviews"] == [] and found["live"] == [] and found["unsigned"] == []
+    assert kinds_of(found) == []
 
 
 def test_the_administrator_sees_gaps_and_papers_running_out(
@@ -147,8 +153,12 @@ def test_the_administrator_sees_gaps_and_papers_running_out(
 
     Licence.objects.filter(psychiatrist=dana, state="NY").update(expires_on=(at + 10 * DAY).date())
     found = home.for_administrator(admin_ann, at=at)
-    assert {gap["level"] for gap in found["gaps"]} == {1, 2}
-    assert [(one["row"].state, one["days"]) for one in found["papers"]] == [("NY", 10)]
+    titles = [row.item.title for _, rows in found["page"].groups for row in rows]
+    assert [title for title in titles if title.startswith("Nobody is")] == [
+        "Nobody is first on call",
+        "Nobody is second on call",
+    ]
+    assert "Licence NY of Dana Reyes ends December 3" in titles
 
 
 @pytest.mark.parametrize("role", [role for role in ITEMS if role])

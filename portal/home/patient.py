@@ -1,45 +1,25 @@
-"""What stands on each role's home page: for a patient the one next thing, for staff the list of what waits, each with its action."""
+"""A patient's home: the one next thing, what else is open, and what we are doing meanwhile."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
-from django.urls import is_valid_path, reverse
+from django.urls import reverse
 
 from accounts.access import patient_of
 from accounts.models import Patient, User
 from coaching import access as coaching
-from coaching import rules as coaching_rules
-from coaching import wording as coaching_words
 from common.clock import local_date
-from consults.access import active_order, appointments_between, blockers, next_appointment
-from intake.access import consent_current, current_intake, held_by, queue_count, states_today
+from consults.access import active_order, blockers, next_appointment
+from intake.access import consent_current, current_intake, withdrawn_since_signing
 from outcomes import access as outcomes
-from portal import access
-from safety.access import alert_title, holds_of, on_call_now, open_alerts_for, upcoming_gaps
+from portal.home.steps import steps_of
+from portal.home.things import Thing, session_url, working_days_after
+from safety.access import holds_of
 from sessions import states as session_states
-from sessions.access import course_of, sessions_for_staff, sessions_of
+from sessions.access import course_of, sessions_of
 from sessions.models import Course, DosingSession
 
 WORKING_DAYS_TO_ANSWER = 2
-
-
-@dataclass(frozen=True)
-class Thing:
-    """One thing to do: what, why, by when, and where to do it."""
-
-    title: str
-    text: str = ""
-    url: str = ""
-    label: str = ""
-    by: datetime | None = None
-    when: str = ""
-    kind: str = "info"
-
-
-# --- patient ---
 
 
 def for_patient(user: User, *, at: datetime) -> dict[str, Any]:
@@ -56,7 +36,7 @@ def for_patient(user: User, *, at: datetime) -> dict[str, Any]:
         "next": things[0] if things else None,
         "others": things[1:],
         "waiting": waiting,
-        "steps": _steps(patient, intake, course, sessions, visit, at=at),
+        "steps": steps_of(patient, intake, course, sessions, visit, at=at),
         "course": course,
         "holds": list(holds_of(patient)),
     }
@@ -150,6 +130,12 @@ def _before_the_course(
 ) -> None:
     """Accepted: sign, pay, book, be seen, get the order."""
     if not consent_current(patient, at):
+        if withdrawn_since_signing(patient) is not None:
+            # They have stopped: asking them to sign again would be pressing.
+            waiting.append(
+                "You have stopped, and nothing is due from you. What happens now stands under “Your right to stop”."
+            )
+            return
         things.append(
             Thing(
                 "Read and sign your consent",
@@ -266,186 +252,3 @@ def _course_things(
         waiting.append(
             "Your four sessions are done. Your psychiatrist goes through the result with you and what may come next."
         )
-
-
-def working_days_after(start: datetime, days: int, zone: str) -> Any:
-    """The local date that is so many working days later; Saturdays and Sundays do not count."""
-    day = start.astimezone(ZoneInfo(zone)).date()
-    while days:
-        day += timedelta(days=1)
-        if day.weekday() < 5:
-            days -= 1
-    return day
-
-
-SESSION_STEP = {
-    "closed": "done", "released": "done", "aborted": "done", "scheduled": "later", "missed": "held",
-    "preparing": "now", "ready": "now", "dosing": "now", "observing": "now",
-}  # fmt: skip
-
-
-def _steps(
-    patient: Patient,
-    intake: Any,
-    course: Course | None,
-    sessions: list[DosingSession],
-    visit: Any,
-    *,
-    at: datetime,
-) -> list[dict[str, Any]]:
-    """The course as a line: intake, consult, four sessions, summary. Exactly one step is `now`."""
-    zone = patient.user.time_zone
-    state = intake.state if intake is not None else ""
-    intake_done = state == "accepted"
-    consult_done = course is not None
-    steps: list[dict[str, Any]] = [
-        {
-            "title": "Your intake",
-            "state": "done" if intake_done else "now",
-            "when": {"submitted": "being read", "claimed": "being read", "declined": "answered"}.get(
-                state, ""
-            ),
-            "href": "/intake/",
-            "mark": "1",
-        },
-        {
-            "title": "Consult with your psychiatrist",
-            "state": "done" if consult_done else "now" if intake_done else "later",
-            "when": _day(visit.during.lower, zone) if visit is not None and not consult_done else "",
-            "mark": "2",
-        },
-    ]
-    held = course is not None and course.state == "on_hold"
-    placed_now = any(step["state"] == "now" for step in steps)
-    for number in range(1, 5):
-        session = next((s for s in sessions if s.number == number), None)
-        step_state = "later" if session is None else SESSION_STEP.get(session.state, "later")
-        if session is not None and step_state == "later" and not placed_now:
-            step_state = "held" if held else "now"
-            placed_now = True
-        placed_now = placed_now or step_state == "now"
-        steps.append(
-            {
-                "title": f"Session {number}",
-                "state": step_state,
-                "when": _day(session.dose_at or session.scheduled_at, zone)
-                if session is not None
-                else f"week {number}",
-                "href": session_url(session) if session is not None else "",
-                "mark": str(number + 2),
-            }
-        )
-    done = course is not None and course.state == "completed"
-    steps.append(
-        {
-            "title": "What changed: your four-week summary",
-            "state": "now" if done and not placed_now else "later",
-            "when": "",
-            "href": "/outcomes/" if course is not None else "",
-            "mark": "7",
-        }
-    )
-    return steps
-
-
-def _day(instant: datetime, zone: str) -> str:
-    local = instant.astimezone(ZoneInfo(zone))
-    clock = f"{local:%I:%M %p}".lstrip("0").lower()
-    return f"{local:%a %b} {local.day}, {clock} {local.tzname()}"
-
-
-def session_url(session: DosingSession) -> str:
-    """The page of one session; the list while there is none."""
-    address = f"/sessions/{session.pk}/"
-    return address if is_valid_path(address) else "/sessions/"
-
-
-# --- staff ---
-
-
-def _local_day(user: User, at: datetime) -> tuple[datetime, datetime]:
-    start = at.astimezone(ZoneInfo(user.time_zone)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return start, start + timedelta(days=1)
-
-
-def _alerts(user: User) -> list[dict[str, Any]]:
-    return [{"alert": alert, "title": alert_title(alert)} for alert in open_alerts_for(user)[:8]]
-
-
-def for_psychiatrist(user: User, *, at: datetime) -> dict[str, Any]:
-    """Alerts, people waiting in my states, today's visits, notes and orders to sign, doses to review, sessions going on."""
-    start, end = _local_day(user, at)
-    codes = states_today(user, at)
-    board = sessions_for_staff(user, at=at, zone=user.time_zone)
-    return {
-        "alerts": _alerts(user),
-        "codes": sorted(codes),
-        "queue_count": queue_count(codes, at=at),
-        "held": held_by(user)[:10],
-        "visits": list(appointments_between(user, start, end)),
-        "unsigned": access.unsigned_notes(user, at=at),
-        "reviews": access.dose_reviews_due(user, at=at),
-        "orders": access.draft_orders(user),
-        "live": [(s, session_url(s)) for s in board["now"]],
-        "today": [(s, session_url(s)) for s in board["today"]],
-        "papers": [
-            one
-            for one in access.papers_running_out(local_date(at, user.time_zone))
-            if one["row"].psychiatrist_id == user.pk
-        ],
-        "flexibility_ends_on": settings.TELEMEDICINE_FLEXIBILITY_ENDS_ON,
-        "at": at,
-    }
-
-
-def for_coach(user: User, *, at: datetime) -> dict[str, Any]:
-    """Alerts, the most urgent calls, sessions going on and coming today, visits."""
-    start, end = _local_day(user, at)
-    board = sessions_for_staff(user, at=at, zone=user.time_zone)
-    page = coaching.caseload(user, at=at, limit=8)
-    rows = []
-    for patient in page.rows:
-        due_at = None if patient.next_due_at == coaching.FAR else patient.next_due_at
-        urgency = coaching_rules.urgency(due_at=due_at, at=at, zone=user.time_zone)
-        label, kind = coaching_words.URGENCY[urgency]
-        rows.append(
-            {
-                "patient": patient,
-                "due_at": due_at,
-                "what": coaching_words.KIND_FOR_STAFF.get(patient.next_kind, ""),
-                "label": label,
-                "kind": kind,
-            }
-        )
-    return {
-        "alerts": _alerts(user),
-        "counts": coaching.caseload_counts(user, at=at),
-        "rows": rows,
-        "live": [(s, session_url(s)) for s in board["now"]],
-        "today": [(s, session_url(s)) for s in board["today"]],
-        "follow_up": [(s, session_url(s)) for s in board["follow_up"]],
-        "visits": list(appointments_between(user, start, end)),
-        "at": at,
-    }
-
-
-def for_administrator(user: User, *, at: datetime) -> dict[str, Any]:
-    """What could stop the practice tomorrow: on-call gaps, failing messages, papers running out, decisions for a second person."""
-    gaps = [
-        {"level": level, "starts_at": starts_at, "ends_at": ends_at}
-        for level, found in upcoming_gaps(at=at).items()
-        for starts_at, ends_at in found[:5]
-    ]
-    return {
-        "alerts": _alerts(user),
-        "gaps": gaps,
-        "on_call": on_call_now(at=at),
-        "trouble": access.outbox_trouble(at=at),
-        "papers": access.papers_running_out(local_date(at, user.time_zone)),
-        "requests": access.role_requests(user),
-        "drafts": access.protocol_drafts(),
-        "people": access.people_by_role(),
-        "flexibility_ends_on": settings.TELEMEDICINE_FLEXIBILITY_ENDS_ON,
-        "person": user,
-        "at": at,
-    }
