@@ -3,6 +3,7 @@
 import functools
 import json
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,15 @@ from accounts.access import patients_visible_to
 from accounts.models import Patient, Role
 from common.encryption import lookup_digest
 from common.errors import NotVisible
-from notify.models import Heartbeat, InboundText, OptOut, OutboxMessage
+from notify.models import (
+    DeadLetter,
+    Heartbeat,
+    InboundText,
+    MessagePreference,
+    OptOut,
+    OutboxMessage,
+    PushSubscription,
+)
 
 PAGE_SIZE = 25
 STATES = tuple(OutboxMessage._meta.get_field("state").choices or ())
@@ -105,8 +114,48 @@ def replies_visible_to(user: Any) -> QuerySet[InboundText]:
 
 def has_opted_out(patient: Patient) -> bool:
     """Has this person's number answered STOP? The care team must know that texts do not arrive."""
-    phone = patient.user.phone
+    return number_has_opted_out(patient.user.phone)
+
+
+def number_has_opted_out(phone: str) -> bool:
+    """Has this number answered STOP?"""
     return bool(phone) and OptOut.objects.filter(number_digest=lookup_digest(phone)).exists()
+
+
+def opted_out_among(people: Iterable[Any]) -> set[Any]:
+    """The keys of those users among these whose number has answered STOP: one question for a whole list."""
+    by_digest: dict[str, list[Any]] = {}
+    for person in people:
+        if person.phone:
+            by_digest.setdefault(lookup_digest(person.phone), []).append(person.pk)
+    found = OptOut.objects.filter(number_digest__in=by_digest).values_list("number_digest", flat=True)
+    return {key for digest in found for key in by_digest[digest]}
+
+
+def wish_of(user: Any) -> MessagePreference | None:
+    """What this person said about messages; None for the defaults."""
+    return MessagePreference.objects.filter(pk=user.pk).first()
+
+
+def devices_of_person(user: Any) -> list[PushSubscription]:
+    """The browsers that are told when a message waits for this person."""
+    return list(PushSubscription.objects.filter(user=user).order_by("created_at"))
+
+
+def letters_visible_to(user: Any) -> QuerySet[DeadLetter]:
+    """Administrators see everything that is stuck, others what they own."""
+    rows = DeadLetter.objects.select_related("owner", "patient__user", "settled_by").order_by(
+        "-opened_at", "-id"
+    )
+    return rows if user.role == Role.ADMINISTRATOR else rows.filter(owner=user)
+
+
+def visible_letter(user: Any, letter_id: uuid.UUID) -> DeadLetter:
+    """That one, or NotVisible."""
+    letter = letters_visible_to(user).filter(pk=letter_id).first()
+    if letter is None:
+        raise NotVisible("There is nothing stuck by that name.")
+    return letter
 
 
 def ordinary_lane_silent_s(*, at: datetime) -> float | None:

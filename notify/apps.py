@@ -4,3 +4,9 @@ from django.apps import AppConfig
 class NotifyConfig(AppConfig):
     name = "notify"
     verbose_name = "Messages"
+
+    def ready(self) -> None:
+        from common import hooks
+        from notify.work import work_items
+
+        hooks.register("work.items", work_items)

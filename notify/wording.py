@@ -43,6 +43,22 @@ def when_words(instant: datetime, zone: str, language: str) -> str:
     return f"{local.strftime('%A, %B')} {local.day} at {time} {local.tzname()}"
 
 
+CANCEL_QUESTION = (
+    "They texted CANCEL: ask what they meant, the appointment or the messages. Nothing was cancelled. "
+    "Some carriers block our texts after this word."
+)
+
+# Task names as people read them; a new task shows its own name.
+TASK_WORDS = {
+    "notify.tasks.dispatch_due": "Sending what is due",
+    "sessions.tasks.sweep_overdue": "Noticing what is late on a session day",
+    "consults.tasks.release_holds": "Letting go of times that were kept and not booked",
+    "billing.tasks.sweep": "Refunds and the payment provider's reports",
+    "safety.tasks.check_coverage": "Looking for gaps in the on-call roster",
+    "coaching.tasks.sweep": "Check-ins kept in step with sessions",
+}
+
+
 def lane_silent(seconds: float | None) -> str:
     """What staff read when reminders do not go; empty when all is well."""
     if seconds is None:

@@ -19,6 +19,7 @@ from intake.rules.steps import assessment_screens
 from notify.models import InboundText, OutboxMessage
 from portal.routes import Route, every_route
 from tests.consults.builders import a_delivered_parcel, an_appointment, weekly_hours
+from tests.notify.builders import a_device, a_letter
 from tests.safety.builders import a_shift, an_alert
 from tests.sessions.builders import a_session_ready_for_release
 
@@ -129,6 +130,8 @@ def world(
             "exception_id": leave.pk,
             "check_in_id": check_in.pk,
             "reply_id": reply.pk,
+            "device_id": a_device(alice, at).pk,
+            "letter_id": a_letter(cole, alice, at).pk,
             "message_id": message.pk if message else reply.pk,
             "shift_id": shift.pk,
             "check_id": session.safety_checks.first().pk if hasattr(session, "safety_checks") else alice.pk,

@@ -14,6 +14,7 @@ from django.db import connection, models, transaction
 from accounts.models import Patient, User
 from common import audit
 from common.errors import Conflict
+from notify.actions.letters import settle_letters_about
 from notify.actions.rendering import packed, template_exists
 from notify.models import InboundText, MessagePreference, OutboxMessage, State
 from notify.rules import next_allowed
@@ -170,6 +171,7 @@ def try_again(message: OutboxMessage, *, by: User, at: datetime) -> None:
         )
         if not changed:
             raise Conflict("This message is not waiting for a person any more. Reload the page.")
+        settle_letters_about(message, by=by, at=at)
         audit.record("message.tried_again", by=by, at=at, about=message, patient_id=message.patient_id)
 
 

@@ -249,3 +249,45 @@ def _keep(
             detail={"template": template, "channel": channel, "language": language, "version": version},
         )
     return row
+
+
+@functools.lru_cache(maxsize=400)
+def _default_shown(template: str, channel: str, language: str) -> Rendered:
+    return render_default(template, channel, language)
+
+
+def wordings_of(
+    kind: dict[str, Any], own: dict[tuple[str, str, str], MessageWording] | None = None
+) -> list[dict[str, Any]]:
+    """One entry for each channel and language of a kind: the file's words and the practice's own, put together with the sample."""
+    template = _templates_of(kind)
+    shown = []
+    for channel in WORDED_CHANNELS:
+        if (template, channel) not in worded():
+            continue
+        for language, name in LANGUAGES:
+            default = _default_shown(template, channel, language)
+            written = (own or {}).get((template, channel, language))
+            text = None
+            if written is not None:
+                try:
+                    text = _strictly(template, channel, language, written.subject, written.body)
+                except Exception:
+                    text = Rendered("", "(These words can no longer be put together; the file's go.)")
+            shown.append(
+                {
+                    "template": template, "channel": channel, "language": language, "language_name": name,
+                    "default": default, "own": text, "row": written,
+                    "parts": sms_segments((text or default).body) if channel == "sms" else 0,
+                    "fixed": kind.get("lane") == "crisis",
+                }
+            )  # fmt: skip
+    return shown
+
+
+def wordings_in_force() -> dict[tuple[str, str, str], MessageWording]:
+    """The practice's own words in force, with who wrote them."""
+    rows = (
+        MessageWording.objects.filter(replaced_at__isnull=True).exclude(body="").select_related("written_by")
+    )
+    return {(row.template, row.channel, row.language): row for row in rows}

@@ -1,6 +1,5 @@
-"""Pages of the outbox, and the doors that Twilio knocks on."""
+"""Pages of the outbox: what leaves, what came back, every kind of message with its words, and the demo's mail."""
 
-import logging
 import re
 import uuid
 from typing import Any
@@ -9,31 +8,33 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.guards import for_role, public
 from common import clock, intents
 from notify import access, actions
-from notify.actions.callbacks import receive_text, record_report
-from notify.actions.rendering import always_known
-from notify.gateways.twilio_gateway import signature_is_valid
+from notify.actions.rendering import Overrides, own_words
+from notify.actions.words import wordings_in_force, wordings_of
 from notify.models import OutboxMessage
-from notify.wording import CHANNEL_WORDS, lane_silent
-
-log = logging.getLogger("notify")
+from notify.rules import FALLBACK_ZONE, is_cancel
+from notify.wording import CANCEL_QUESTION, CHANNEL_WORDS, DEFAULT_LANGUAGE, PUSH_WORDS, lane_silent
 
 STATE_KINDS = {
     "scheduled": "neutral", "sending": "info", "sent": "ok", "failed": "pause", "cancelled": "neutral", "dropped": "neutral",
 }  # fmt: skip
-MAX_WEBHOOK_BYTES = 256 * 1024
 
 
-def _words(message: OutboxMessage) -> tuple[str, str]:
+def _words(message: OutboxMessage, own: Overrides) -> tuple[str, str]:
     """Subject and body as they went or will go; a sentence when they cannot be put together."""
     try:
+        reader = message.recipient or (message.patient.user if message.patient else None)
         rendered = actions.render_message(
-            message.template, message.channel, {"notice_number": 1, **message.context}
+            message.template,
+            message.channel,
+            {"notice_number": 1, **message.context},
+            language=reader.language if reader else DEFAULT_LANGUAGE,
+            zone=reader.time_zone if reader else FALLBACK_ZONE,
+            own=own,
         )
     except Exception:
         return "", "(These words cannot be put together. The message waits for a person.)"
@@ -53,9 +54,10 @@ def outbox(request: HttpRequest) -> HttpResponse:
         channel=chosen["channel"],
     )
     shown: list[dict[str, Any]] = []
+    own = own_words()
     for message in rows:
         subject, body = (
-            _words(message)
+            _words(message, own)
             if access.may_read_words(request.user, message)
             else ("", "(Not shown: it holds a personal link.)")
         )
@@ -102,7 +104,13 @@ def replies(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "administrator/replies.html",
-        {"rows": access.replies_visible_to(request.user)[:100], "mint": intents.mint},
+        {
+            "rows": [
+                {"text": row, "question": CANCEL_QUESTION if is_cancel(row.body) else ""}
+                for row in access.replies_visible_to(request.user)[:100]
+            ],
+            "mint": intents.mint,
+        },
     )
 
 
@@ -121,8 +129,18 @@ def reply_handled(request: HttpRequest, reply_id: uuid.UUID) -> HttpResponse:
 @for_role("administrator", "coach", "psychiatrist")
 @require_GET
 def catalogue(request: HttpRequest) -> HttpResponse:
-    """Every message the practice can send, with its default words."""
-    return render(request, "administrator/catalogue.html", {"kinds": access.catalogue()})
+    """Every message the practice can send: when, by which channels, and its words in each language."""
+    own = wordings_in_force()
+    return render(
+        request,
+        "administrator/catalogue.html",
+        {
+            "kinds": [{**kind, "wordings": wordings_of(kind, own)} for kind in access.catalogue()],
+            "may_write": request.user.role == "administrator",
+            "channel_words": CHANNEL_WORDS,
+            "device_words": PUSH_WORDS["en"],
+        },
+    )
 
 
 @public
@@ -132,8 +150,9 @@ def demo(request: HttpRequest) -> HttpResponse:
     if settings.PRODUCTION:
         raise Http404
     mails = []
+    own = own_words()
     for message in access.newest_mails():
-        subject, body = _words(message)
+        subject, body = _words(message, own)
         # Our own addresses become links, nothing else does.
         parts = re.split(
             rf"({re.escape(settings.SITE_URL)}\S*|https?://{re.escape(request.get_host())}\S*)", body
@@ -149,64 +168,3 @@ def demo(request: HttpRequest) -> HttpResponse:
             }
         )
     return render(request, "public/demo_outbox.html", {"mails": mails})
-
-
-def from_twilio(request: HttpRequest) -> HttpResponse | None:
-    """None when Twilio sent this, else the refusal. Nothing of the request is kept or logged before."""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_WEBHOOK_BYTES:
-        return HttpResponse(status=413)
-    if not signature_is_valid(request):
-        log.warning("a call with a wrong signature", extra={"event": "bad_signature", "code": "twilio"})
-        return HttpResponse(status=403)
-    return None
-
-
-def twiml(body: str = "") -> HttpResponse:
-    """An answer in Twilio's own markup."""
-    return HttpResponse(
-        f'<?xml version="1.0" encoding="UTF-8"?><Response>{body}</Response>', content_type="text/xml"
-    )
-
-
-@csrf_exempt
-@public
-@require_POST
-def twilio_status(request: HttpRequest) -> HttpResponse:
-    """How far a message or call has come. Repeated and late reports are taken and change nothing."""
-    refusal = from_twilio(request)
-    if refusal is not None:
-        return refusal
-    sid = request.POST.get("MessageSid") or request.POST.get("CallSid") or ""
-    status = request.POST.get("MessageStatus") or request.POST.get("CallStatus") or ""
-    if not sid or not status:
-        return HttpResponse(status=400)
-    record_report(provider="twilio", sid=sid[:64], status=status[:20], at=clock.now())
-    return HttpResponse(status=204)
-
-
-@csrf_exempt
-@public
-@require_POST
-def twilio_inbound(request: HttpRequest) -> HttpResponse:
-    """A text to our number. STOP, START and HELP act at once; everything else waits for a person."""
-    refusal = from_twilio(request)
-    if refusal is not None:
-        return refusal
-    sid, sender = request.POST.get("MessageSid", ""), request.POST.get("From", "")
-    if not sid or not sender:
-        return HttpResponse(status=400)
-    meaning = receive_text(
-        sid=sid[:64],
-        from_number=sender[:20],
-        body=request.POST.get("Body", ""),
-        vendor_opt_out=request.POST.get("OptOutType", ""),
-        at=clock.now(),
-    )
-    # When the carrier has answered by itself, a second answer would only confuse.
-    if meaning == "help" and not request.POST.get("OptOutType"):
-        known = always_known()
-        return twiml(
-            f"<Message>{known['practice_name']}: call us at {known['practice_phone']}. In danger, call 911; in crisis, call or "
-            "text 988. Reply STOP to end texts.</Message>"
-        )
-    return twiml()
