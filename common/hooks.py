@@ -21,9 +21,11 @@ NAMES = frozenset(
         "reading.recorded",
         "booking.blockers",
         "consult.not_suitable",
+        "room.about",
         "person.left",
         "duty.ends",
         "staff.away",
+        "doses.given",
         "work.items",
         "consent.withdrawn",
     }

@@ -12,6 +12,7 @@ PAGES = (
     "accounts",
     "notify",
     "safety",
+    "video",
     "intake",
     "consults",
     "sessions",

@@ -1,3 +1,7 @@
 """Every WebSocket route."""
 
-websocket_urlpatterns: list = []
+from django.urls import path
+
+from video.ws import RoomConsumer
+
+websocket_urlpatterns = [path("ws/video/", RoomConsumer.as_asgi())]

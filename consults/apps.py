@@ -7,10 +7,14 @@ class ConsultsConfig(AppConfig):
 
     def ready(self) -> None:
         from common import hooks
+        from consults.access.introductions import introduction_work
         from consults.access.leave import leave_of
+        from consults.access.rooms import about_room
         from consults.access.visits import patients_by_appointment
         from consults.access.work import work_items
 
         hooks.register("staff.away", leave_of)
         hooks.register("patient.visible", patients_by_appointment)
         hooks.register("work.items", work_items)
+        hooks.register("work.items", introduction_work)
+        hooks.register("room.about", about_room)

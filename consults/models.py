@@ -595,3 +595,5 @@ class Fulfilment(models.Model):
     def count_differs(self) -> bool:
         """The patient counted another number than was sent: an incident."""
         return self.count_confirmed is not None and self.count_confirmed != self.count
+
+from consults.introduction_models import Introduction  # noqa: E402, F401

@@ -5,9 +5,10 @@ APPOINTMENT_MOVES = {
     ("held", "booked"): "patient",
     ("held", "cancelled"): "patient, or the clock after ten minutes",
     ("booked", "cancelled"): "patient or clinician",
-    ("booked", "completed"): "clinician",
-    ("booked", "no_show"): "clinician",
+    ("booked", "completed"): "clinician, or the room's book when nobody has said it",
+    ("booked", "no_show"): "clinician, or the room's book when nobody has said it",
     ("no_show", "completed"): "clinician",
+    ("completed", "no_show"): "clinician, over what the room's book said",
 }
 
 # States in which an appointment takes up time.

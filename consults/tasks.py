@@ -4,9 +4,19 @@ from celery import shared_task
 
 from common import clock
 from consults import actions
+from video.actions import close_rooms_over
 
 
 @shared_task(name="consults.tasks.release_holds")
 def release_holds() -> int:
-    """Let go of slots that were kept and not booked."""
+    """Let go of slots that were kept and not booked, and forget callers whose call is long over."""
+    actions.forget_introductions(at=clock.now())
     return actions.release_expired_holds(at=clock.now())
+
+
+@shared_task(name="consults.tasks.close_visits")
+def close_visits() -> dict[str, int]:
+    """Close rooms that are over, then the visits of which nobody has said anything and the room's book is clear."""
+    at = clock.now()
+    close_rooms_over(at=at)
+    return actions.close_by_attendance(at=at)

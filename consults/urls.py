@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from consults.views import booking, calendar, medicine, notes, orders
+from consults.views import booking, calendar, introductions, medicine, notes, orders
 
 app_name = "consults"
 urlpatterns = [
@@ -33,7 +33,18 @@ urlpatterns = [
     path("consults/visit/<uuid:appointment_id>/sign/", notes.sign_note, name="sign_note"),
     path("consults/visit/<uuid:appointment_id>/addendum/", notes.addendum, name="addendum"),
     path("consults/visit/<uuid:appointment_id>/room/", notes.room, name="room"),
+    path("consults/visit/<uuid:appointment_id>/video/", notes.video, name="video"),
     path("consults/visit/<uuid:appointment_id>/close/", notes.close, name="close"),
+    path("introduction/", introductions.times, name="introduction"),
+    path("introduction/details/", introductions.details, name="introduction_details"),
+    path("introduction/booked/", introductions.booked, name="introduction_booked"),
+    path("introduction/link/<str:token>/", introductions.link, name="introduction_link"),
+    path("introduction/link/<str:token>/move/", introductions.move, name="introduction_move"),
+    path("introduction/link/<str:token>/cancel/", introductions.cancel, name="introduction_cancel"),
+    path("introduction/link/<str:token>/appointment.ics", introductions.calendar_file, name="introduction_file"),
+    path("consults/introduction/<uuid:introduction_id>/", introductions.call, name="introduction_call"),
+    path("consults/introduction/<uuid:introduction_id>/room/", introductions.room, name="introduction_room"),
+    path("consults/introduction/<uuid:introduction_id>/end/", introductions.end, name="introduction_end"),
     path("calendar/", calendar.calendar, name="calendar"),
     path("calendar/hours/", calendar.hours, name="hours"),
     path("calendar/exceptions/new/", calendar.exception, name="exception"),

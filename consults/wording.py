@@ -82,3 +82,7 @@ HOLD_OVER = "We could hold this time for ten minutes only. Choose it again if it
 def sentences(reasons: frozenset[str], words: dict[str, str]) -> list[str]:
     """The reasons as sentences, in the order in which the table lists them."""
     return [text for code, text in words.items() if code in reasons]
+
+NOT_LICENSED_THERE = (
+    "This psychiatrist may not see anybody in that state today. Choose another time, or call us."
+)

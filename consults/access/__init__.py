@@ -14,6 +14,7 @@ from consults.access.orders import (
     visible_order,
     visible_parcel,
 )
+from consults.access.rooms import room_of
 from consults.access.slots import Slot, bookable_types, offered_clinicians, open_slots
 from consults.access.visits import (
     appointments_between,
@@ -51,6 +52,7 @@ __all__ = [
     "patients_by_appointment",
     "proposal_of",
     "protocol_limits",
+    "room_of",
     "visible_appointment",
     "visible_appointments",
     "visible_order",

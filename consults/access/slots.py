@@ -7,16 +7,17 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.db.models import Q
+from django.db.models import Q, UUIDField, Value
 
 from accounts.models import CareTeam, DeaRegistration, Licence, Patient, Role, User
 from common import protocol
 from common.clock import local_date
 from common.errors import Invalid
-from consults.models import Appointment, Availability, AvailabilityException, VisitType
+from consults.models import Appointment, Availability, AvailabilityException, Introduction, VisitType
 from consults.rules.slots import Hours, Span, slots_in, windows
 
 NEVER = date.max
+NOBODY = uuid.UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +45,12 @@ def bookable_types(patient: Patient) -> list[str]:
     return [str(one) for one in types]
 
 
-def offered_clinicians(visit_type: str, patient: Patient, *, role: str, on: date) -> dict[User, date]:
-    """Who may be offered, with the last day on which their licence and DEA registration in the patient's state both hold.
-
-    Her own psychiatrist or coach where she has one who may; else, for psychiatrists, anybody who may prescribe in her state.
-    """
-    team = CareTeam.objects.select_related("psychiatrist", "coach").filter(pk=patient.pk).first()
-    if role == Role.COACH:
-        coach = team.coach if team else None
-        return {coach: NEVER} if coach is not None and coach.is_active else {}
+def prescribers_in(state: str, *, on: date) -> dict[User, date]:
+    """Psychiatrists who may prescribe in a state, with the last day on which licence and DEA registration both hold."""
     until: dict[uuid.UUID, date] = {}
     people: dict[uuid.UUID, User] = {}
     licences = Licence.objects.filter(
-        state=patient.state,
+        state=state,
         expires_on__gte=on,
         psychiatrist__is_active=True,
         psychiatrist__role=Role.PSYCHIATRIST,
@@ -66,10 +60,23 @@ def offered_clinicians(visit_type: str, patient: Patient, *, role: str, on: date
         until[licence.psychiatrist_id] = licence.expires_on
     able: dict[User, date] = {}
     for registration in DeaRegistration.objects.filter(
-        state=patient.state, expires_on__gte=on, psychiatrist__in=list(people)
+        state=state, expires_on__gte=on, psychiatrist__in=list(people)
     ):
         key = registration.psychiatrist_id
         able[people[key]] = min(until[key], registration.expires_on)
+    return able
+
+
+def offered_clinicians(visit_type: str, patient: Patient, *, role: str, on: date) -> dict[User, date]:
+    """Who may be offered, with the last day on which their licence and DEA registration in the patient's state both hold.
+
+    Her own psychiatrist or coach where she has one who may; else, for psychiatrists, anybody who may prescribe in her state.
+    """
+    team = CareTeam.objects.select_related("psychiatrist", "coach").filter(pk=patient.pk).first()
+    if role == Role.COACH:
+        coach = team.coach if team else None
+        return {coach: NEVER} if coach is not None and coach.is_active else {}
+    able = prescribers_in(patient.state, on=on)
     own = team.psychiatrist if team else None
     if own is not None and own in able and visit_type != VisitType.INTRO:
         return {own: able[own]}
@@ -111,13 +118,41 @@ def open_slots(
     able = offered_clinicians(visit_type, patient, role=kind["role"], on=local_date(at, zone))
     if clinician_id is not None:
         able = {person: until for person, until in able.items() if person.pk == clinician_id}
+    return _free(visit_type, able, patient, from_at, to_at, at=at, zone=zone, moving=moving)
+
+
+def introduction_slots(
+    state: str,
+    zone: str,
+    from_at: datetime,
+    to_at: datetime,
+    *,
+    at: datetime,
+    moving: Introduction | None = None,
+) -> list[Slot]:
+    """Free times for a first call with any psychiatrist who may prescribe in this state: six queries, nobody's record."""
+    rules = visit_settings(at)
+    from_at = max(from_at, at + timedelta(minutes=rules["minimum_notice_minutes"]))
+    to_at = min(to_at, at + timedelta(days=rules["horizon_days"]))
+    if from_at >= to_at:
+        return []
+    able = prescribers_in(state, on=local_date(at, zone))
+    return _free(VisitType.INTRO, able, None, from_at, to_at, at=at, zone=zone, moving=moving)
+
+
+def _free(
+    visit_type: str, able: dict[User, date], patient: Patient | None, from_at: datetime, to_at: datetime, *, at: datetime,
+    zone: str, moving: Appointment | Introduction | None,
+) -> list[Slot]:  # fmt: skip
+    """The free times of these people, earliest first."""
     if not able:
         return []
+    kind = visit_settings(at)["types"][visit_type]
     hours, extra, taken = _calendar(list(able), patient, visit_type, from_at, to_at, at=at, moving=moving)
     found: list[Slot] = []
     for person, until in able.items():
         offered = windows(hours[person.pk], person.time_zone, from_at, to_at) + extra[person.pk]
-        busy = taken[person.pk] + taken[patient.pk]
+        busy = taken[person.pk] + (taken[patient.pk] if patient is not None else [])
         for span in slots_in(
             offered,
             busy,
@@ -131,17 +166,25 @@ def open_slots(
     return sorted(found, key=lambda slot: (slot.starts_at, slot.clinician_name, str(slot.clinician_id)))
 
 
+def calls_of(people: list[User], around: DateTimeTZRange) -> Any:
+    """Introductory calls of people without an account, as rows beside appointments: they take the same time."""
+    return Introduction.objects.filter(
+        clinician__in=people, during__overlap=around, state="booked"
+    ).values_list("pk", "clinician_id", Value(None, output_field=UUIDField()), "during")
+
+
 def _calendar(
     people: list[User],
-    patient: Patient,
+    patient: Patient | None,
     visit_type: str,
     from_at: datetime,
     to_at: datetime,
     *,
     at: datetime,
-    moving: Appointment | None,
+    moving: Appointment | Introduction | None,
 ) -> tuple[dict[uuid.UUID, list[Hours]], dict[uuid.UUID, list[Span]], dict[uuid.UUID, list[Span]]]:
     """Weekly hours, extra hours, and time already taken, by person: three queries."""
+    who = patient.pk if patient is not None else NOBODY
     around = DateTimeTZRange(from_at - timedelta(days=1), to_at + timedelta(days=1))
     hours: dict[uuid.UUID, list[Hours]] = defaultdict(list)
     extra: dict[uuid.UUID, list[Span]] = defaultdict(list)
@@ -157,18 +200,19 @@ def _calendar(
         elif visit_type in exception.visit_types:
             extra[exception.clinician_id].append(span)
     booked = (
-        Appointment.objects.filter(Q(clinician__in=people) | Q(patient=patient), during__overlap=around)
+        Appointment.objects.filter(Q(clinician__in=people) | Q(patient=who), during__overlap=around)
         .filter(Q(state="booked") | Q(state="held", hold_expires_at__gt=at))
         # Her own hold is let go when she chooses another time.
-        .exclude(state="held", patient=patient)
+        .exclude(state="held", patient=who)
         .values_list("pk", "clinician_id", "patient_id", "during")
+        .union(calls_of(people, around), all=True)
     )
     for pk, clinician_id, patient_id, during in booked:
         if moving is not None and pk == moving.pk:
             continue
         span = Span(during.lower, during.upper)
         taken[clinician_id].append(span)
-        if patient_id == patient.pk:
+        if patient is not None and patient_id == patient.pk:
             taken[patient.pk].append(span)
     return hours, extra, taken
 

@@ -11,23 +11,41 @@ from consults.actions.booking import (
     reschedule,
     set_meeting_url,
 )
+from consults.actions.introductions import (
+    VISITOR,
+    book_introduction,
+    cancel_introduction,
+    close_introduction,
+    forget_introductions,
+    move_introduction,
+    set_introduction_room,
+)
 from consults.actions.notes import add_addendum, open_note, record_pdmp_check, save_note, sign_note
 from consults.actions.orders import discard_draft, hand_over, revoke, save_draft, sign_order, supersede
 from consults.actions.parcels import confirm_count, mark_delivered, ship
+from consults.actions.rooms import close_by_attendance, open_visit_room
 
 __all__ = [
+    "VISITOR",
     "add_addendum",
     "add_exception",
     "arrive",
+    "book_introduction",
     "cancel",
+    "cancel_introduction",
+    "close_by_attendance",
+    "close_introduction",
     "close_visit",
     "confirm_booking",
     "confirm_count",
     "discard_draft",
+    "forget_introductions",
     "hand_over",
     "hold_slot",
     "mark_delivered",
+    "move_introduction",
     "open_note",
+    "open_visit_room",
     "record_pdmp_check",
     "release_expired_holds",
     "remove_exception",
@@ -35,6 +53,7 @@ __all__ = [
     "revoke",
     "save_draft",
     "save_note",
+    "set_introduction_room",
     "set_meeting_url",
     "set_weekly_hours",
     "ship",

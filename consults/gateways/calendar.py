@@ -10,16 +10,26 @@ from django.conf import settings
 from django.urls import reverse
 from icalendar import Alarm, Calendar, Event, vCalAddress, vText
 
-from consults.models import Appointment
+from consults.models import Appointment, Introduction
 
 
-def uid_of(appointment: Appointment) -> str:
+def uid_of(appointment: Appointment | Introduction) -> str:
     """The same for the life of the visit, wherever it moves."""
     return f"{appointment.pk}@{urlsplit(settings.SITE_URL).hostname}"
 
 
 def invitation(appointment: Appointment, *, at: datetime) -> bytes:
     """The calendar file of a visit as it stands: REQUEST while it is booked, CANCEL once it is not."""
+    address = reverse("consults:appointment", args=[appointment.pk])
+    return _file(appointment, address, appointment.patient.user.email, at)
+
+
+def introduction_invitation(call: Introduction, *, address: str, at: datetime) -> bytes:
+    """The same for the introductory call of somebody without an account; `address` is the path of their own page."""
+    return _file(call, address, call.email, at)
+
+
+def _file(appointment: Appointment | Introduction, address: str, attendee_email: str, at: datetime) -> bytes:
     cancelled = appointment.state == "cancelled"
     calendar = Calendar()
     calendar.add("prodid", "-//Hearthside//Visits//EN")
@@ -33,15 +43,16 @@ def invitation(appointment: Appointment, *, at: datetime) -> bytes:
     event.add("dtend", appointment.ends_at)
     event.add("summary", f"Appointment with {settings.PRACTICE['name']}")
     event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
-    event.add("url", settings.SITE_URL + reverse("consults:appointment", args=[appointment.pk]))
+    event.add("url", settings.SITE_URL + address)
     event.add("class", "PRIVATE")
     organizer = vCalAddress(f"mailto:{settings.DEFAULT_FROM_EMAIL.split('<')[-1].rstrip('>')}")
     organizer.params["cn"] = vText(settings.PRACTICE["name"])
     event["organizer"] = organizer
-    attendee = vCalAddress(f"mailto:{appointment.patient.user.email}")
-    attendee.params["partstat"] = vText("ACCEPTED")
-    attendee.params["role"] = vText("REQ-PARTICIPANT")
-    event.add("attendee", attendee)
+    if attendee_email:
+        attendee = vCalAddress(f"mailto:{attendee_email}")
+        attendee.params["partstat"] = vText("ACCEPTED")
+        attendee.params["role"] = vText("REQ-PARTICIPANT")
+        event.add("attendee", attendee)
     if not cancelled:
         alarm = Alarm()
         alarm.add("action", "DISPLAY")

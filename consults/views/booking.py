@@ -233,12 +233,15 @@ def join(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
     form = StateForm(request.POST or None, initial={"state_now": row.patient.state})
     if request.method == "POST" and form.is_valid():
         actions.arrive(row, state_now=form.cleaned_data["state_now"], by=request.user, at=at)
-        return redirect("consults:join", row.pk)
+        if row.meeting_url:
+            return redirect("consults:join", row.pk)
+        return redirect("video:room", actions.open_visit_room(row, by=request.user, at=at).pk)
     context = {
         "visit": visit_row(row, row.patient.user.time_zone),
         "open_now": open_now,
         "opens_at": row.starts_at - timedelta(minutes=rules["join_opens_minutes_before"]),
         "arrived": row.patient_arrived_at is not None,
+        "room": access.room_of(row),
         "form": form,
         "intent": intents.mint(),
         "phone": row.patient.user.phone,

@@ -196,6 +196,15 @@ def room(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
 @for_role("psychiatrist", "coach")
 @require_POST
 @intents.guard
+def video(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
+    """Open the video room of this visit and go there."""
+    row = _visit(request, appointment_id)
+    return redirect("video:room", actions.open_visit_room(row, by=request.user, at=clock.now()).pk)
+
+
+@for_role("psychiatrist", "coach")
+@require_POST
+@intents.guard
 def close(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
     """The clinician's word on whether it took place."""
     row = _visit(request, appointment_id)

@@ -9,13 +9,15 @@ let stopped = intent === null;
 form.addEventListener("input", () => { dirty = true; });
 form.addEventListener("submit", () => { stopped = true; });
 
-async function keep() {
-  if (!dirty || stopped || document.hidden) return;
+async function keep(leaving = false) {
+  if (!dirty || stopped || (document.hidden && !leaving)) return;
   dirty = false;
   const body = new FormData(form);
+  // Words only: files go once, with the form itself.
+  for (const [name, value] of [...body]) if (value instanceof File) body.delete(name);
   body.set("intent", intent);
   try {
-    const answer = await fetch(script.dataset.to, { method: "POST", body, headers: { Accept: "application/json" }, redirect: "manual" });
+    const answer = await fetch(script.dataset.to, { method: "POST", body, headers: { Accept: "application/json" }, redirect: "manual", keepalive: leaving });
     if (answer.ok) {
       const said = await answer.json();
       intent = said.intent;
@@ -23,7 +25,7 @@ async function keep() {
       status.textContent = `Draft, kept at ${said.words}.`;
     } else if (answer.status === 409) {
       stopped = true;
-      status.textContent = "This note was changed in another window. Copy what you wrote and reload the page.";
+      status.textContent = "This was changed in another window. Copy what you wrote and reload the page.";
     } else {
       intent = crypto.randomUUID();
       status.textContent = "Not kept yet: press “Save the draft”.";
@@ -34,4 +36,6 @@ async function keep() {
   }
 }
 
-setInterval(keep, 15000);
+setInterval(keep, 1000 * (script.dataset.seconds || 15));
+// The page goes out of sight (another app, a closed lid): what was typed goes first.
+document.addEventListener("visibilitychange", () => { if (document.hidden) keep(true); });

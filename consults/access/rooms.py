@@ -1,0 +1,82 @@
+"""What the room of a visit has to know about it: hook `room.about`."""
+
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+
+from accounts.access import licensed_states
+from common import clock
+from consults import wording
+from consults.access.slots import visit_settings
+from consults.models import Appointment, VisitType
+from consults.rules.line import InLine, place_in_line
+from video.access import Visit
+from video.models import Room, Seat
+
+ABOUT = "consults.appointment"
+# Visits of earlier in the day that nobody has closed hold nobody up for longer than this.
+FORGOTTEN_AFTER = timedelta(hours=1)
+
+
+def line_of(row: Appointment, *, at: datetime, late_minutes: int = 0) -> tuple[int, datetime]:
+    """Where this visit stands among the clinician's, and when it is its turn."""
+    others = Appointment.objects.filter(
+        clinician=row.clinician_id,
+        state="booked",
+        during__startswith__lt=row.starts_at,
+        during__endswith__gt=at - FORGOTTEN_AFTER,
+        patient_arrived_at__isnull=False,
+    ).exclude(pk=row.pk)
+    return place_in_line(
+        InLine(row.starts_at, row.ends_at),
+        [InLine(other.starts_at, other.ends_at) for other in others[:20]],
+        at=at,
+        late_minutes=late_minutes,
+    )
+
+
+def about_room(*, room: Room, seat: Seat, at: datetime) -> Visit | None:
+    """The visit of a room as its pages show it, and what forbids this seat to come in now."""
+    if room.about_type != ABOUT:
+        return None
+    row = (
+        Appointment.objects.select_related("patient__user", "clinician", "patient__care_team")
+        .filter(pk=room.about_id)
+        .first()
+    )
+    if row is None:
+        return None
+    refusals: list[tuple[str, str]] = []
+    if row.state == "cancelled":
+        refusals.append(("visit_cancelled", "This visit was cancelled."))
+    if seat.role == Seat.Role.CLINICIAN and seat.user_id != row.clinician_id:
+        refusals.append(("not_your_visit", "This visit has moved to somebody else."))
+    md = row.visit_type in (VisitType.CONSULT, VisitType.FOLLOW_UP)
+    today = clock.local_date(at, row.patient.user.time_zone)
+    if md and row.state_of_care not in licensed_states(row.clinician, today):
+        refusals.append(("not_licensed_there", wording.NOT_LICENSED_THERE))
+    place, expected_at = line_of(row, at=at, late_minutes=room.late_minutes)
+    clinician = seat.role == Seat.Role.CLINICIAN
+    return Visit(
+        title=f"{row.get_visit_type_display()} with {row.patient.user if clinician else row.clinician}",
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        back_url=reverse("consults:visit" if clinician else "consults:appointment", args=[row.pk]),
+        after_url=reverse("consults:visit", args=[row.pk]) if clinician else "",
+        refusals=refusals,
+        place=place,
+        expected_at=expected_at,
+        phone="" if seat.role == Seat.Role.GUEST else row.patient.user.phone or "",
+        with_words=str(row.clinician),
+    )
+
+
+def room_hours(row: Appointment) -> tuple[datetime, datetime]:
+    """From a little before the start to an hour after the end."""
+    minutes = visit_settings(row.starts_at)["join_opens_minutes_before"]
+    return row.starts_at - timedelta(minutes=minutes), row.ends_at + timedelta(hours=1)
+
+
+def room_of(row: Appointment) -> Room | None:
+    """The open room of this visit, if somebody has come."""
+    return Room.objects.filter(about_type=ABOUT, about_id=row.pk, closed_at__isnull=True).first()

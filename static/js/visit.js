@@ -1,0 +1,435 @@
+// A visit: two to five people see and hear each other. The server introduces the browsers to each other over a WebSocket
+// and says who is who; sound and picture go from browser to browser (or through a relay that cannot listen), or through
+// Twilio where the practice uses it. When the line breaks, this page waits, comes again with a fresh pass and takes up the
+// same connections: nobody has to press anything.
+
+import { carryByTwilio } from "./visit_twilio.js";
+
+const root = document.getElementById("visit");
+const status = document.getElementById("visit-status");
+const PATIENCE_MS = 60_000;
+const page = crypto.randomUUID().slice(0, 8); // This page load: another one of the same person begins anew.
+const peers = new Map(); // seat -> Peer
+const names = new Map();
+const show = { sound: true, picture: true, screen: false };
+let me = "";
+let socket = null;
+let tries = 0;
+let over = false;
+let media = null; // how sound and picture travel, from the server
+let local = new MediaStream();
+let twilio = null;
+// For tests and for people who ask for help: what the page believes.
+window.visit = { peers, show, get line() { return socket ? socket.readyState : -1; }, cut: () => socket && socket.close() };
+
+const say = (text) => {
+  if (status && status.textContent !== text) status.textContent = text;
+};
+
+// --- the WebSocket ---
+
+async function connect() {
+  if (over) return;
+  try {
+    const answer = await fetch(root.dataset.pass, { headers: { Accept: "application/json" }, cache: "no-store" });
+    if (answer.redirected || [401, 403, 404, 409].includes(answer.status)) return ended("This page is no longer valid. Reload it to see how the visit stands.");
+    if (!answer.ok) throw new Error(String(answer.status));
+    const given = await answer.json();
+    me = given.me;
+    if (given.admitted && root.dataset.waiting) return location.reload();
+    media = given.media;
+    if (media && media.kind === "peer") for (const peer of peers.values()) peer.useServers(media);
+    socket = new WebSocket(given.socket);
+    socket.addEventListener("open", () => socket.send(JSON.stringify({ type: "hello", pass: given.pass, page })));
+    socket.addEventListener("message", (event) => heard(JSON.parse(event.data)));
+    socket.addEventListener("close", lost);
+  } catch {
+    lost();
+  }
+}
+
+function lost() {
+  socket = null;
+  if (over) return;
+  say(root.dataset.waiting ? "The line broke. This page tries again by itself; your place is kept." : "The line broke. Trying again.");
+  tries += 1;
+  setTimeout(connect, Math.min(500 * 2 ** Math.min(tries, 4), 5_000) * (0.7 + Math.random() * 0.6));
+}
+
+function send(message) {
+  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+}
+setInterval(() => send({ type: "ping" }), 10_000);
+
+function ended(words) {
+  over = true;
+  say(words);
+  for (const peer of peers.values()) peer.end();
+  if (twilio) twilio.end();
+  for (const track of local.getTracks()) track.stop();
+  if (socket) socket.close();
+}
+
+async function heard(news) {
+  if (news.type !== "refused") tries = 0;
+  if (news.type === "waiting") return say(status.textContent.startsWith("The line broke") ? "You are back in the waiting room. Your place was kept." : status.textContent);
+  if (news.type === "admitted" && root.dataset.waiting) return location.reload();
+  if (news.type === "late") return late(news.minutes);
+  if (news.type === "refused") return refused(news);
+  if (news.type === "over") return ended(news.detail);
+  if (news.type === "welcome") {
+    say("You are in the visit.");
+    await ready;
+    people(news.people);
+    if (media && media.kind === "twilio") return startTwilio();
+    // Whoever was there already and is known to this page has the same connection still: mend it. Others get a new one.
+    for (const one of news.people) if (one.here) meet(one.seat, one.page).mend();
+    for (const [seat, peer] of peers) if (!news.people.some((one) => one.seat === seat && one.here)) peer.missing();
+    send({ type: "state", ...show });
+    return undefined;
+  }
+  if (news.type === "people") {
+    people(news.people);
+    if (news.came && (!media || media.kind === "peer")) meet(news.came, news.page).mend();
+    return undefined;
+  }
+  if (news.type === "signal") return meet(news.from, news.page).hear(news.data);
+  if (news.type === "left") {
+    const peer = peers.get(news.seat);
+    if (peer && news.gone) drop(news.seat);
+    else if (peer) peer.missing();
+    return undefined;
+  }
+  if (news.type === "state") return card(news.seat).shows(news);
+  if (news.type === "chat") return line(news);
+  return undefined;
+}
+
+function refused(news) {
+  if (news.code === "pass_over") return undefined; // The close that follows fetches another.
+  return ended(news.detail);
+}
+
+function late(minutes) {
+  const place = document.getElementById("visit-late");
+  if (place) place.textContent = minutes ? `Running about ${minutes} minutes late. Your visit keeps its full length.` : "On time again.";
+}
+
+// --- people and their pictures ---
+
+const cards = new Map();
+const board = document.getElementById("visit-people");
+
+function card(seat) {
+  if (cards.has(seat)) return cards.get(seat);
+  const figure = document.createElement("figure");
+  figure.className = "visit__person";
+  figure.dataset.seat = seat;
+  const video = document.createElement("video");
+  video.autoplay = true;
+  video.playsInline = true;
+  const words = document.createElement("figcaption");
+  figure.append(video, words);
+  if (board) board.prepend(figure);
+  let state = { sound: true, picture: true, screen: false };
+  let news = "";
+  const write = () => {
+    const name = names.get(seat) || "Somebody";
+    video.setAttribute("aria-label", `The picture of ${name}`);
+    const off = [state.sound ? "" : "microphone off", state.picture || state.screen ? "" : "camera off", state.screen ? "shows a screen" : ""];
+    words.textContent = [name, ...off, news].filter(Boolean).join(", ");
+    figure.classList.toggle("visit__person--dark", !state.picture && !state.screen);
+  };
+  const made = {
+    figure,
+    video,
+    shows: (next) => { state = next; write(); },
+    news: (text) => { news = text; write(); },
+    remove: () => { figure.remove(); cards.delete(seat); },
+    write,
+  };
+  cards.set(seat, made);
+  write();
+  return made;
+}
+
+function people(list) {
+  for (const one of list) {
+    names.set(one.seat, one.name);
+    if (cards.has(one.seat)) cards.get(one.seat).write();
+  }
+  const waiting = list.filter((one) => one.waits || one.phone);
+  const place = document.getElementById("visit-waiting");
+  if (!place || root.dataset.clinician !== "yes") return;
+  // The forms that let somebody in come with the page, so that they work without this file; news fetches them anew.
+  const key = waiting.map((one) => `${one.seat}${one.waits}${one.phone}`).join();
+  if (place.dataset.key === undefined || place.dataset.key !== key) {
+    const first = place.dataset.key === undefined;
+    place.dataset.key = key;
+    if (!first || waiting.length) refreshWaiting(place);
+  }
+}
+
+async function refreshWaiting(place) {
+  const answer = await fetch(location.href, { cache: "no-store" });
+  if (!answer.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("visit-waiting");
+  if (fresh) place.replaceChildren(...fresh.childNodes);
+}
+// Letting somebody in does not reload the page, which would break the visit for a second.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement) || !form.closest("#visit-waiting")) return;
+  event.preventDefault();
+  await fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual" });
+  const place = document.getElementById("visit-waiting");
+  if (place) refreshWaiting(place);
+});
+
+// --- one connection to one other browser: the pattern of "perfect negotiation" (WebRTC 1.0, section 10.7) ---
+
+function meet(seat, theirPage) {
+  const known = peers.get(seat);
+  if (known && (!theirPage || known.page === theirPage)) return known;
+  if (known) known.end();
+  const made = peer(seat, theirPage);
+  peers.set(seat, made);
+  return made;
+}
+
+function drop(seat) {
+  const known = peers.get(seat);
+  if (known) known.end();
+  peers.delete(seat);
+  if (cards.has(seat)) cards.get(seat).remove();
+}
+
+function peer(seat, theirPage) {
+  const settings = (from) => ({ iceServers: from.iceServers, iceTransportPolicy: from.relayOnly ? "relay" : "all" });
+  const connection = new RTCPeerConnection(settings(media || { iceServers: [], relayOnly: false }));
+  const polite = me < seat;
+  const view = card(seat);
+  let offering = false;
+  let ignoring = false;
+  let gone = null;
+  const senders = { audio: null, video: null };
+  for (const kind of ["audio", "video"]) {
+    const track = local.getTracks().find((one) => one.kind === kind);
+    // A place for each kind from the start, so that a camera which comes later needs no new negotiation.
+    const transceiver = connection.addTransceiver(track || kind, { direction: "sendrecv", streams: [local] });
+    senders[kind] = transceiver.sender;
+  }
+  connection.addEventListener("negotiationneeded", async () => {
+    try {
+      offering = true;
+      await connection.setLocalDescription();
+      send({ type: "signal", to: seat, data: { description: connection.localDescription } });
+    } catch { /* The next mending begins again. */ } finally {
+      offering = false;
+    }
+  });
+  connection.addEventListener("icecandidate", ({ candidate }) => {
+    if (candidate) send({ type: "signal", to: seat, data: { candidate } });
+  });
+  connection.addEventListener("track", ({ track, streams }) => {
+    const stream = view.video.srcObject instanceof MediaStream ? view.video.srcObject : streams[0] || new MediaStream();
+    if (!stream.getTracks().includes(track)) {
+      for (const old of stream.getTracks()) if (old.kind === track.kind) stream.removeTrack(old);
+      stream.addTrack(track);
+    }
+    view.video.srcObject = stream;
+    view.video.play().catch(() => view.news("press anywhere to hear them"));
+  });
+  connection.addEventListener("connectionstatechange", () => {
+    if (connection.connectionState === "connected") {
+      clearTimeout(gone);
+      gone = null;
+      view.news("");
+    } else if (["disconnected", "failed"].includes(connection.connectionState)) {
+      made.missing();
+      if (connection.connectionState === "failed") made.mend();
+    }
+  });
+  const made = {
+    page: theirPage,
+    connection,
+    senders,
+    useServers: (from) => connection.setConfiguration(settings(from)),
+    // Look for another way between the two browsers; what is connected already stays as it is.
+    mend: () => {
+      if (["connected", "new"].includes(connection.connectionState) && connection.iceConnectionState !== "disconnected") return;
+      connection.restartIce();
+    },
+    missing: () => {
+      view.news("line is broken, coming back");
+      if (!gone) gone = setTimeout(() => { if (connection.connectionState !== "connected") drop(seat); }, PATIENCE_MS);
+    },
+    hear: async (data) => {
+      try {
+        if (data.description) {
+          const collision = data.description.type === "offer" && (offering || connection.signalingState !== "stable");
+          ignoring = !polite && collision;
+          if (ignoring) return;
+          await connection.setRemoteDescription(data.description);
+          if (data.description.type === "offer") {
+            await connection.setLocalDescription();
+            send({ type: "signal", to: seat, data: { description: connection.localDescription } });
+          }
+        } else if (data.candidate) {
+          try {
+            await connection.addIceCandidate(data.candidate);
+          } catch (error) {
+            if (!ignoring) throw error;
+          }
+        }
+      } catch {
+        view.news("connecting");
+      }
+    },
+    end: () => {
+      clearTimeout(gone);
+      connection.close();
+    },
+  };
+  return made;
+}
+// A connection that stays broken while the line to the server is there looks for another way by itself.
+setInterval(() => {
+  if (!socket || socket.readyState !== WebSocket.OPEN) return;
+  for (const one of peers.values()) if (["disconnected", "failed"].includes(one.connection.connectionState)) one.connection.restartIce();
+}, 5_000);
+
+// --- own sound and picture ---
+
+async function devices() {
+  const wants = [{ audio: true, video: { width: { ideal: 1280 }, height: { ideal: 720 } } }, { audio: true, video: false }];
+  for (const want of wants) {
+    try {
+      return await navigator.mediaDevices.getUserMedia(want);
+    } catch { /* The next, smaller wish. */ }
+  }
+  return new MediaStream();
+}
+
+function replace(kind, track) {
+  for (const one of peers.values()) one.senders[kind].replaceTrack(track);
+  if (twilio) twilio.replace(kind, track);
+}
+
+function pressed(id, on, words) {
+  const button = document.getElementById(id);
+  if (!button) return;
+  button.setAttribute("aria-pressed", String(on));
+  button.textContent = words;
+}
+
+function tell() {
+  pressed("visit-mic", show.sound, show.sound ? "Microphone on" : "Microphone off");
+  pressed("visit-cam", show.picture, show.picture ? "Camera on" : "Camera off");
+  pressed("visit-screen", show.screen, show.screen ? "Stop sharing" : "Share screen");
+  send({ type: "state", ...show });
+}
+
+function mute(kind, on) {
+  for (const track of local.getTracks()) if (track.kind === kind) track.enabled = on;
+  if (twilio) twilio.mute(kind, on);
+}
+
+function listen() {
+  const on = (id, act) => document.getElementById(id)?.addEventListener("click", act);
+  on("visit-mic", () => { show.sound = !show.sound; mute("audio", show.sound); tell(); });
+  on("visit-cam", () => { show.picture = !show.picture; mute("video", show.picture); tell(); });
+  on("visit-screen", async () => {
+    if (show.screen) return stopScreen();
+    try {
+      const screen = await navigator.mediaDevices.getDisplayMedia({ video: true });
+      const [track] = screen.getVideoTracks();
+      track.addEventListener("ended", stopScreen);
+      replace("video", track);
+      show.screen = true;
+      tell();
+    } catch {
+      say("The screen was not shared.");
+    }
+    return undefined;
+  });
+  // One tap for a weak line: no picture in either direction, the sound stays.
+  on("visit-audio", (event) => {
+    const only = event.currentTarget.getAttribute("aria-pressed") !== "true";
+    pressed("visit-audio", only, only ? "Picture again" : "Sound only");
+    show.picture = !only;
+    mute("video", show.picture);
+    for (const one of peers.values())
+      for (const transceiver of one.connection.getTransceivers())
+        if (transceiver.receiver.track.kind === "video") transceiver.direction = only ? "inactive" : "sendrecv";
+    board.classList.toggle("visit__people--sound", only);
+    tell();
+  });
+  on("visit-leave", () => { send({ type: "bye" }); ended("You have left. Reload this page to come back."); });
+  const form = document.getElementById("visit-chat");
+  form?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const field = document.getElementById("visit-text");
+    if (!field.value.trim()) return;
+    send({ type: "chat", text: field.value });
+    field.value = "";
+  });
+}
+
+function stopScreen() {
+  replace("video", local.getVideoTracks()[0] || null);
+  show.screen = false;
+  tell();
+}
+
+function line(news) {
+  const lines = document.getElementById("visit-lines");
+  const item = document.createElement("li");
+  const who = document.createElement("b");
+  who.textContent = news.mine ? "You" : names.get(news.seat) || "Somebody";
+  item.append(who, ` ${news.text}`);
+  lines.append(item);
+  lines.scrollTop = lines.scrollHeight;
+}
+
+async function startTwilio() {
+  if (twilio) return;
+  twilio = await carryByTwilio(media, local, {
+    picture: (seat, track) => {
+      const { video } = card(seat);
+      const stream = video.srcObject instanceof MediaStream ? video.srcObject : new MediaStream();
+      stream.addTrack(track);
+      video.srcObject = stream;
+    },
+    left: drop,
+    again: () => say("The line broke. Trying again."),
+    back: () => say("You are in the visit."),
+  });
+}
+
+async function begin() {
+  if (root.dataset.waiting) return;
+  local = await devices();
+  show.picture = local.getVideoTracks().length > 0;
+  show.sound = local.getAudioTracks().length > 0;
+  if (!show.sound) say("No microphone was found or allowed. You can see, hear and write; or ask to be called.");
+  document.getElementById("visit-self").srcObject = local;
+  listen();
+  tell();
+}
+
+const ready = root ? begin() : Promise.resolve();
+if (root) {
+  ready.then(connect);
+  // Where no WebSocket can be had (some networks), the waiting room asks in the ordinary way.
+  if (root.dataset.waiting) setInterval(async () => {
+    if (socket && socket.readyState === WebSocket.OPEN) return;
+    try {
+      const answer = await fetch(root.dataset.line, { cache: "no-store" });
+      if (!answer.ok) return;
+      const now = await answer.json();
+      if (now.admitted || now.over) location.reload();
+      late(now.late_minutes);
+    } catch { /* Still offline. */ }
+  }, 10_000);
+}

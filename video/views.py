@@ -1,0 +1,300 @@
+"""The device check, the waiting room and the room, for whoever has a seat; guests come by a link."""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from csp.decorators import csp_update
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.guards import by_link, for_role
+from common import clock, intents
+from common.errors import NotVisible
+from video import access, actions, gateways
+from video.forms import GuestForm, LateForm
+from video.models import Seat
+
+View = Callable[..., HttpResponse]
+EVERYBODY = ("patient", "psychiatrist", "coach")
+CONNECT = [settings.WS_ORIGIN] if settings.WS_ORIGIN else []
+TWILIO = ["https://*.twilio.com", "wss://*.twilio.com"]
+TWILIO_SCRIPT = "https://sdk.twilio.com/js/video/releases/2.31.1/twilio-video.min.js"
+_VENDOR = gateways.chosen() == "twilio"
+# Twilio's own addresses stand in the policy of these pages alone, and only when Twilio carries the visit.
+video_policy = csp_update(
+    {
+        "connect-src": [*CONNECT, *(TWILIO if _VENDOR else [])],
+        "media-src": ["'self'", "blob:", "mediastream:"],
+        **({"script-src": ["https://sdk.twilio.com"]} if _VENDOR else {}),
+    }
+)
+
+
+def _with_devices(response: HttpResponse) -> HttpResponse:
+    """Camera, microphone and screen, for pages of a visit alone (the middleware forbids them elsewhere)."""
+    response["Permissions-Policy"] = (
+        "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
+    )
+    return response
+
+
+@video_policy
+@for_role(*EVERYBODY)
+@require_GET
+def check(request: HttpRequest) -> HttpResponse:
+    """Try camera, microphone, sound and the way out, before the visit. Nothing of it is sent anywhere."""
+    return _with_devices(
+        render(
+            request,
+            "components/visit/check.html",
+            {"layout": layout_of(request.user.role), "socket": f"{settings.WS_ORIGIN}/ws/video/"},
+        )
+    )
+
+
+def layout_of(role: str) -> str:
+    if role == "patient":
+        return "components/layout_patient.html"
+    return "components/layout_staff.html" if role else "components/layout_sitter.html"
+
+
+def show(
+    request: HttpRequest, seat: Seat, *, addresses: dict[str, str], status: int = 200, **more: Any
+) -> HttpResponse:
+    """The room, the waiting room, or why neither opens."""
+    at = clock.now()
+    visit = access.visit_of(seat, at=at)
+    against = access.refusals(seat, at=at, visit=visit)
+    role = request.user.role if seat.user_id is not None else ""
+    context: dict[str, Any] = {
+        "layout": layout_of(role),
+        "seat": seat,
+        "room": seat.room,
+        "visit": visit,
+        "refusals": against,
+        "addresses": addresses,
+        "zone": seat.user.time_zone if seat.user is not None else settings.PRACTICE["time_zone"],
+        "is_clinician": seat.role == Seat.Role.CLINICIAN,
+        "is_patient": seat.role == Seat.Role.PATIENT,
+        "mint": intents.mint,
+        **more,
+    }
+    if against:
+        return render(request, "components/visit/closed.html", context, status=status)
+    seat = actions.come(seat, at=at)
+    context["seat"] = seat
+    if seat.admitted_at is None:
+        return _with_devices(render(request, "components/visit/waiting.html", context, status=status))
+    if context["is_clinician"]:
+        context |= {
+            "waiting": [
+                (one, access.display_name(one, to=seat)) for one in access.waiting_in(seat.room, at=at)
+            ],
+            "people": [
+                (one, access.display_name(one, to=seat))
+                for one in access.seats_of(seat.room)
+                if one.pk != seat.pk
+            ],
+            "late_form": more.get("late_form") or LateForm(initial={"minutes": seat.room.late_minutes}),
+        }
+    context["guest_form"] = more.get("guest_form") or GuestForm()
+    context["vendor_script"] = TWILIO_SCRIPT if seat.room.vendor == "twilio" else ""
+    return _with_devices(render(request, "components/visit/room.html", context, status=status))
+
+
+def _addresses(room_id: uuid.UUID) -> dict[str, str]:
+    return {name: reverse(f"video:{name}", args=[room_id]) for name in ("pass", "line", "room")}
+
+
+@video_policy
+@for_role(*EVERYBODY)
+@require_GET
+def room(request: HttpRequest, room_id: uuid.UUID) -> HttpResponse:
+    """The clinician comes straight in, everybody else waits to be let in."""
+    return show(request, access.seat_of(request.user, room_id), addresses=_addresses(room_id))
+
+
+def _pass(seat: Seat, at: datetime) -> JsonResponse:
+    """What the browser needs to come in: where, with which pass, and (only when let in) how sound and picture travel."""
+    access.may_come_in(seat, at=at)
+    actions.prepare_carrier(seat.room)
+    carried = None
+    if seat.admitted_at is not None:
+        carried = gateways.of_room(seat.room.vendor).admission(seat, now_unix=int(clock.wall_time_s()))
+    answer = JsonResponse(
+        {
+            "pass": access.pass_for(seat),
+            "socket": f"{settings.WS_ORIGIN or ''}/ws/video/",
+            "me": seat.pk.hex,
+            "admitted": seat.admitted_at is not None,
+            "media": carried,
+        }
+    )
+    answer["Cache-Control"] = "no-store, private"
+    return answer
+
+
+def _line(seat: Seat, at: datetime) -> JsonResponse:
+    """Where somebody stands in the line, for a page whose WebSocket cannot be had."""
+    visit = access.visit_of(seat, at=at)
+    against = access.refusals(seat, at=at, visit=visit)
+    answer = JsonResponse(
+        {
+            "admitted": seat.admitted_at is not None,
+            "over": bool(against),
+            "place": visit.place,
+            "expected_at": visit.expected_at.isoformat() if visit.expected_at else None,
+            "late_minutes": seat.room.late_minutes,
+        }
+    )
+    answer["Cache-Control"] = "no-store, private"
+    return answer
+
+
+@for_role(*EVERYBODY)
+@require_GET
+def room_pass(request: HttpRequest, room_id: uuid.UUID) -> HttpResponse:
+    """A fresh pass of fifteen minutes."""
+    return _pass(access.seat_of(request.user, room_id), clock.now())
+
+
+@for_role(*EVERYBODY)
+@require_GET
+def line(request: HttpRequest, room_id: uuid.UUID) -> HttpResponse:
+    """The waiting room in figures."""
+    return _line(access.seat_of(request.user, room_id), clock.now())
+
+
+@for_role("patient")
+@require_POST
+@intents.guard
+def phone(request: HttpRequest, room_id: uuid.UUID) -> HttpResponse:
+    """Call me instead."""
+    actions.ask_for_phone(access.seat_of(request.user, room_id), by=request.user, at=clock.now())
+    return redirect("video:room", room_id)
+
+
+@for_role("psychiatrist", "coach")
+@require_POST
+@intents.guard
+def late(request: HttpRequest, room_id: uuid.UUID) -> HttpResponse:
+    """Running late, by so much."""
+    seat = access.seat_of(request.user, room_id)
+    form = LateForm(request.POST)
+    if not form.is_valid():
+        return show(request, seat, addresses=_addresses(room_id), status=422, late_form=form, form=form)
+    actions.say_late(seat.room, minutes=form.cleaned_data["minutes"], by=request.user, at=clock.now())
+    return redirect("video:room", room_id)
+
+
+@video_policy
+@for_role(*EVERYBODY)
+@require_http_methods(["GET", "POST"])
+@intents.guard
+def guests(request: HttpRequest, room_id: uuid.UUID) -> HttpResponse:
+    """Invite an interpreter or somebody of the family; the link is shown once."""
+    seat, at = access.seat_of(request.user, room_id), clock.now()
+    form = GuestForm(request.POST or None)
+    link, name = "", ""
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        made, secret = actions.invite_guest(
+            seat.room, kind=data["kind"], name=data["name"], phone=data["phone"], by=request.user, at=at
+        )
+        link, name = settings.SITE_URL + reverse("video:guest", args=[secret]), made.guest_name
+        form = GuestForm()
+    context = {
+        "layout": layout_of(request.user.role),
+        "form": form,
+        "link": link,
+        "name": name,
+        "room": seat.room,
+        "guests": [one for one in access.seats_of(seat.room) if one.role == Seat.Role.GUEST],
+        "is_clinician": seat.role == Seat.Role.CLINICIAN,
+        "mint": intents.mint,
+        "intent": intents.mint(),
+    }
+    return render(request, "components/visit/guests.html", context, status=422 if form.errors else 200)
+
+
+def _seat_in(room_id: uuid.UUID, seat_id: uuid.UUID, user: Any) -> Seat:
+    """A seat of a room in which this person sits too."""
+    mine = access.seat_of(user, room_id)
+    for seat in access.seats_of(mine.room):
+        if seat.pk == seat_id:
+            return seat
+    raise NotVisible("There is no such page.")
+
+
+@for_role("psychiatrist", "coach")
+@require_POST
+@intents.guard
+def admit(request: HttpRequest, room_id: uuid.UUID, seat_id: uuid.UUID) -> HttpResponse:
+    """Let somebody in."""
+    actions.admit(_seat_in(room_id, seat_id, request.user), by=request.user, at=clock.now())
+    return redirect("video:room", room_id)
+
+
+@for_role("psychiatrist", "coach")
+@require_POST
+@intents.guard
+def remove(request: HttpRequest, room_id: uuid.UUID, seat_id: uuid.UUID) -> HttpResponse:
+    """Show a guest out."""
+    actions.remove(_seat_in(room_id, seat_id, request.user), by=request.user, at=clock.now())
+    return redirect("video:guests", room_id)
+
+
+@for_role("psychiatrist", "coach")
+@require_POST
+@intents.guard
+def close(request: HttpRequest, room_id: uuid.UUID) -> HttpResponse:
+    """End the visit for everybody in the room."""
+    seat, at = access.seat_of(request.user, room_id), clock.now()
+    visit = access.visit_of(seat, at=at)
+    actions.close_room(seat.room, by=request.user, at=at)
+    return redirect(visit.after_url or visit.back_url)
+
+
+def guest_page(view: View) -> View:
+    """The seat behind the secret in the address; a wrong or ended one does not exist."""
+
+    def found(request: HttpRequest, guest_token: str, **kwargs: Any) -> HttpResponse:
+        try:
+            seat = access.guest_seat(guest_token, at=clock.now())
+        except NotVisible:
+            raise Http404 from None
+        response = view(request, seat, guest_token, **kwargs)
+        response["Cache-Control"] = "no-store, private"
+        response["Referrer-Policy"] = "no-referrer"
+        return response
+
+    return by_link(found)
+
+
+@guest_page
+def guest(request: HttpRequest, seat: Seat, token: str) -> HttpResponse:
+    """The guest's waiting room and room, without an account."""
+    addresses = {
+        "pass": reverse("video:guest_pass", args=[token]),
+        "line": reverse("video:guest_line", args=[token]),
+        "room": reverse("video:guest", args=[token]),
+    }
+    return show(request, seat, addresses=addresses)
+
+
+guest = require_GET(video_policy(guest))
+
+
+@guest_page
+def guest_pass(request: HttpRequest, seat: Seat, token: str) -> HttpResponse:
+    return _pass(seat, clock.now())
+
+
+@guest_page
+def guest_line(request: HttpRequest, seat: Seat, token: str) -> HttpResponse:
+    return _line(seat, clock.now())
