@@ -333,3 +333,15 @@ def alert_title(alert: Alert) -> str:
 
 def role_label(user: User) -> str:
     return Role(user.role).label
+
+
+def person_words(actor: str) -> str:
+    """Who `user:<uuid>`, `sitter:<uuid>` or `system:<name>` is, for staff."""
+    kind, _, key = actor.partition(":")
+    if kind == "user":
+        try:
+            person = User.objects.filter(pk=uuid.UUID(key)).first()
+        except ValueError:
+            person = None
+        return str(person) if person is not None else "somebody"
+    return {"sitter": "the sitter", "system": "the software"}.get(kind, actor)

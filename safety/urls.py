@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from safety import roster_views, views
+from safety import incident_views, roster_views, views
 
 app_name = "safety"
 urlpatterns = [
@@ -29,5 +29,13 @@ urlpatterns = [
     path("alerts/<uuid:alert_id>/", views.alert, name="alert"),
     path("alerts/<uuid:alert_id>/acknowledge/", views.acknowledge, name="acknowledge"),
     path("alerts/<uuid:alert_id>/close/", views.close, name="close"),
+    path("medicine-report/", incident_views.report_medicine, name="report_medicine"),
+    path("medicine-report/done/", incident_views.medicine_reported, name="medicine_reported"),
+    path("adverse-events/", incident_views.events, name="events"),
+    path("adverse-events/<uuid:event_id>/", incident_views.event, name="event"),
+    path("adverse-events/new/<uuid:patient_id>/", incident_views.new_event, name="new_event"),
+    path(
+        "adverse-events/incident/<uuid:patient_id>/", incident_views.report_incident, name="report_incident"
+    ),
     path("webhooks/twilio/answer/<uuid:alert_id>/<uuid:person_id>/", views.answer, name="answer"),
 ]

@@ -10,6 +10,7 @@ class SessionsConfig(AppConfig):
 
     def ready(self) -> None:
         from common import hooks
+        from sessions.access.rates import doses_given
         from sessions.access.work import work_items
         from sessions.actions import (
             on_consent_withdrawn,
@@ -20,6 +21,7 @@ class SessionsConfig(AppConfig):
         )
 
         hooks.register("order.signed", open_course)
+        hooks.register("doses.given", doses_given)
         hooks.register("consult.not_suitable", on_not_suitable)
         hooks.register("consent.withdrawn", on_consent_withdrawn)
         hooks.register("reading.context", reading_context)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sessions.views import room, sitter, staff
+from sessions.views import medicine, room, sitter, staff
 
 app_name = "sessions"
 urlpatterns = [
@@ -34,5 +34,6 @@ urlpatterns = [
     path("s/<str:token>/reading/", sitter.reading, name="sitter_reading"),
     path("s/<str:token>/symptoms/", sitter.symptoms, name="sitter_symptoms"),
     path("s/<str:token>/help/", sitter.get_help, name="sitter_help"),
+    path("s/<str:token>/medicine/", medicine.report, name="sitter_medicine"),
     path("s/<str:token>/sign/", sitter.sign, name="sitter_sign"),
 ]
