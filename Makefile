@@ -3,7 +3,7 @@
 PYTHON ?= python3
 .DEFAULT_GOAL := help
 
-.PHONY: up down test check bench lock help
+.PHONY: up down test faults check bench lock help
 
 up: ## set up what is missing and run everything at http://127.0.0.1:8000 (PORT=8010 changes the port); Ctrl-C stops it
 	@exec $(PYTHON) -m runner up --with-parent
@@ -13,6 +13,9 @@ down: ## stop what `make up` started, from another terminal
 
 test: ## the whole test suite, browser journeys included (ARGS="tests/intake -x" goes to pytest)
 	@exec $(PYTHON) -m runner test
+
+faults: ## kill real processes at 200 random instants and reconcile a ledger kept outside (FAULTS_SEED=, FAULTS_KILLS=)
+	@exec $(PYTHON) -m runner faults
 
 check: ## format, lint, types, import contracts, migrations in step, deployment settings
 	@exec $(PYTHON) -m runner check

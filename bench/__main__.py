@@ -16,6 +16,7 @@ def main(wanted: list[str]) -> int:
     django.setup()
     from django.core.management import call_command
 
+    from bench.crisis import CRISIS
     from bench.figures import BENCHMARKS, Figure
     from bench.server import a_practice, serving
 
@@ -24,7 +25,7 @@ def main(wanted: list[str]) -> int:
     figures: list[Figure] = []
     with serving(Path(os.environ.get("HEARTHSIDE_ROOT", Path.cwd()))) as port:
         practice.port = port
-        for name, run in BENCHMARKS.items():
+        for name, run in {**BENCHMARKS, **CRISIS}.items():
             if wanted and not any(name.startswith(word) for word in wanted):
                 continue
             for figure in run(practice):

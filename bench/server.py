@@ -70,15 +70,17 @@ def a_practice() -> Practice:
 
 
 @contextlib.contextmanager
-def serving(root: Path) -> Iterator[int]:
-    """The web process of `make up`, waiting at a free port until the block ends."""
+def serving(root: Path, **changes: str) -> Iterator[int]:
+    """The web process of `make up`, waiting at a free port until the block ends; `changes` to its environment."""
     from runner.ports import any_free
     from runner.up import commands
 
     port = any_free()
     command = commands("127.0.0.1", port, 0, workers=2)["web"]
     log = (root / "var" / "bench-server.log").open("wb")
-    server = subprocess.Popen(command, cwd=root, env=os.environ.copy(), stdout=log, stderr=subprocess.STDOUT)
+    server = subprocess.Popen(
+        command, cwd=root, env={**os.environ, **changes}, stdout=log, stderr=subprocess.STDOUT
+    )
     try:
         for _ in range(200):
             with (

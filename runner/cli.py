@@ -29,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (
         ("test", "the whole test suite on servers of its own (ARGS= goes to pytest)"),
         ("bench", "the benchmark suite on servers of its own"),
+        ("faults", "the whole fault suite: real processes killed at 200 random instants, and a ledger"),
         ("services", "run a command with a throw-away PostgreSQL and Redis"),
     ):
         commands.add_parser(name, help=text).add_argument("rest", nargs=argparse.REMAINDER, metavar="-- ...")
@@ -59,6 +60,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         return suite.test(rest)
     if command == "bench":
         return suite.bench(rest)
+    if command == "faults":
+        return suite.faults(rest)
     return suite.check() if command == "check" else suite.lock()
 
 

@@ -124,6 +124,25 @@ def bench(arguments: Sequence[str]) -> int:
         return run_with([str(PYTHON), "-m", "bench", *words], environment)
 
 
+def faults(arguments: Sequence[str]) -> int:
+    """The whole fault suite, on servers of its own that it kills. FAULTS_SEED repeats a run, FAULTS_KILLS says how many kills."""
+    make_folders()
+    check_disk()
+    venv.ensure()
+    words = [*shlex.split(os.environ.get("ARGS", "")), *arguments] or ["tests/faults"]
+    environment = {
+        **demo_secrets(),
+        "PYTHONPATH": str(ROOT),
+        "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "HEARTHSIDE_FAULTS": "1",
+        "REDIS_URL": "",
+    }
+    began = time.monotonic()
+    code = run_with([str(PYTHON), "-m", "pytest", "-p", "no:cacheprovider", *words], environment)
+    say(f"The fault suite took {time.monotonic() - began:.0f} s")
+    return code
+
+
 def lock() -> int:
     """Resolve pyproject.toml anew and write the two lock files, hashed and naming no host."""
     venv.ensure()

@@ -1,10 +1,12 @@
 """Real processes against a PostgreSQL and a Redis of their own, which the tests may kill. Books are read past the product."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,23 @@ import psycopg2
 import pytest
 from django.conf import settings
 
+from runner.ports import any_free
 from runner.services import Pair, throw_away
+from runner.up import commands
+from tests.faults.ledger import Ledger
+from tests.twilio_server import TwilioServer, environment
 
 ROOT = Path(settings.BASE_DIR)
+
+# `make test` runs the most telling cases; `make faults` runs all of them.
+LONG = [
+    "test_accepted_then_dead.py",
+    "test_callbacks.py",
+    "test_daylight.py",
+    "test_redis.py",
+    "test_storm.py",
+]
+collect_ignore = [] if os.environ.get("HEARTHSIDE_FAULTS") else LONG
 
 # Everybody that a crisis page needs; made once a test, by the product's own code, in a process of its own.
 PEOPLE = """
@@ -31,10 +47,11 @@ def person(role, name, phone):
                                time_zone="America/New_York", is_staff=role == "administrator")
 ann = person("administrator", "Ann", "+14155550144")
 dana = person("psychiatrist", "Dana", "+14155550122")
+eve = person("psychiatrist", "Eve", "+14155550155")
 alice = person("patient", "Alice", "+14155550111")
 patient = people.register_patient(alice, by=alice, at=at)
 CareTeam.objects.filter(pk=patient.pk).update(psychiatrist=dana)
-for level, who in ((1, dana), (2, ann)):
+for level, who in ((1, dana), (2, eve)):
     OnCallShift.objects.create(person=who, level=level, starts_at=at - dt.timedelta(hours=1), ends_at=at + dt.timedelta(days=30),
                                created_at=at, created_by=ann)
 """
@@ -46,7 +63,11 @@ class World:
 
     def __init__(self, pair: Pair, folder: Path) -> None:
         self.pair = pair
+        self.folder = folder
         self.clock_file = folder / "clock"
+        self.journal = Ledger(folder / "journal.jsonl")
+        self.control = folder / "control"
+        self.web_port = 0
         self.processes: list[subprocess.Popen[bytes]] = []
         self.log = (folder / "log").open("ab")
         self.environment = {
@@ -99,6 +120,43 @@ class World:
         assert lost == 0
         assert max(self.times_delivered().values(), default=0) <= at_most
 
+    # --- the vendors ---
+
+    def vendors(self, *, seed: int = 1) -> None:
+        """Start the recording Twilio and mail server, and point every later process at them."""
+        self.behave("well")
+        words = [
+            "--journal",
+            str(self.journal.path),
+            "--control",
+            str(self.control),
+            "--clock",
+            str(self.clock_file),
+        ]
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.vendors", *words, "--seed", str(seed)],
+            env=self.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=self.log, start_new_session=True,
+        )  # fmt: skip
+        self.processes.append(child)
+        assert child.stdout is not None
+        where = json.loads(child.stdout.readline())
+        server = TwilioServer(url=where["twilio"])
+        self.environment |= {**environment(server), "EMAIL_URL": where["mail"]}
+
+    def behave(self, how: str) -> None:
+        """Tell the vendors how to behave from now on; they look fifty times a second."""
+        new = self.control.with_suffix(".new")
+        new.write_text(how)
+        new.rename(self.control)
+        time.sleep(0.1)
+
+    def taken(self) -> list[dict[str, Any]]:
+        """What the vendors took, in their own books."""
+        lines = self.journal.lines()
+        problems = [line for line in lines if line["what"] == "problem"]
+        assert problems == []
+        return [line for line in lines if line["what"] == "accepted"]
+
     # --- time ---
 
     def advance(self, seconds: float) -> None:
@@ -133,6 +191,25 @@ class World:
 
     def beat(self) -> subprocess.Popen[bytes]:
         return self.start("-m", "celery", "-A", "config", "beat", "--pidfile=", "--loglevel", "WARNING")
+
+    def web(self) -> subprocess.Popen[bytes]:
+        """The web process of `make up`, two workers, always on the same port of this world; ready when this returns."""
+        if not self.web_port:
+            self.web_port = any_free()
+            self.environment["SITE_URL"] = f"http://127.0.0.1:{self.web_port}"
+        child = self.start(*self.web_command())
+        wait_for(self.web_is_ready, seconds=60, what="the web process answers")
+        return child
+
+    def web_command(self) -> list[str]:
+        return commands("127.0.0.1", self.web_port, 0, workers=2)["web"][1:]
+
+    def web_is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}/readyz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
 
     def kill(self, child: subprocess.Popen[bytes]) -> None:
         """kill -9, with its children."""
@@ -210,7 +287,7 @@ def pair() -> Iterator[Pair]:
 
 @pytest.fixture
 def world(pair: Pair, tmp_path: Path) -> Iterator[World]:
-    """An empty practice with Dana first on call, Ann second, and Alice."""
+    """An empty practice with Dana first on call, Eve second, and Alice."""
     if pair.postgres_child.poll() is not None:
         pair.restart_postgres()
     if pair.redis_child is not None and pair.redis_child.poll() is not None:
