@@ -7,10 +7,11 @@ class CoachingConfig(AppConfig):
     name = "coaching"
 
     def ready(self) -> None:
-        from coaching import actions, work
+        from coaching import actions, message_access, work
 
         hooks.register("intake.accepted", actions.on_intake_accepted)
         # A signed order opens the course (sessions registers first); its check-ins are planned in the same transaction.
         hooks.register("order.signed", actions.on_order_signed)
         hooks.register("session.closed", actions.on_session_closed)
         hooks.register("work.items", work.work_items)
+        hooks.register("work.items", message_access.work_items)

@@ -55,3 +55,33 @@ URGENCY = {
 
 # After these the page says to call for help first.
 URGENT = frozenset({"X03", "X06", "X12"})
+
+# --- secure messages ---
+
+# What a patient reads when words in a message asked for a look. It says what is done now, never that somebody has read it.
+PROMPT = {
+    "suicide_now": "You do not have to carry this alone. If you might act on thoughts of ending your life, call or text 988 or call 911 now, and stay with somebody.",
+    "suicide_thoughts": "You do not have to carry this alone. If you might act on thoughts of ending your life, call or text 988 or call 911 now, and stay with somebody.",
+    "emergency": "Chest pain, trouble breathing, fainting, a seizure, weakness on one side, a sudden worst headache or swelling of the face: call 911 now.",
+    "exposure": "If a child, a pet or anybody else took the medicine: call Poison Control, 1-800-222-1222, day and night. If they cannot be woken or breathe badly, call 911.",
+    "lost_medicine": "Please do not take a replacement from anybody. A clinician looks into the missing medicine with you.",
+    "side_effect": "If it gets worse, or you are not sure, call us. If you cannot be woken easily, breathe badly or faint, somebody calls 911.",
+}
+FLAG_FOR_STAFF = {
+    "suicide_now": "words of suicide, acute",
+    "suicide_thoughts": "words of death or self-harm",
+    "emergency": "words of an emergency symptom",
+    "exposure": "somebody else may have taken the medicine",
+    "lost_medicine": "medicine lost or stolen",
+    "side_effect": "a side effect",
+}
+EMERGENCY_ANSWERS = {
+    "now": "Yes, this is an emergency now",
+    "soon": "No, but I would like to be called today",
+    "no": "No, an answer as promised is fine",
+}
+AFTER_EMERGENCY_ANSWER = {
+    "now": "Call 911 or 988 now. We have called the person on call as well.",
+    "soon": "Thank you. It stands on top of the care team’s list. You can also call us at any time.",
+    "no": "Thank you. A person of your care team looks at it all the same, and answers as written on the page.",
+}

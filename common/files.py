@@ -181,9 +181,8 @@ def serve(file: StoredFile, *, name: str, inline: bool = False) -> HttpResponse:
     """The one answer with a file's bytes. Pictures may be shown on a page of ours; everything else is saved, never opened here."""
     response = HttpResponse(open_stored(file), content_type=file.media_type)
     as_attachment = not (inline and file.media_type.startswith("image/"))
-    response.headers["Content-Disposition"] = content_disposition_header(
-        as_attachment, clean_name(name, file.media_type)
-    )
+    disposition = content_disposition_header(as_attachment, clean_name(name, file.media_type))
+    response.headers["Content-Disposition"] = disposition or "attachment"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"

@@ -24,6 +24,7 @@ SOURCES = {
     "outcomes": "measures/data/outcomes.json",
     "suicide_risk": "measures/data/suicide_risk.json",
     "check_ins": "coaching/data/check_ins.json",
+    "messaging": "coaching/data/messaging.json",
     "timepoints": "outcomes/data/timepoints.json",
 }
 
