@@ -285,7 +285,7 @@ def send_invitation(user: User, *, by: Any, at: datetime) -> None:
     with transaction.atomic():
         send_mail(
             subject=f"Your {settings.PRACTICE['name']} account",
-            message=render_to_string("messages/staff_invitation.email.txt", words),
+            message=render_to_string(f"messages/{user.language}/staff_invitation.email.txt", words),
             from_email=None,
             recipient_list=[user.email],
         )

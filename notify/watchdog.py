@@ -10,9 +10,10 @@ import logging
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from common import clock
 
 log = logging.getLogger("notify")
 
@@ -61,7 +62,6 @@ def _ask() -> bool:
 def _silent_s() -> float | None:
     from django.db import connection
 
-    from common import clock
     from notify.access import ordinary_lane_silent_s
 
     try:
@@ -71,11 +71,11 @@ def _silent_s() -> float | None:
 
 
 def _run() -> None:
-    watch = Watch(began_s=time.monotonic())
+    watch = Watch(began_s=clock.monotonic_s())
     while True:
-        time.sleep(LOOK_EVERY_S)
+        clock.sleep(LOOK_EVERY_S)
         try:
-            found = watch.look(now_s=time.monotonic(), silent_s=_silent_s(), ask=_ask)
+            found = watch.look(now_s=clock.monotonic_s(), silent_s=_silent_s(), ask=_ask)
         except Exception:
             log.warning("the watchdog could not look", extra={"event": "watchdog_blind"})
             continue

@@ -213,7 +213,7 @@ def commands(host: str, port: int, ws_port: int, *, workers: int) -> dict[str, l
     return {
         "web": web,
         "ws": ws,
-        "worker": [*celery, "worker", "--concurrency", "1", "--loglevel", "INFO"],
+        "worker": [*celery, "worker", "--queues", "default,bulk", "--concurrency", "1", "--loglevel", "INFO"],
         "beat": [*celery, "beat", "--pidfile=", "--loglevel", "INFO"],
         "pager": [python, "manage.py", "pager"],
     }

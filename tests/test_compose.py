@@ -23,9 +23,9 @@ COMPOSE = ROOT / "docker-compose.yml"
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 SERVICES = {
-    "migrate", "web", "ws", "worker", "beat", "pager", "postgres", "redis", "proxy", "coturn",
+    "migrate", "web", "ws", "worker", "bulk", "beat", "pager", "postgres", "redis", "proxy", "coturn",
 }  # fmt: skip
-OURS = ("migrate", "web", "ws", "worker", "beat", "pager")
+OURS = ("migrate", "web", "ws", "worker", "bulk", "beat", "pager")
 SECRET_WORDS = re.compile(r"SECRET|PASSWORD|TOKEN|KEY|_URL$")
 
 
@@ -72,7 +72,8 @@ def test_every_piece_is_there_and_worker_and_pager_are_two(compose: dict[str, An
 
 def test_what_make_up_runs_and_what_production_runs_are_the_same_programs(compose: dict[str, Any]) -> None:
     here = up.commands("0.0.0.0", 8000, 8001, workers=2)
-    assert set(here) == set(OURS) - {"migrate"}
+    # On one machine one worker takes both queues, in the order of their urgency.
+    assert set(here) == set(OURS) - {"migrate", "bulk"}
     for name, command in here.items():
         there = compose["services"][name]["command"]
         assert there[-1] == command[-1]
@@ -80,6 +81,17 @@ def test_what_make_up_runs_and_what_production_runs_are_the_same_programs(compos
             assert (flag in there) == (flag in command), (name, flag)
             if flag in command:
                 assert there[there.index(flag) + 1] == command[command.index(flag) + 1]
+
+
+def test_every_queue_that_a_task_goes_to_has_a_worker_and_ticks_come_first(compose: dict[str, Any]) -> None:
+    from django.conf import settings
+
+    routed = {"default", *(route["queue"] for route in settings.CELERY_TASK_ROUTES.values())}
+    command = {name: compose["services"][name]["command"] for name in ("worker", "bulk")}
+    taken = {name: words[words.index("--queues") + 1].split(",") for name, words in command.items()}
+    assert taken["worker"] == ["default"] and {q for queues in taken.values() for q in queues} == routed
+    here = up.commands("0.0.0.0", 8000, 8001, workers=2)["worker"]
+    assert here[here.index("--queues") + 1].split(",") == ["default", "bulk"]
 
 
 @pytest.mark.parametrize("name", OURS)
