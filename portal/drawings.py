@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from billing.states import INVOICE_MOVES, PAYMENT_MOVES, REFUND_MOVES
+from coaching.states import THREAD_MOVES
 from common.protocol import SOURCES
 from common.states import Moves, diagram
 from consults.states import APPOINTMENT_MOVES
@@ -25,6 +26,7 @@ STATES: dict[str, tuple[str, Moves]] = {
     "course": ("A course", COURSE_MOVES),
     "session": ("A session", SESSION_MOVES),
     "alert": ("An alert", ALERT_MOVES),
+    "message_thread": ("A conversation", THREAD_MOVES),
     "invoice": ("An invoice", INVOICE_MOVES),
     "payment": ("A payment", PAYMENT_MOVES),
     "refund": ("A refund", REFUND_MOVES),
