@@ -13,8 +13,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-# Words that may stand between two words of a phrase: "want so much to die".
-GAP_WORDS = 2
+# Words that may stand between two words of a phrase: "want so very much to die".
+GAP_WORDS = 3
 # How far back a "no" still belongs to what follows it.
 NEGATION_WORDS = 3
 # Shorter words are taken letter by letter, or every "die" would be a "pie".
