@@ -87,6 +87,11 @@ def label_of(kind: str) -> str:
     return str(row["label"]) if row else kind.replace(".", " ").replace("_", " ").capitalize()
 
 
+def role_of(kind: str) -> str:
+    """Whose work a kind is; a kind that no data file has counts as a psychiatrist's."""
+    return str(kinds().get(kind, {}).get("role", "psychiatrist"))
+
+
 def clock_of(kind: str) -> timedelta:
     """How long after its beginning a line of this kind is due."""
     return timedelta(hours=kinds()[kind]["clock_hours"])

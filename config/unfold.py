@@ -48,6 +48,7 @@ UNFOLD: dict[str, Any] = {
         }
     ],
     "STYLES": [lambda request: static("css/admin.css")],
+    "DASHBOARD_CALLBACK": "portal.work.dashboard",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
     "BORDER_RADIUS": "8px",

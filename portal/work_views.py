@@ -29,9 +29,9 @@ from safety.task_access import (
 STAFF = ("psychiatrist", "coach", "administrator")
 
 
-def _list(request: HttpRequest, person: Any, *, base: str, at: Any) -> dict[str, Any]:
+def _list(request: HttpRequest, person: Any, *, base: str, at: Any, seen: Any = list) -> dict[str, Any]:
     page = work.page_of(
-        work.gather(person, at=at),
+        seen(work.gather(person, at=at)),
         at=at,
         zone=request.user.time_zone,
         kind=request.GET.get("kind", ""),
@@ -146,7 +146,9 @@ def task_hand_over(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
 def practice(request: HttpRequest) -> HttpResponse:
     """Everybody's stored work in numbers, and what nobody attends to."""
     at = clock.now()
-    found = work.page_of(work.unattended(at=at), at=at, zone=request.user.time_zone, size=work.PAGE_SIZE * 8)
+    found = work.page_of(
+        work.discreet(work.unattended(at=at)), at=at, zone=request.user.time_zone, size=work.PAGE_SIZE * 8
+    )
     return render(
         request,
         "administrator/work_practice.html",
@@ -164,5 +166,6 @@ def person(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
     return render(
         request,
         "administrator/work_person.html",
-        _list(request, found, base=f"/work/people/{found.pk}/", at=at) | {"person": found},
+        _list(request, found, base=f"/work/people/{found.pk}/", at=at, seen=work.discreet)
+        | {"person": found},
     )

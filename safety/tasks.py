@@ -10,3 +10,9 @@ from safety import actions
 def check_coverage() -> None:
     """Is somebody on call for the next 72 hours?"""
     actions.check_coverage(at=clock.now())
+
+
+@shared_task(name="safety.tasks.digests")
+def digests() -> None:
+    """Who has overdue work and has not been told today?"""
+    actions.send_digests(at=clock.now())

@@ -1,6 +1,7 @@
 """The verbs of safety. An alert is raised in the transaction of its cause, and only a person takes it or closes it."""
 
 from safety.actions.alerts import acknowledge, close, raise_alert
+from safety.actions.digest import send_digests
 from safety.actions.escalation import escalate_due
 from safety.actions.events import assess_adverse_event, record_adverse_event, report_adverse_event
 from safety.actions.handover import (
@@ -53,6 +54,7 @@ __all__ = [
     "remove_time_away",
     "report_adverse_event",
     "report_incident",
+    "send_digests",
     "settle_tasks_about",
     "watch_drill",
     "withdraw_handover",

@@ -18,6 +18,8 @@ from coaching import actions
 from coaching.models import CheckIn
 from common import clock
 from intake.models import Intake
+from safety.actions import hand_over_task, open_task
+from safety.models import Task
 from tests.coaching.builders import a_course, the_dose_was_taken
 from tests.components.test_accessibility import WCAG
 from tests.conftest import a_patient, log_in
@@ -52,6 +54,11 @@ def a_full_practice(alice: User, dana: User, cole: User, admin_ann: User, admin_
         email="nora@example.test", full_name="Nora O'Hara", role="coach", time_zone="America/Chicago", phone="+13125550142",
         reason="Joins in December", by=admin_ann, at=now,
     )  # fmt: skip
+    given = open_task(
+        kind="follow_up", owner=dana, patient=course.patient, due_at=now - 2 * DAY, detail="She asked for a call about sleep.",
+        by=dana, at=now - 3 * DAY,
+    )  # fmt: skip
+    hand_over_task(given, to=cole, why="Cole knows her best.", by=dana, at=now - 2 * DAY)
 
 
 def places(alice: User) -> list[tuple[str, str]]:
@@ -77,6 +84,12 @@ def places(alice: User) -> list[tuple[str, str]]:
         ("cole", f"/coaching/patient/{alice.pk}/"),
         ("admin_ann", "/home/"),
         ("dana", f"/coaching/patient/{alice.pk}/"),
+        ("dana", "/work/"),
+        ("cole", "/work/?kind=check_in.due"),
+        ("cole", f"/work/{Task.objects.get(kind='follow_up').pk}/"),
+        ("admin_ann", f"/work/{Task.objects.get(kind='follow_up').pk}/"),
+        ("admin_ann", "/work/practice/"),
+        ("admin_ann", f"/work/people/{Task.objects.get(kind='follow_up').owner_id}/"),
         ("other_coach", "/accounts/second-step/"),
     ]
 
