@@ -4,6 +4,7 @@ Text is only ever text: there is no HTML or Markdown reader behind it, so `<img 
 follow from the content alone (the date is the document's own), so the same content gives the same file.
 """
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
@@ -12,6 +13,9 @@ from pathlib import Path
 from fontTools.ttLib import TTFont
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
+
+# It would name each letter of a document, people's names included.
+logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 FONTS = Path(__file__).resolve().parent / "fonts"
 FAMILY = "DejaVu"

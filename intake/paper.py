@@ -12,7 +12,7 @@ from intake.rules.documents import blocks_of, read_document
 def consent_pdf(signature: Consent) -> bytes:
     """One signed text with its signature, from the stored words alone: the same bytes whenever it is asked for."""
     text = read_document(signature.text.body)
-    foot = f"{text.title}, version {text.version}. sha256 {signature.sha256}"
+    foot = f"{text.title}, version {text.version}\nsha256 {signature.sha256}"
     paper = Paper(title=text.title, author=settings.PRACTICE["name"], made_at=signature.signed_at, foot=foot)
     ticked = set(signature.acknowledged)
     for block in blocks_of(signature.text.body):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.models import Patient, Role, User
+from accounts.models import CareTeam, Patient, Role, User
 from common import audit, hooks
 from common.errors import Conflict, Invalid, NotPermitted, StaleVersion
 from intake import access
@@ -113,7 +113,7 @@ def withdraw_consent(
     if what not in ConsentWithdrawal.What.values:
         raise Invalid("Choose what you wish to stop.", fields={"what": "Choose one of the two."})
     with transaction.atomic():
-        Patient.objects.select_for_update().get(pk=patient.pk)
+        patient = Patient.objects.select_for_update(of=("self",)).select_related("user").get(pk=patient.pk)
         before = ConsentWithdrawal.objects.filter(patient=patient).count()
         if not Consent.objects.filter(patient=patient, withdrawals_before=before).exists():
             raise Conflict(
@@ -137,10 +137,8 @@ def _tell_the_team(patient: Patient, withdrawal: ConsentWithdrawal, *, at: datet
         kind="consent_withdrawn", owner=owner, patient=patient,
         about_type="intake.consentwithdrawal", about_id=withdrawal.pk, by="system:consent", at=at,
     )  # fmt: skip
-    team = getattr(patient, "care_team", None)
-    people = (
-        {owner, *(one for one in (team.psychiatrist, team.coach) if one is not None)} if team else {owner}
-    )
+    team = CareTeam.objects.filter(patient=patient).select_related("psychiatrist", "coach").first()
+    people = {owner, *(one for one in (team.psychiatrist, team.coach) if one)} if team else {owner}
     for person in people:
         promise(
             "care_team_news", to=person, channel="email", due_at=at, at=at, about=withdrawal, patient=patient,
