@@ -3,7 +3,7 @@
 from django.urls import path
 
 from intake import paper_urls
-from intake.views import answering, assessment, patient, queue, review, steps
+from intake.views import answering, assessment, chart, patient, queue, review, steps
 
 app_name = "intake"
 urlpatterns = [
@@ -28,7 +28,7 @@ urlpatterns = [
     path("queue/states/", queue.unserved, name="unserved"),
     path("queue/<uuid:intake_id>/", queue.take, name="take"),
     path("queue/<uuid:intake_id>/give-back/", queue.give_back, name="give_back"),
-    path("chart/<uuid:patient_id>/", review.chart, name="chart"),
+    path("chart/<uuid:patient_id>/", chart.chart, name="chart"),
     path("chart/<uuid:patient_id>/decide/<slug:kind>/", review.decide, name="decide"),
     path("chart/<uuid:patient_id>/settle/", review.settle, name="settle"),
     path("intake/<slug:step_id>/", patient.step, name="step"),

@@ -1,5 +1,6 @@
 """Who may see which intake, the queue, the chart, and the facts of a person."""
 
+from intake.access.changes import changed_answers
 from intake.access.chart import Chart, chart_of
 from intake.access.consents import (
     consent_current,
@@ -71,6 +72,7 @@ __all__ = [
     "QueueView",
     "active_medicines",
     "cases_of",
+    "changed_answers",
     "chart_of",
     "clearance_visible_to",
     "clearances_of",

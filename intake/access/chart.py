@@ -7,7 +7,7 @@ from typing import Any
 from accounts.models import Patient
 from intake import states
 from intake.access.people import active_medicines
-from intake.models import Consent, Decision, EligibilityEvaluation, Intake, Medicine
+from intake.models import Decision, EligibilityEvaluation, Intake, Medicine
 from intake.rules import Outcome
 from intake.rules.eligibility import UNANSWERED
 from intake.wording import RuleText, rule_texts
@@ -43,7 +43,6 @@ class Chart:
     responses: list[InstrumentResponse]
     readings: list[Reading]
     decisions: list[Decision]
-    consents: list[Consent]
     holds: list[SafetyHold]
 
     def reasons(self, outcome: Outcome) -> list[RuleText]:
@@ -101,6 +100,5 @@ def chart_of(patient: Patient) -> Chart | None:
         decisions=list(
             Decision.objects.filter(intake__patient=patient).select_related("by").order_by("-at")[:DECISIONS]
         ),
-        consents=list(Consent.objects.filter(patient=patient).order_by("-signed_at")[:DECISIONS]),
         holds=list(holds_of(patient)),
     )

@@ -18,6 +18,7 @@ from intake.actions.clearance import ask_for_clearance, cannot_be_answered
 from intake.actions.consents import ask_for_new_signatures, sign_consent, withdraw_consent
 from intake.actions.documents import read_document, remove_document, upload_document
 from intake.actions.eligibility import assess, evaluate_now, facts_changed, reevaluate, settle
+from intake.actions.looks import remember_look
 from intake.actions.review import (
     claim,
     claim_next,
@@ -56,6 +57,7 @@ __all__ = [
     "record_intake_reading",
     "reevaluate",
     "release_claim",
+    "remember_look",
     "remove_document",
     "renew_claim",
     "save_answers",

@@ -1,0 +1,153 @@
+"""The chart when it is opened again: what others changed is marked, what oneself did is not; one mark for each reader."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from intake import actions
+from intake.models import ChartView
+from intake.views.chart import SECTIONS
+from tests.conftest import a_psychiatrist
+from tests.intake.builders import a_claimed_intake, an_accepted_intake, plain_answers
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("protocol_version")]
+
+
+def page(client_for, user, patient_id) -> str:
+    response = client_for(user).get(f"/chart/{patient_id}/")
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def new_part(text: str) -> str:
+    """The card of what is new, without its tags."""
+    found = re.search(r'<div id="new".*?(?=<div class="split">)', text, re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found[0])) if found else ""
+
+
+def test_the_first_look_marks_nothing(client_for, dana, alice, at, clock_at):
+    intake = a_claimed_intake(alice, dana, at)
+    with clock_at(at + timedelta(minutes=12)):
+        text = page(client_for, dana, intake.patient_id)
+    assert new_part(text) == "" and ">new<" not in text
+    assert ChartView.objects.get().since_at is None
+
+
+def test_what_the_patient_changed_is_marked_with_old_and_new(client_for, dana, alice, at, clock_at):
+    intake = a_claimed_intake(alice, dana, at)
+    with clock_at(at + timedelta(minutes=12)):
+        page(client_for, dana, intake.patient_id)
+    actions.decide(
+        intake, "ask_more", by=dana, at=at + timedelta(minutes=15), items=["body"], letter="Which eye doctor?"
+    )
+    intake.refresh_from_db()
+    later = at + timedelta(days=1)
+    with clock_at(later):
+        changed = plain_answers("body", glaucoma="controlled")
+        from intake.forms import step_form
+        from intake.rules.steps import intake_steps
+
+        form = step_form(next(step for step in intake_steps() if step.id == "body"))(changed, on=at.date())
+        assert form.is_valid(), form.errors
+        intake = actions.save_step(
+            intake, "body", form.answers(), version=intake.answers["body"]["version"], by=alice, at=later
+        )
+        intake.refresh_from_db()
+        actions.submit(intake, by=alice, at=later)
+    actions.claim(intake.pk, by=dana, at=later + timedelta(minutes=1))
+    with clock_at(later + timedelta(minutes=2)):
+        new = new_part(page(client_for, dana, intake.patient_id))
+    assert "laucoma" in new and "Alice Lindqvist sent the intake" in new
+    assert "signed a decision" not in new  # her own
+
+
+def test_medicines_scores_and_readings_of_others_are_marked_and_ones_own_are_not(
+    client_for, dana, alice, at, clock_at
+):
+    intake = an_accepted_intake(alice, dana, at)
+    with clock_at(at + timedelta(minutes=30)):
+        page(client_for, dana, intake.patient_id)
+    later = at + timedelta(hours=3)
+    actions.add_medicine(intake.patient, name="Nardil", dose_text="", by=alice, at=later)
+    with clock_at(later + timedelta(hours=1)):
+        text = page(client_for, dana, intake.patient_id)
+    assert "Alice Lindqvist added a medicine" in new_part(text)
+    assert re.search(r"Nardil[^N]{0,600}</svg>new<", text)
+    # Her own act leaves no mark at her next look.
+    actions.settle(intake.patient, note="Stopped long ago.", by=dana, at=later + timedelta(hours=2))
+    with clock_at(later + timedelta(hours=9)):
+        assert "Nothing new by anybody else" in new_part(page(client_for, dana, intake.patient_id))
+
+
+def test_looks_close_together_are_one_look(dana, alice, at):
+    intake = a_claimed_intake(alice, dana, at)
+    look = [
+        actions.remember_look(intake.patient, intake, by=dana, at=at + timedelta(minutes=minutes)).since_at
+        for minutes in (0, 20, 40, 71, 75)
+    ]
+    assert look == [None, None, None, at + timedelta(minutes=40), at + timedelta(minutes=40)]
+
+
+def test_each_reader_has_a_place_of_their_own(dana, alice, at):
+    intake = a_claimed_intake(alice, dana, at)
+    nora = a_psychiatrist("Nora Fields", "CA")
+    actions.remember_look(intake.patient, intake, by=dana, at=at)
+    assert actions.remember_look(intake.patient, intake, by=nora, at=at + timedelta(days=1)).since_at is None
+    assert actions.remember_look(intake.patient, intake, by=dana, at=at + timedelta(days=1)).since_at == at
+
+
+def test_an_act_of_another_shows_and_the_same_act_of_ones_own_does_not(dana, alice, cole, at):
+    intake = an_accepted_intake(alice, dana, at)
+    later = at + timedelta(hours=1)
+    actions.add_medicine(intake.patient, name="Zoloft", dose_text="", by=alice, at=later)
+    for reader in (dana, alice, cole):
+        actions.remember_look(intake.patient, intake, by=reader, at=at + timedelta(minutes=25))
+    words = {
+        reader: [
+            one.words
+            for one in actions.remember_look(
+                intake.patient, intake, by=reader, at=later + timedelta(hours=1)
+            ).news
+        ]
+        for reader in (dana, alice, cole)
+    }
+    assert "added a medicine" in words[dana] and "added a medicine" in words[cole]
+    assert "added a medicine" not in words[alice]
+
+
+def test_reading_the_chart_keeps_the_claim(client_for, dana, alice, at, clock_at):
+    intake = a_claimed_intake(alice, dana, at)
+    before = intake.claim_expires_at
+    with clock_at(at + timedelta(minutes=30)):
+        page(client_for, dana, intake.patient_id)
+    intake.refresh_from_db()
+    assert intake.claim_expires_at == before + timedelta(minutes=20)
+
+
+def test_the_chart_opened_again_with_everything_new_needs_twelve_queries_at_most(
+    client_for, dana, alice, at, clock_at, query_budget
+):
+    intake = a_claimed_intake(alice, dana, at, medicines=("Zoloft",))
+    with clock_at(at + timedelta(minutes=12)):
+        page(client_for, dana, intake.patient_id)
+    actions.add_medicine(intake.patient, name="Xanax", dose_text="", by=alice, at=at + timedelta(minutes=50))
+    with clock_at(at + timedelta(hours=3)):
+        browser = client_for(dana)
+        browser.get("/queue/")
+        with query_budget(12):
+            text = browser.get(f"/chart/{intake.patient_id}/").content.decode()
+    assert "Alice Lindqvist added a medicine" in new_part(text)
+
+
+def test_every_section_is_on_the_page_with_a_key_of_its_own_and_a_link(client_for, dana, alice, at, clock_at):
+    intake = a_claimed_intake(alice, dana, at)
+    with clock_at(at + timedelta(minutes=12)):
+        page(client_for, dana, intake.patient_id)
+    with clock_at(at + timedelta(hours=3)):
+        text = page(client_for, dana, intake.patient_id)
+    found = re.findall(r'data-key="([^"]+)"', text)
+    assert len(found) == len(set(found)) and not {"j", "k", "/"} & set(found)
+    for key, anchor, _ in SECTIONS:
+        assert f'href="#{anchor}" data-key="{key}"' in text and f'id="{anchor}"' in text
+    assert "js/chart.js" in text
