@@ -8,7 +8,7 @@ ALLOWED = ("event", "code", "app", "object_id", "status", "count", "seconds", "a
 
 
 # An address that is itself a key (a sitter's link, an invitation, a reset) must not open anything for a reader of logs.
-KEYS_IN_PATHS = re.compile(r"/(s|invitation|confirm-email|reset/key)/[^/\s]+")
+KEYS_IN_PATHS = re.compile(r"/(s|invitation|confirm-email|reset/key|introduction/link)/[^/\s]+")
 
 
 def _said(record: logging.LogRecord) -> str:

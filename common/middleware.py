@@ -18,7 +18,7 @@ class ResponseHeaders:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         user = getattr(request, "_cached_user", None)
         if (user is not None and user.is_authenticated) or request.path.startswith(
-            ("/s/", "/api/", "/accounts/")
+            ("/s/", "/api/", "/accounts/", "/introduction/", "/assessment/")
         ):
             response.headers["Cache-Control"] = "no-store, private"
         return response

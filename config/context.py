@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from common import clock
 from portal.navigation import items_for
+from portal.prices import programme_price
 from safety.access import lane_trouble
 
 LEVELS = {"error": "pause", "warning": "pause", "success": "ok", "info": "info", "debug": "info"}
@@ -26,6 +27,8 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         "nav_items": nav_items(request, role),
         "lane_alert": lane_alert(role),
         "is_demo": not settings.PRODUCTION,
+        # The total stands wherever somebody is invited to go on, so every page can say it.
+        "programme": programme_price(),
     }
 
 

@@ -18,7 +18,7 @@ from accounts.models import Patient, User
 from intake.rules.steps import assessment_screens
 from notify.models import InboundText, OutboxMessage
 from portal.routes import Route, every_route
-from tests.consults.builders import a_delivered_parcel, an_appointment, weekly_hours
+from tests.consults.builders import a_delivered_parcel, an_appointment, an_introduction, weekly_hours
 from tests.notify.builders import a_device, a_letter
 from tests.safety.builders import a_shift, an_alert
 from tests.sessions.builders import a_session_ready_for_release
@@ -85,6 +85,13 @@ def world(
         check_in = CheckIn.objects.filter(patient_id=alice.pk).first() or CheckIn.objects.create(
             patient_id=alice.pk, session=session, kind="prep", due_at=at, created_at=at
         )
+        from coaching.message_actions import open_thread
+        from tests.coaching.builders import a_photo
+
+        written = open_thread(
+            Patient.objects.select_related("user", "care_team__coach").get(pk=alice.pk),
+            topic="session", body=MARKER, uploads=[a_photo()], by=alice, at=at,
+        )  # fmt: skip
         from sessions.actions import write_entry
 
         entry = write_entry(
@@ -129,12 +136,15 @@ def world(
             "medicine_id": Medicine.objects.filter(patient_id=alice.pk).latest("started_at").pk,
             "exception_id": leave.pk,
             "check_in_id": check_in.pk,
+            "thread_id": written.thread.pk,
+            "file_id": written.message.files.get().pk,
             "reply_id": reply.pk,
             "device_id": a_device(alice, at).pk,
             "letter_id": a_letter(cole, alice, at).pk,
             "message_id": message.pk if message else reply.pk,
             "shift_id": shift.pk,
             "check_id": session.safety_checks.first().pk if hasattr(session, "safety_checks") else alice.pk,
+            "introduction_id": an_introduction(dana, at).pk,
             "screen_id": assessment_screens()[0].id,
             "step_id": "about",
             "kind": "accept",

@@ -8,16 +8,20 @@ from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.guards import for_role
 from common import clock, intents
 from common.clock import local_date
 from consults import access, actions
+from consults.access.introductions import introductions_between
 from consults.access.slots import exceptions_of, hours_of, role_types
 from consults.forms import ExceptionForm, HoursForm
+from consults.models import Introduction
 from consults.rules.slots import instant_of, zone_words
 from consults.views.common import day_from, day_window, visit_row
+from consults.views.introductions import STATES
 
 WEEK = 7
 
@@ -33,11 +37,14 @@ def calendar(request: HttpRequest) -> HttpResponse:
         {
             **visit_row(row, zone),
             "patient": str(row.patient),
+            "href": reverse("consults:visit", args=[row.pk]),
             "waiting": row.state == "booked" and row.patient_arrived_at is not None,
             "noted": getattr(getattr(row, "note", None), "signed_at", None) is not None,
         }
         for row in access.appointments_between(request.user, from_at, to_at)
     ]
+    rows += [call_row(row) for row in introductions_between(request.user, from_at, to_at)]
+    rows.sort(key=lambda visit: visit["row"].starts_at)
     days = [
         {"day": day, "visits": list(group)}
         for day, group in groupby(rows, key=lambda visit: local_date(visit["row"].starts_at, zone))
@@ -52,6 +59,22 @@ def calendar(request: HttpRequest) -> HttpResponse:
         "has_hours": bool(hours_of(request.user)),
     }
     return render(request, "psychiatrist/consults/calendar.html", context)
+
+
+def call_row(row: Introduction) -> dict[str, Any]:
+    """An introductory call as a row of the week."""
+    word, kind = STATES[row.state]
+    return {
+        "row": row,
+        "patient": row.name or "Somebody new",
+        "href": reverse("consults:introduction_call", args=[row.pk]),
+        "minutes": int((row.ends_at - row.starts_at) / timedelta(minutes=1)),
+        "title": "Introductory call",
+        "word": word,
+        "kind": kind,
+        "waiting": False,
+        "noted": False,
+    }
 
 
 def _initial(user: Any) -> dict[str, time]:

@@ -70,7 +70,7 @@ def slot_from(text: str) -> tuple[uuid.UUID, datetime]:
     person, _, when = text.partition("|")
     try:
         starts_at = datetime.fromisoformat(when)
-        if starts_at.tzinfo is None:
+        if starts_at.tzinfo is None or not 2000 <= starts_at.year <= 2200:
             raise ValueError
         return uuid.UUID(person), starts_at
     except ValueError:

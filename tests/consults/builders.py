@@ -9,7 +9,7 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from accounts.models import Patient, User
 from common import protocol
 from common.models import ProtocolVersion
-from consults.models import Appointment, Availability, Fulfilment, Order, PdmpCheck, VisitNote
+from consults.models import Appointment, Availability, Fulfilment, Introduction, Order, PdmpCheck, VisitNote
 
 ALL_TYPES = ["consult", "intro", "follow_up", "prep", "integration"]
 NOTE_BODY = {
@@ -208,3 +208,15 @@ def a_delivered_parcel(order: Order, by: User, at: dt.datetime, **fields: Any) -
             **fields,
         },
     )
+
+
+def an_introduction(clinician: User, at: dt.datetime, **fields: Any) -> Introduction:
+    """A free call of somebody without an account, two days ahead, written straight into the table."""
+    starts_at = fields.pop("starts_at", at + dt.timedelta(days=2))
+    return Introduction.objects.create(
+        **{
+            "clinician": clinician, "during": DateTimeTZRange(starts_at, starts_at + dt.timedelta(minutes=20)),
+            "state_of_care": "CA", "time_zone": "America/Los_Angeles", "name": "Robin", "phone": "+14155550177",
+            "contact_digest": "d" * 64, "created_at": at, **fields,
+        }
+    )  # fmt: skip

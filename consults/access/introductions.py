@@ -1,0 +1,81 @@
+"""Introductory calls: who may look at which, and the link that opens one without an account."""
+
+import json
+import uuid
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.core import signing
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from accounts.models import Role, User
+from common.errors import NotVisible
+from common.work import SOON_DAYS, WorkItem, clock_of, line
+from consults.models import Introduction
+
+DATA = Path(__file__).resolve().parent.parent / "data" / "introductions.json"
+_signer = signing.Signer(salt="consults.introduction", sep="~")
+
+
+@cache
+def introduction_settings() -> dict[str, Any]:
+    """How many calls one contact and one clinician may have, and when a caller is forgotten."""
+    found: dict[str, Any] = json.loads(DATA.read_text(encoding="utf-8"))
+    return found
+
+
+def introduction_token(row: Introduction) -> str:
+    """The secret of a call's link: its number, signed. It opens this call and nothing else."""
+    return _signer.sign(row.pk.hex)
+
+
+def introduction_by_token(token: str) -> Introduction:
+    """The call behind a link, or NotVisible for a wrong, changed or forgotten one."""
+    try:
+        key = uuid.UUID(hex=_signer.unsign(token))
+    except (signing.BadSignature, ValueError):
+        raise NotVisible("There is no such page.") from None
+    row = Introduction.objects.filter(pk=key, forgotten_at__isnull=True).select_related("clinician").first()
+    if row is None:
+        raise NotVisible("There is no such page.")
+    return row
+
+
+def visible_introduction(user: Any, introduction_id: uuid.UUID) -> Introduction:
+    """A call of this clinician, or NotVisible."""
+    row = Introduction.objects.filter(pk=introduction_id, clinician=user).select_related("clinician").first()
+    if row is None:
+        raise NotVisible("There is no such page.")
+    return row
+
+
+def introductions_between(user: User, from_at: datetime, to_at: datetime) -> QuerySet[Introduction]:
+    """A clinician's own calls in a stretch of time, in order."""
+    return (
+        Introduction.objects.filter(clinician=user, during__overlap=DateTimeTZRange(from_at, to_at))
+        .exclude(state="cancelled")
+        .order_by("during")
+    )
+
+
+def introduction_work(*, user: User, at: datetime) -> list[WorkItem]:
+    """Hook `work.items`: calls of the next week, and calls that are over and not closed."""
+    if user.role != Role.PSYCHIATRIST:
+        return []
+    rows = introductions_between(user, at - timedelta(days=60), at + timedelta(days=SOON_DAYS)).filter(
+        state="booked"
+    )
+    return [
+        line(
+            "introduction.coming" if row.ends_at > at else "introduction.unclosed",
+            key=str(row.pk),
+            owner=user,
+            url=reverse("consults:introduction_call", args=[row.pk]),
+            due_at=row.starts_at if row.ends_at > at else row.ends_at + clock_of("introduction.unclosed"),
+        )
+        for row in rows[:100]
+    ]

@@ -1,0 +1,363 @@
+"""The free introductory call: anybody who is not excluded, no account, a name and a contact, one link, one calendar."""
+
+import datetime as dt
+import re
+import threading
+import uuid
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.db import IntegrityError, connection, transaction
+from django.test import Client
+
+from accounts.access import patient_of
+from common import hooks
+from common.errors import Conflict, SlotTaken
+from common.models import AuditEntry
+from consults import actions
+from consults.access.introductions import introduction_token
+from consults.access.slots import introduction_slots, open_slots
+from consults.models import Appointment, Introduction
+from notify.models import OutboxMessage
+from tests.consults.builders import an_appointment, an_introduction, weekly_hours
+from tests.intake.test_assessment_pages import walk
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("protocol_version")]
+ZONE = "America/Los_Angeles"
+
+
+@pytest.fixture
+def open_week(dana, at, clock_at):
+    weekly_hours(dana)
+    with clock_at(at):
+        yield dana
+
+
+def assessed(**changes):
+    client = Client()
+    walk(client, **changes)
+    return client
+
+
+def free(at):
+    return introduction_slots("CA", ZONE, at, at + dt.timedelta(days=7), at=at)
+
+
+def choose(client, slot=None, *, intent=None, **typed):
+    page = client.get("/introduction/").content.decode()
+    found = slot or re.search(r"slot=([^&\"]+)&amp;", page)[1].replace("%7C", "|").replace(
+        "%3A", ":"
+    ).replace("%2B", "+")
+    return client.post(
+        "/introduction/details/",
+        {"intent": intent or str(uuid.uuid4()), "slot": found, "zone": ZONE, "name": "Robin", "phone": "(415) 555-0177", **typed},
+    )  # fmt: skip
+
+
+def test_a_visitor_books_without_an_account_and_the_psychiatrist_sees_it(open_week, client_for, at):
+    """From the result page to the calendar and the work list."""
+    client = assessed()
+    assert 'href="/introduction/"' in client.get("/assessment/result/").content.decode()
+    response = choose(client)
+    assert response["Location"] == "/introduction/booked/"
+    page = client.get(response["Location"], follow=True)
+    text = page.content.decode()
+    assert page.status_code == 200 and "Booked" in text and "20 minutes" in text and "Dana Reyes" in text
+    row = Introduction.objects.get()
+    assert (row.clinician, row.name, row.phone, row.state_of_care) == (
+        open_week,
+        "Robin",
+        "+14155550177",
+        "CA",
+    )
+    staff = client_for(open_week)
+    assert "Robin" in staff.get("/calendar/").content.decode()
+    mine = [item for found in hooks.run("work.items", user=open_week, at=at) for item in found]
+    assert [item.kind for item in mine] == ["introduction.coming"]
+    assert "+14155550177" in staff.get(mine[0].url).content.decode()
+
+
+def test_nothing_of_the_assessment_is_kept_with_the_call_and_nothing_of_the_caller_in_clear(open_week):
+    """No clinical data asked or stored; no session; no word about a person in the trail."""
+    choose(assessed(main_problem="anxiety"))
+    kept = {field.name for field in Introduction._meta.fields}
+    assert kept == {
+        "id", "clinician", "during", "state", "state_of_care", "time_zone", "name", "email", "phone", "contact_digest",
+        "sequence", "meeting_url", "created_at", "cancelled_at", "forgotten_at",
+    }  # fmt: skip
+    assert Session.objects.count() == 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT row_to_json(i)::text FROM consults_introduction i")
+        raw = cursor.fetchone()[0]
+        cursor.execute("SELECT string_agg(row_to_json(m)::text, ' ') FROM notify_outboxmessage m")
+        raw += cursor.fetchone()[0]
+        cursor.execute("SELECT string_agg(row_to_json(c)::text, ' ') FROM common_clientintent c")
+        raw += cursor.fetchone()[0]
+    assert (
+        "Robin" not in raw
+        and "5550177" not in raw
+        and introduction_token(Introduction.objects.get()) not in raw
+    )
+    assert "Robin" not in str(list(AuditEntry.objects.values()))
+
+
+@pytest.mark.parametrize("changes", [{"aneurysm": "yes"}, {"state": "FL"}, {"monitor_available": "no"}])
+def test_an_excluded_visitor_is_led_to_the_reasons_and_books_nothing(open_week, changes):
+    client = assessed(**changes)
+    assert "/introduction/" not in client.get("/assessment/result/").content.decode()
+    assert client.get("/introduction/")["Location"] == "/assessment/result/"
+    slot = free(dt.datetime(2026, 11, 23, 17, tzinfo=dt.UTC))[0]
+    assert (
+        choose(client, f"{slot.clinician_id}|{slot.starts_at.isoformat()}")["Location"]
+        == "/assessment/result/"
+    )
+    assert not Introduction.objects.exists()
+
+
+def test_without_answers_the_questions_come_first(open_week):
+    assert Client().get("/introduction/")["Location"] == "/assessment/result/"
+
+
+def test_a_patient_with_an_account_books_as_a_patient(open_week, client_for, alice):
+    assert client_for(alice).get("/introduction/")["Location"] == "/consults/book/intro/"
+
+
+def test_only_psychiatrists_of_the_visitors_state_are_offered(open_week, other_psychiatrist, at):
+    weekly_hours(other_psychiatrist)
+    assert {slot.clinician_id for slot in free(at)} == {open_week.pk}
+    texas = introduction_slots("TX", "America/Chicago", at, at + dt.timedelta(days=7), at=at)
+    assert {slot.clinician_id for slot in texas} == {other_psychiatrist.pk}
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"phone": ""},
+        {"phone": "12"},
+        {"name": ""},
+        {"name": "x\x00y"},
+        {"name": "🦊" * 5000},
+        {"email": "no"},
+    ],
+)
+def test_what_is_missing_or_wrong_is_a_clear_sentence(open_week, way):
+    response = choose(assessed(), **way)
+    assert response.status_code == 422 and "error-summary" in response.content.decode()
+    assert not Introduction.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "slot",
+    ["", "x", "x|y", f"{uuid.uuid4()}|2026-11-24", f"{uuid.uuid4()}|9999-12-31T23:59:59+00:00", "\x00|\x00"],
+)
+def test_a_time_that_is_none_is_never_a_server_error(open_week, slot):
+    client = assessed()
+    response = client.post(
+        "/introduction/details/",
+        {"intent": str(uuid.uuid4()), "slot": slot, "name": "R", "phone": "4155550177"},
+    )
+    assert response.status_code in (302, 422)
+    assert client.get("/introduction/details/", {"slot": slot}).status_code in (200, 302, 422)
+
+
+def test_a_time_that_somebody_else_took_meanwhile_keeps_what_was_typed_and_offers_others(open_week, at):
+    slot = free(at)[0]
+    chosen = f"{slot.clinician_id}|{slot.starts_at.isoformat()}"
+    an_introduction(open_week, at, starts_at=slot.starts_at)
+    response = choose(assessed(), chosen)
+    text = response.content.decode()
+    assert response.status_code == 409 and 'value="Robin"' in text and "still free" in text
+    assert Introduction.objects.count() == 1
+
+
+def test_a_replayed_form_books_once(open_week):
+    """PR-09."""
+    client, intent = assessed(), str(uuid.uuid4())
+    slot = free(dt.datetime(2026, 11, 23, 17, tzinfo=dt.UTC))[0]
+    for _ in range(3):
+        assert (
+            choose(client, f"{slot.clinician_id}|{slot.starts_at.isoformat()}", intent=intent).status_code
+            == 302
+        )
+    assert Introduction.objects.count() == 1
+
+
+def test_a_call_takes_the_time_of_patients_and_a_visit_takes_the_time_of_callers(open_week, alice, at):
+    slot = free(at)[3]
+    row = an_introduction(open_week, at, starts_at=slot.starts_at)
+    patient = patient_of(alice)
+    taken = {s.starts_at for s in open_slots("consult", patient, at, at + dt.timedelta(days=2), at=at)}
+    assert not any(s < row.ends_at and s + dt.timedelta(hours=1) > row.starts_at for s in taken)
+    visit = an_appointment(alice, open_week, free(at)[10].starts_at)
+    assert not any(s.starts_at < visit.ends_at and s.ends_at > visit.starts_at for s in free(at))
+
+
+@pytest.mark.parametrize("first", ["call", "visit"])
+def test_the_database_refuses_one_person_in_two_places(open_week, alice, at, first):
+    """HZ-20: whatever the code does, a clinician's calendar is one."""
+    when = at + dt.timedelta(days=2)
+    make = {
+        "call": lambda: an_introduction(open_week, at, starts_at=when + dt.timedelta(minutes=10)),
+        "visit": lambda: an_appointment(alice, open_week, when),
+    }
+    make[first]()
+    other = "visit" if first == "call" else "call"
+    with pytest.raises(IntegrityError, match="at_a_time"), transaction.atomic():
+        make[other]()
+
+
+def test_a_patients_booking_over_a_call_is_a_clear_sentence(open_week, alice, at):
+    """The slot was free when the page was made; the call came between look and press."""
+    slot = open_slots("intro", patient_of(alice), at, at + dt.timedelta(days=2), at=at)[0]
+    an_introduction(open_week, at, starts_at=slot.starts_at)
+    with pytest.raises(SlotTaken):
+        actions.hold_slot(
+            patient_of(alice),
+            visit_type="intro",
+            clinician_id=slot.clinician_id,
+            starts_at=slot.starts_at,
+            by=alice,
+            at=at,
+        )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_visitors_press_the_same_time_and_one_has_it(dana, protocol_version, at):
+    weekly_hours(dana)
+    slot = free(at)[0]
+    won, lost = [], []
+
+    def press(number):
+        try:
+            won.append(
+                actions.book_introduction(
+                    state="CA", clinician_id=slot.clinician_id, starts_at=slot.starts_at, name=f"V{number}",
+                    phone=f"+1415555{number:04d}", time_zone=ZONE, at=at,
+                )
+            )  # fmt: skip
+        except SlotTaken:
+            lost.append(number)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=press, args=[n]) for n in range(8)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert (len(won), len(lost), Introduction.objects.count()) == (1, 7, 1)
+
+
+def test_the_link_moves_and_cancels_and_the_calendar_file_follows(open_week, at):
+    client = assessed()
+    choose(client)
+    row = Introduction.objects.get()
+    link = f"/introduction/link/{introduction_token(row)}/"
+    file = client.get(f"{link}appointment.ics").content.decode()
+    assert "METHOD:REQUEST" in file and "SEQUENCE:0" in file and "Robin" not in file
+    later = free(at)[12]
+    move = client.post(
+        f"{link}move/",
+        {"intent": str(uuid.uuid4()), "slot": f"{later.clinician_id}|{later.starts_at.isoformat()}"},
+    )
+    assert move.status_code == 302
+    row.refresh_from_db()
+    assert (
+        row.starts_at == later.starts_at
+        and "SEQUENCE:1" in client.get(f"{link}appointment.ics").content.decode()
+    )
+    assert client.post(f"{link}cancel/", {"intent": str(uuid.uuid4())}).status_code == 302
+    assert client.post(f"{link}cancel/", {"intent": str(uuid.uuid4())}).status_code == 302
+    row.refresh_from_db()
+    assert (
+        row.state == "cancelled" and "METHOD:CANCEL" in client.get(f"{link}appointment.ics").content.decode()
+    )
+    assert later.starts_at in {slot.starts_at for slot in free(at)}
+    waiting = OutboxMessage.objects.filter(
+        about_id=row.pk, state="scheduled", kind__in=["visit_tomorrow", "visit_soon"]
+    )
+    assert not waiting.exists()
+
+
+def test_confirmation_and_reminders_are_promised_without_a_clinical_word(open_week, at):
+    choose(assessed(), email="robin@example.test")
+    row = Introduction.objects.get()
+    promised = sorted(OutboxMessage.objects.filter(about_id=row.pk).values_list("kind", "channel"))
+    expected = [("visit_booked", "email"), ("visit_booked", "email"), ("visit_booked", "sms")]
+    if row.starts_at - dt.timedelta(days=1) > at:
+        expected += [("visit_tomorrow", "email"), ("visit_tomorrow", "sms")]
+    expected += [("visit_soon", "sms")] if row.starts_at - dt.timedelta(hours=1) > at else []
+    assert promised == sorted(expected)
+    for message in OutboxMessage.objects.filter(about_id=row.pk):
+        assert set(message.context) == {"when_words", "link"}
+
+
+def test_a_wrong_or_changed_link_opens_nothing(open_week, at):
+    token = introduction_token(an_introduction(open_week, at))
+    for wrong in (token[:-1] + ("A" if token[-1] != "A" else "B"), "x", f"{uuid.uuid4().hex}~x"):
+        assert Client().get(f"/introduction/link/{wrong}/").status_code == 404
+
+
+def test_another_psychiatrist_sees_no_call_and_no_name(open_week, other_psychiatrist, client_for, at):
+    """HZ-05."""
+    row = an_introduction(open_week, at)
+    for address in ("", "room/", "end/"):
+        client = client_for(other_psychiatrist)
+        response = (
+            client.post(f"/consults/introduction/{row.pk}/{address}", {"intent": str(uuid.uuid4())})
+            if address
+            else client.get(f"/consults/introduction/{row.pk}/")
+        )
+        assert response.status_code == 404 and b"Robin" not in response.content
+
+
+def test_the_psychiatrist_sets_the_room_and_closes_the_call(open_week, client_for, at, clock_at):
+    row = an_introduction(open_week, at)
+    client, page = client_for(open_week), f"/consults/introduction/{row.pk}/"
+    bad = client.post(f"{page}room/", {"intent": str(uuid.uuid4()), "meeting_url": "javascript:alert(1)"})
+    assert bad.status_code == 422
+    client.post(
+        f"{page}room/", {"intent": str(uuid.uuid4()), "meeting_url": "https://meet.example.test/dana"}
+    )
+    assert (
+        "meet.example.test" in Client().get(f"/introduction/link/{introduction_token(row)}/").content.decode()
+    )
+    with pytest.raises(Conflict):
+        actions.close_introduction(row, happened=True, by=open_week, at=at)
+    with clock_at(row.starts_at):
+        client = client_for(open_week)
+        client.post(f"{page}end/", {"intent": str(uuid.uuid4()), "how": "happened"})
+    row.refresh_from_db()
+    assert row.state == "completed"
+
+
+def test_callers_are_forgotten_thirty_days_after_the_call(open_week, at):
+    row = an_introduction(open_week, at)
+    assert actions.forget_introductions(at=row.ends_at + dt.timedelta(days=30)) == 0
+    assert actions.forget_introductions(at=row.ends_at + dt.timedelta(days=30, seconds=1)) == 1
+    row.refresh_from_db()
+    assert (row.name, row.phone, row.email, row.contact_digest) == ("", "", "", "")
+    assert Client().get(f"/introduction/link/{introduction_token(row)}/").status_code == 404
+
+
+def test_one_contact_has_two_calls_at_most(open_week, at):
+    client = assessed()
+    for _ in range(2):
+        assert choose(client).status_code == 302
+    response = choose(client)
+    assert response.status_code == 409 and "call us" in response.content.decode().lower()
+    assert Introduction.objects.count() == 2
+
+
+def test_the_pages_take_few_queries(open_week, client_for, at, django_assert_max_num_queries):
+    client = assessed()
+    with django_assert_max_num_queries(12):
+        client.get("/introduction/")
+    row = an_introduction(open_week, at)
+    link = f"/introduction/link/{introduction_token(row)}/"
+    with django_assert_max_num_queries(3):
+        client.get(link)
+    with django_assert_max_num_queries(12):
+        client.get(f"{link}move/")
+    staff = client_for(open_week)
+    with django_assert_max_num_queries(8):
+        staff.get(f"/consults/introduction/{row.pk}/")
+    assert Appointment.objects.count() == 0
