@@ -94,8 +94,10 @@ def _prepare(
     ids = {r.recipient_id or r.patient_id for r in rows} - {None}
     people = {p.pk: p for p in User.objects.filter(pk__in=ids).select_related("message_preference")}
     stopped = _numbers_that_said_stop(rows, people)
-    own = own_words()
-    devices = devices_of({r.recipient_id for r in rows if r.recipient_id and r.lane == Lane.ORDINARY})
+    # A page of the crisis lane goes in the file's words, and waits for no further table.
+    own = own_words() if rows[0].lane == Lane.ORDINARY else {}
+    to_people = {r.recipient_id for r in rows if r.recipient_id and r.lane == Lane.ORDINARY}
+    devices = devices_of(to_people) if to_people else {}
     ready = []
     for row in rows:
         person = people.get(row.recipient_id) if row.recipient_id else None

@@ -176,7 +176,7 @@ def test_a_redirect_is_not_followed(service: PushServer, alice: User, at: dateti
     ],
 )  # fmt: skip
 def test_only_known_push_services_are_ever_called(alice: User, at: datetime, endpoint: str) -> None:
-    """TM-20: a browser names the address itself, and it could name one inside our network."""
+    """A browser names the address itself, and it could name one inside our network."""
     assert not host_is_allowed(endpoint)
     with pytest.raises(Invalid):
         keep_device(alice, endpoint=endpoint or "x", p256dh="B" * 87, auth="c" * 22, label="", at=at)
