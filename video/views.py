@@ -1,5 +1,6 @@
 """The device check, the waiting room and the room, for whoever has a seat; guests come by a link."""
 
+import functools
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -21,18 +22,25 @@ from video.models import Seat
 
 View = Callable[..., HttpResponse]
 EVERYBODY = ("patient", "psychiatrist", "coach")
-CONNECT = [settings.WS_ORIGIN] if settings.WS_ORIGIN else []
 TWILIO = ["https://*.twilio.com", "wss://*.twilio.com"]
 TWILIO_SCRIPT = "https://sdk.twilio.com/js/video/releases/2.31.1/twilio-video.min.js"
-_VENDOR = gateways.chosen() == "twilio"
-# Twilio's own addresses stand in the policy of these pages alone, and only when Twilio carries the visit.
-video_policy = csp_update(
-    {
-        "connect-src": [*CONNECT, *(TWILIO if _VENDOR else [])],
-        "media-src": ["'self'", "blob:", "mediastream:"],
-        **({"script-src": ["https://sdk.twilio.com"]} if _VENDOR else {}),
-    }
-)
+
+
+def video_policy(view: View) -> View:
+    """What these pages may speak to beside us: the WebSocket, and Twilio only where Twilio carries the visit."""
+
+    @functools.wraps(view)
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        vendor = gateways.chosen() == "twilio"
+        policy: dict[str, Any] = {
+            "connect-src": [settings.WS_ORIGIN, *(TWILIO if vendor else [])],
+            "media-src": ["'self'", "blob:", "mediastream:"],
+        }
+        if vendor:
+            policy["script-src"] = ["https://sdk.twilio.com"]
+        return csp_update(policy)(view)(request, *args, **kwargs)  # type: ignore[return-value]
+
+    return answered
 
 
 def _with_devices(response: HttpResponse) -> HttpResponse:
@@ -129,7 +137,7 @@ def _pass(seat: Seat, at: datetime) -> JsonResponse:
     answer = JsonResponse(
         {
             "pass": access.pass_for(seat),
-            "socket": f"{settings.WS_ORIGIN or ''}/ws/video/",
+            "socket": f"{settings.WS_ORIGIN}/ws/video/",
             "me": seat.pk.hex,
             "admitted": seat.admitted_at is not None,
             "media": carried,

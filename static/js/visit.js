@@ -19,6 +19,8 @@ let over = false;
 let media = null; // how sound and picture travel, from the server
 let local = new MediaStream();
 let twilio = null;
+let shared = null; // the track of a shared screen
+let soundOnly = false;
 // For tests and for people who ask for help: what the page believes.
 window.visit = { peers, show, get line() { return socket ? socket.readyState : -1; }, cut: () => socket && socket.close() };
 
@@ -213,12 +215,15 @@ function peer(seat, theirPage) {
   let ignoring = false;
   let gone = null;
   const senders = { audio: null, video: null };
-  for (const kind of ["audio", "video"]) {
-    const track = local.getTracks().find((one) => one.kind === kind);
-    // A place for each kind from the start, so that a camera which comes later needs no new negotiation.
-    const transceiver = connection.addTransceiver(track || kind, { direction: "sendrecv", streams: [local] });
+  // One of the two makes the places for sound and picture, the other fills them when the offer comes: two offers at once
+  // would make four. There is a place for each kind from the start, so that a camera which comes later needs no new offer.
+  const fill = (kind, transceiver) => {
+    const track = show.screen && kind === "video" && shared ? shared : local.getTracks().find((one) => one.kind === kind);
     senders[kind] = transceiver.sender;
-  }
+    transceiver.sender.setStreams(local);
+    if (track) transceiver.sender.replaceTrack(track);
+    transceiver.direction = kind === "video" && soundOnly ? "inactive" : "sendrecv";
+  };
   connection.addEventListener("negotiationneeded", async () => {
     try {
       offering = true;
@@ -272,6 +277,10 @@ function peer(seat, theirPage) {
           if (ignoring) return;
           await connection.setRemoteDescription(data.description);
           if (data.description.type === "offer") {
+            for (const transceiver of connection.getTransceivers()) {
+              const { kind } = transceiver.receiver.track;
+              if (!senders[kind]) fill(kind, transceiver);
+            }
             await connection.setLocalDescription();
             send({ type: "signal", to: seat, data: { description: connection.localDescription } });
           }
@@ -291,6 +300,7 @@ function peer(seat, theirPage) {
       connection.close();
     },
   };
+  if (!polite) for (const kind of ["audio", "video"]) fill(kind, connection.addTransceiver(kind, { direction: "sendrecv", streams: [local] }));
   return made;
 }
 // A connection that stays broken while the line to the server is there looks for another way by itself.
@@ -312,7 +322,7 @@ async function devices() {
 }
 
 function replace(kind, track) {
-  for (const one of peers.values()) one.senders[kind].replaceTrack(track);
+  for (const one of peers.values()) one.senders[kind]?.replaceTrack(track);
   if (twilio) twilio.replace(kind, track);
 }
 
@@ -346,6 +356,7 @@ function listen() {
       const [track] = screen.getVideoTracks();
       track.addEventListener("ended", stopScreen);
       replace("video", track);
+      shared = track;
       show.screen = true;
       tell();
     } catch {
@@ -357,7 +368,8 @@ function listen() {
   on("visit-audio", (event) => {
     const only = event.currentTarget.getAttribute("aria-pressed") !== "true";
     pressed("visit-audio", only, only ? "Picture again" : "Sound only");
-    show.picture = !only;
+    soundOnly = only;
+    show.picture = !only && local.getVideoTracks().length > 0;
     mute("video", show.picture);
     for (const one of peers.values())
       for (const transceiver of one.connection.getTransceivers())
@@ -378,6 +390,8 @@ function listen() {
 
 function stopScreen() {
   replace("video", local.getVideoTracks()[0] || null);
+  shared?.stop();
+  shared = null;
   show.screen = false;
   tell();
 }

@@ -1,0 +1,246 @@
+"""Two real browsers see and hear each other through a relay, and a cut of twenty seconds costs them nothing but the twenty seconds."""
+
+import datetime as dt
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from playwright.sync_api import Browser, Page
+
+from accounts.models import User
+from consults import actions as consults
+from tests.browsers import ARGUMENTS, browser_path
+from tests.consults.builders import an_appointment, any_protocol
+from tests.journeys.walker import Walker, new_walker
+
+FAKE_DEVICES = [
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--allow-loopback-in-peer-connection",
+    "--autoplay-policy=no-user-gesture-required",
+]
+SECRET = "a secret that only the relay shares"
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def listens(port: int, *, within_s: float = 30) -> None:
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        with socket.socket() as tried:
+            tried.settimeout(0.2)
+            if tried.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"nothing listens on {port}")
+
+
+class Program:
+    """A process of this test, which it may stop, freeze and start again."""
+
+    def __init__(self, command: list[str], port: int, log: Path, **environment: str) -> None:
+        self.command, self.port, self.log, self.environment = command, port, log, environment
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Program":
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                self.command,
+                stdout=out,
+                stderr=out,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+            )
+        listens(self.port)
+        return self
+
+    def send(self, number: int) -> None:
+        assert self.process is not None
+        os.killpg(self.process.pid, number)
+
+    def kill(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.send(signal.SIGKILL)
+            self.process.wait(10)
+
+
+@pytest.fixture
+def relay(tmp_path: Path, settings: Any) -> Iterator[Program]:
+    """coturn on loopback, with the secret that the site shares with it."""
+    found = shutil.which("turnserver")
+    if not found:
+        if os.environ.get("CI"):
+            pytest.fail("coturn is not installed; `make test` installs it")
+        pytest.skip("coturn is not installed (apt-get install coturn)")
+    port = free_port()
+    command = [
+        found, "-n", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", f"--listening-port={port}",
+        "--use-auth-secret", f"--static-auth-secret={SECRET}", "--realm=test", "--allow-loopback-peers",
+        "--no-tls", "--no-dtls", "--no-cli", "--min-port=49200", "--max-port=49300", "--log-file=stdout",
+        f"--pidfile={tmp_path / 'turn.pid'}", f"--userdb={tmp_path / 'turn.db'}",
+    ]  # fmt: skip
+    settings.TURN_URLS, settings.TURN_SECRET = [f"turn:127.0.0.1:{port}?transport=udp"], SECRET
+    settings.VIDEO_RELAY_ONLY = True
+    program = Program(command, port, tmp_path / "turn.log").start()
+    yield program
+    program.kill()
+
+
+@pytest.fixture
+def line(site: str, settings: Any, tmp_path: Path) -> Iterator[Program]:
+    """The WebSocket process of `make up`, on this test's database and clock."""
+    port = free_port()
+    settings.WS_ORIGIN = f"ws://localhost:{port}"
+    at = connection.settings_dict
+    url = f"postgres://{at['USER']}:{at['PASSWORD'] or ''}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
+    program = Program(
+        [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--no-access-log", "config.asgi:application"],
+        port,
+        tmp_path / "ws.log",
+        DATABASE_URL=url,
+        SITE_URL=site,
+        SECRET_KEY=django_settings.SECRET_KEY,
+        HEARTHSIDE_TEST_CLOCK="1",
+        HEARTHSIDE_TEST_CLOCK_FILE=str(settings.TEST_CLOCK_FILE),
+        DJANGO_SETTINGS_MODULE="config.settings",
+    ).start()  # fmt: skip
+    yield program
+    program.kill()
+
+
+@pytest.fixture
+def camera_browser(chromium: Browser) -> Iterator[Browser]:
+    """A browser whose camera shows a moving clock and whose microphone beeps."""
+    browser = chromium.browser_type.launch(executable_path=browser_path(), args=[*ARGUMENTS, *FAKE_DEVICES])
+    yield browser
+    browser.close()
+
+
+def says(page: Page, words: str, *, where: str = "#visit-status", within_s: float = 20) -> None:
+    """Wait until the page says these words there."""
+    until = time.monotonic() + within_s
+    while words not in page.locator(where).inner_text():
+        assert time.monotonic() < until, f"“{words}” is not said: {page.locator(where).inner_text()}"
+        page.wait_for_timeout(200)
+
+
+RECEIVED = """async () => {
+  const found = {frames: 0, energy: 0, relay: [], peers: window.visit.peers.size};
+  for (const peer of window.visit.peers.values()) {
+    const report = await peer.connection.getStats();
+    const all = [...report.values()];
+    for (const one of all) {
+      if (one.type === 'inbound-rtp' && one.kind === 'video') found.frames += one.framesDecoded || 0;
+      if (one.type === 'inbound-rtp' && one.kind === 'audio') found.energy += one.totalAudioEnergy || 0;
+      if (one.type === 'candidate-pair' && one.nominated && one.state === 'succeeded') found.relay.push(report.get(one.localCandidateId).candidateType);
+    }
+  }
+  return found;
+}"""
+
+
+def receives(page: Page, *, more_than: dict[str, Any] | None = None, within_s: float = 30) -> dict[str, Any]:
+    """Wait until this page decodes new pictures and hears new sound; answers the figures."""
+    before = more_than or {"frames": 0, "energy": 0}
+    until = time.monotonic() + within_s
+    found: dict[str, Any] = {}
+    while time.monotonic() < until:
+        found = page.evaluate(RECEIVED)
+        if found["frames"] > before["frames"] + 5 and found["energy"] > before["energy"]:
+            return found
+        page.wait_for_timeout(300)
+    raise AssertionError(
+        f"no new picture or sound within {within_s} s: {before} -> {found}; {page.locator('#visit-status').inner_text()}"
+    )
+
+
+@pytest.fixture
+def visit(alice: User, dana: User, at: dt.datetime, the_clock: Any) -> Any:
+    """Alice's consult with Dana, beginning in five minutes."""
+    any_protocol(at, dana)
+    return an_appointment(alice, dana, at + dt.timedelta(minutes=5))
+
+
+@pytest.mark.slow
+def test_two_people_see_and_hear_each_other_through_the_relay_and_survive_a_cut(
+    visit: Any, alice: User, dana: User, site: str, relay: Program, line: Program, camera_browser: Browser
+) -> None:
+    # Given Alice, who says where she is, and so comes to the waiting room
+    patient: Walker = new_walker(
+        camera_browser, site, "Alice", user=alice, permissions=["camera", "microphone"]
+    )
+    patient.opens(f"/consults/{visit.pk}/join/")
+    patient.picks("state_now", "CA").presses("I am here")
+    patient.is_at("/video/").sees("Waiting room", "Dana Reyes knows that you are here", "Before you nobody")
+
+    # When Dana opens the room, she reads who waits, and lets her in without leaving the page
+    doctor: Walker = new_walker(camera_browser, site, "Dana", user=dana, permissions=["camera", "microphone"])
+    doctor.opens(f"/consults/visit/{visit.pk}/").presses("Open the video room")
+    doctor.is_at("/video/").sees("Alice Lindqvist", "waiting since")
+    says(doctor.page, "You are in the visit")
+    doctor.page.get_by_role("button", name="Let in").click()
+
+    # Then Alice's page goes on by itself, and each sees and hears the other, through the relay alone
+    patient.page.wait_for_selector("#visit-mic", timeout=20_000)
+    patient.looks()
+    hers, theirs = receives(patient.page), receives(doctor.page)
+    assert set(hers["relay"]) == {"relay"} and set(theirs["relay"]) == {"relay"}
+    assert hers["peers"] == theirs["peers"] == 1
+
+    # And a word in the chat arrives as a word, not as markup
+    patient.page.fill("#visit-text", "<b>Can you hear me?</b>")
+    patient.page.press("#visit-text", "Enter")
+    says(doctor.page, "<b>Can you hear me?</b>", where="#visit-lines")
+
+    # When everything between them is cut for twenty seconds
+    relay.send(signal.SIGSTOP)
+    line.kill()
+    says(patient.page, "line broke")
+    time.sleep(20)
+    line.start()
+    relay.send(signal.SIGCONT)
+
+    # Then nobody has lost the room: no waiting room, no press of a button, and new pictures and sound
+    receives(patient.page, more_than=patient.page.evaluate(RECEIVED), within_s=40)
+    receives(doctor.page, more_than=doctor.page.evaluate(RECEIVED), within_s=40)
+    patient.is_at("/video/")
+    says(patient.page, "You are in the visit")
+    says(doctor.page, "You are in the visit")
+
+    # And when Dana ends the visit, it is over for both, and the room does not open again
+    doctor.page.get_by_role("button", name="End the visit for everybody").click()
+    doctor.page.wait_for_url("**/consults/visit/**")
+    says(patient.page, "over")
+    patient.page.reload()
+    patient.sees("This visit is over")
+    finding = consults.close_by_attendance(at=visit.ends_at + dt.timedelta(minutes=31))
+    visit.refresh_from_db()
+    assert finding["no_show"] == 0 and visit.state in ("booked", "completed")
+
+
+def test_a_second_window_takes_the_visit_over_and_the_first_says_so(
+    visit: Any, alice: User, dana: User, site: str, line: Program, camera_browser: Browser
+) -> None:
+    consults.arrive(visit, state_now="CA", by=alice, at=visit.starts_at)
+    room = consults.open_visit_room(visit, by=dana, at=visit.starts_at)
+    first = new_walker(camera_browser, site, "Dana", user=dana)
+    first.opens(f"/video/{room.pk}/")
+    says(first.page, "You are in the visit")
+    second = new_walker(camera_browser, site, "Dana again", user=dana)
+    second.opens(f"/video/{room.pk}/")
+    says(second.page, "You are in the visit")
+    says(first.page, "another page or device")
