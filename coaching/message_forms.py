@@ -40,7 +40,7 @@ class MessageForm(forms.Form):
     def __init__(self, *args: Any, numbers: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields[
-            "files"
+            "attachments"
         ].help_text = f"JPEG, PNG, WebP or PDF, 10 MB each, {numbers['most_files']} at most. Where and when a photo was taken is removed."
 
     def clean_version(self) -> int:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from accounts.access import patient_of, visible_patient
 from accounts.actions import open_chart
 from accounts.guards import for_role
-from coaching import access, actions, rules, wording
+from coaching import access, actions, message_access, rules, wording
 from coaching.forms import CallForm, DailyForm
 from coaching.models import CheckIn
 from common import clock, intents
@@ -62,7 +62,13 @@ def patient_page(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
     at = clock.now()
     patient = visible_patient(request.user, patient_id)
     open_chart(patient, by=request.user, at=at, why="check-ins")
-    return render(request, "coach/patient.html", _person(request, patient, at))
+    page = message_access.threads_page(request.user, at=at, patient=patient, limit=3)
+    data = message_access.numbers(at=at)
+    threads = [
+        {"row": thread, "topic": message_access.topic_of(thread.topic, data=data)["label"]}
+        for thread in page.rows
+    ]
+    return render(request, "coach/patient.html", _person(request, patient, at) | {"threads": threads})
 
 
 def _person(request: HttpRequest, patient: Any, at: datetime) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.urls import reverse
 from accounts.access import patient_of
 from accounts.models import Patient, User
 from coaching import access as coaching
+from coaching import message_access as messages
 from common.clock import local_date
 from consults.access import active_order, blockers, next_appointment
 from intake.access import consent_current, current_intake, withdrawn_since_signing
@@ -62,6 +63,18 @@ def _patient_things(
                 "Go back to your session. Help stands on top of that page.",
                 session_url(live),
                 "Open my session",
+            )
+        )
+    unread = messages.unread_threads(patient.user, at=at)
+    if unread:
+        things.append(
+            Thing(
+                "A message for you" if len(unread) == 1 else f"{len(unread)} conversations have news",
+                "Your care team has written to you.",
+                reverse("coaching:messages", args=[unread[0].pk])
+                if len(unread) == 1
+                else reverse("coaching:inbox"),
+                "Read it" if len(unread) == 1 else "Read them",
             )
         )
     _intake_things(intake, things, waiting, zone=patient.user.time_zone)

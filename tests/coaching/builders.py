@@ -1,6 +1,10 @@
 """A course with its four sessions, written straight into the tables; check-ins are planned by the action under test."""
 
 import datetime as dt
+import io
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
 
 from accounts.models import Patient, User
 from sessions.models import Course, DosingSession
@@ -27,3 +31,10 @@ def the_dose_was_taken(course: Course, number: int, at: dt.datetime) -> DosingSe
     """The session really happened at `at`, as far as what follows from it is concerned."""
     DosingSession.objects.filter(course=course, number=number).update(dose_at=at)
     return DosingSession.objects.get(course=course, number=number)
+
+
+def a_photo(name: str = "monitor.jpg") -> SimpleUploadedFile:
+    """A small photograph, as a browser sends it."""
+    out = io.BytesIO()
+    Image.new("RGB", (320, 200), (200, 120, 40)).save(out, "JPEG")
+    return SimpleUploadedFile(name, out.getvalue(), content_type="image/jpeg")
