@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 
-from runner.say import Trouble, complain, say
+from runner import packages
+from runner.say import Trouble, complain
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HOW = "as root on Debian: apt-get install chromium; elsewhere install Chrome or Chromium, or set CHROMIUM=/path/to/it"
@@ -37,18 +38,11 @@ def ensure() -> str | None:
     found = find()
     if found:
         return found
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        say("Installing Chromium for the browser journeys")
-        apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=180", "-o", "Acquire::Retries=3"]
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for words in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-            done = subprocess.run([*apt, *words], capture_output=True, text=True, check=False, env=quiet)
+    if packages.install("chromium", "the browser journeys"):
         found = find()
         if found:
             return found
-        lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        complain(f"Chromium could not be installed: {lines[-1] if lines else 'apt-get gave no reason'}")
-    if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
+    if packages.in_ci():
         raise Trouble(f"No browser was found, and in CI the browser journeys must run: {HOW}.")
     complain(f"No browser was found, so the browser journeys will be skipped ({HOW}).")
     return None

@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 
-from runner import chromium, venv
+from runner import chromium, relay, venv
 from runner.paths import PYTHON, ROOT, check_disk, make_folders
 from runner.say import Trouble, say
 from runner.services import demo_secrets, run_with, throw_away
@@ -31,6 +31,7 @@ def test(arguments: Sequence[str]) -> int:
     check_disk()
     venv.ensure()
     browser = chromium.ensure()
+    relay.ensure()
     extra = {
         "PYTHONPATH": str(ROOT),
         "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
