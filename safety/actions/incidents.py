@@ -58,7 +58,7 @@ def report_incident(
     when = min(happened_at or at, at)
     with transaction.atomic():
         # Two reports at once see each other, so that a second loss is never missed.
-        Patient.objects.select_for_update(of=("self",)).get(pk=patient.pk)
+        Patient.objects.select_for_update(of=("self",), no_key=True).get(pk=patient.pk)
         lost_before = row["lost"] and _lost_before(patient, at=at)
         event = report_adverse_event(
             patient=patient, kind=kind, category=row["category"], onset_at=when, severity=row["severity"], by=by, at=at,

@@ -16,8 +16,13 @@ from sessions.models import Course, DosingSession
 
 
 def lock_patient(patient_id: Any) -> Patient:
-    """The first lock of every verb here; then order, then session. One order for all, so none waits for another forever."""
-    return Patient.objects.select_for_update(of=("self",)).select_related("user").get(pk=patient_id)
+    """The first lock of every verb here; then order, then session. One order for all, so none waits for another forever.
+
+    Without the key, so that an alert or a hold about this patient, which only points at the row, is written meanwhile.
+    """
+    return (
+        Patient.objects.select_for_update(of=("self",), no_key=True).select_related("user").get(pk=patient_id)
+    )
 
 
 def lock_session(session: DosingSession) -> DosingSession:

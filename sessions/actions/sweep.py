@@ -8,12 +8,13 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from accounts.models import Patient
 from common import audit
 from common import states as common_states
 from notify.actions import promise
 from sessions import states
 from sessions.access.facts import timeline_for
-from sessions.actions.shared import alarm, lock_session, tell
+from sessions.actions.shared import alarm, lock_patient, lock_session, tell
 from sessions.models import Checkpoint, DosingSession, SitterLink
 
 log = logging.getLogger("sessions")
@@ -35,6 +36,10 @@ def sweep(*, at: datetime, limit: int = 100) -> Counter[str]:
     for pk in due:
         try:
             with transaction.atomic():
+                # Patient first, then the row: the order of every verb of a session, so that neither waits for the other. A
+                # patient whom a verb holds just now has their turn with the next tick.
+                if not _lock_patient_of(pk):
+                    continue
                 row = (
                     Checkpoint.objects.select_for_update(skip_locked=True, of=("self",))
                     .select_related("session__patient__user", "session__course__protocol")
@@ -55,9 +60,21 @@ def sweep(*, at: datetime, limit: int = 100) -> Counter[str]:
     return done
 
 
+def _lock_patient_of(pk: Any) -> bool:
+    """Take the lock of this checkpoint's patient; False when somebody else has it."""
+    patient_id = Checkpoint.objects.filter(pk=pk).values_list("session__patient_id", flat=True).first()
+    return (
+        Patient.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
+        .filter(pk=patient_id)
+        .first()
+        is not None
+    )
+
+
 def _poisoned(pk: Any, *, at: datetime) -> None:
     """Somebody is told all the same; the messages to patient and sitter are what could not be made."""
     with transaction.atomic():
+        lock_patient(Checkpoint.objects.values_list("session__patient_id", flat=True).get(pk=pk))
         Checkpoint.objects.filter(pk=pk).update(next_ladder_at=at + AGAIN_AFTER)
         row = Checkpoint.objects.select_related("session__patient").get(pk=pk)
         alarm(row.session, "X19", source=row, by=BEAT, at=at, codes=(f"{row.kind}_late",))
