@@ -1,4 +1,4 @@
-"""How fast an intake is read, how long somebody has to answer, how reasons are grouped: read from intake/data/review.json."""
+"""How fast an intake is read, how reasons are grouped: read from intake/data/review.json."""
 
 from __future__ import annotations
 
@@ -45,12 +45,6 @@ def reason_classes() -> tuple[ReasonClass, ...]:
     return tuple(
         ReasonClass(row["id"], row["label"], tuple(row["rules"])) for row in _data()["reason_classes"]
     )
-
-
-def answer_days() -> tuple[int, int, int]:
-    """Days somebody usually has to answer a question of ours, and the fewest and most that may be given."""
-    row = _data()["ask_more"]
-    return row["days"], row["days_min"], row["days_max"]
 
 
 def same_look() -> timedelta:

@@ -1,6 +1,8 @@
 """The psychiatrist's side: the signed decision."""
 
+import hashlib
 import uuid
+from collections.abc import Sequence
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,8 +17,9 @@ from common import clock, intents
 from common.errors import Invalid
 from intake import access, actions
 from intake.forms import SettleForm, decision_form
+from intake.letters import decline_letter
 from intake.rules import Outcome
-from intake.rules.steps import DATA
+from intake.rules.eligibility import UNANSWERED
 from intake.views.chart import opened_chart
 
 KIND_TITLES = {
@@ -27,22 +30,21 @@ KIND_TITLES = {
 }
 
 
-def _letter(found: access.Chart, signer: str) -> str:
-    """A kind letter to begin from; the psychiatrist changes what does not fit."""
+def _letter(found: access.Chart, signer: str, chosen: Sequence[str] = ()) -> str:
+    """A kind letter to begin from: of the reasons that were chosen, else of the rules that speak against."""
     against = [
-        text.patient
+        text.id
         for text in found.reasons(Outcome.EXCLUDE) or found.reasons(Outcome.REVIEW)
-        if text.id != "E71"
+        if text.id != UNANSWERED
     ]
-    return (
-        (DATA / "decline_letter.txt")
-        .read_text(encoding="utf-8")
-        .format(
-            name=found.patient.user.full_name or "friend",
-            reasons="\n".join(f"- {reason}" for reason in against) or "- ",
-            signer=signer,
-        )
+    return decline_letter(
+        name=found.patient.user.full_name, signer=signer, reasons=chosen or against, texts=found.texts
     )
+
+
+def _digest(letter: str) -> str:
+    """Which wording was read: the letter is signed only in the words that were on the page."""
+    return hashlib.sha256(letter.strip().replace("\r\n", "\n").encode()).hexdigest()
 
 
 @for_role("psychiatrist")
@@ -54,11 +56,19 @@ def decide(request: HttpRequest, patient_id: uuid.UUID, kind: str) -> HttpRespon
         raise Http404
     require_step_up(request)
     found = opened_chart(request, patient_id, f"decide:{kind}")
-    letter = _letter(found, str(request.user)) if kind == "decline" else ""
-    form = decision_form(
-        kind, request.POST or None, found=found.evaluation.reasons, seen=found.evaluation.pk, letter=letter
-    )
-    if request.method == "POST" and form.is_valid():
+    declines, typed = kind == "decline", request.POST or None
+    if declines and typed is not None and "compose" in typed:
+        # The letter of the reasons just chosen; what was chosen and noted stays.
+        typed = typed.copy()
+        typed["letter"] = _letter(found, str(request.user), typed.getlist("reasons"))
+    letter = _letter(found, str(request.user)) if declines else ""
+    form = decision_form(kind, typed, found=found.evaluation.reasons, seen=found.evaluation.pk, letter=letter)
+    composed, preview = typed is not None and "compose" in typed, ""
+    if request.method == "POST" and not composed and form.is_valid():
+        data = form.cleaned_data
+        if declines and request.POST.get("read") != _digest(data["letter"]):
+            preview = data["letter"]
+    if request.method == "POST" and not composed and not preview and form.is_valid():
         data = form.cleaned_data
         try:
             actions.decide(
@@ -92,9 +102,12 @@ def decide(request: HttpRequest, patient_id: uuid.UUID, kind: str) -> HttpRespon
         "red": found.reasons(Outcome.EXCLUDE),
         "amber": found.reasons(Outcome.REVIEW),
         "absolute": [text.id for text in found.reasons(Outcome.EXCLUDE) if not text.may_ask_clinician],
+        "preview": preview,
+        "read": _digest(preview) if preview else "",
         "intent": intents.mint(),
     }
-    return render(request, "psychiatrist/chart_decide.html", context, status=422 if form.is_bound else 200)
+    refused = form.is_bound and not composed and not preview
+    return render(request, "psychiatrist/chart_decide.html", context, status=422 if refused else 200)
 
 
 @for_role("psychiatrist")

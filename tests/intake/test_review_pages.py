@@ -19,6 +19,17 @@ def post(client, address, data=None):
     return client.post(address, {"intent": str(uuid.uuid4()), **(data or {})})
 
 
+def read_then_sign(client, address, form):
+    """A letter is read as the patient will read it, then signed in just these words."""
+    shown = post(client, address, form)
+    assert shown.status_code == 200 and not Decision.objects.filter(kind="decline").exists()
+    return post(
+        client,
+        address,
+        form | {"read": re.search(r'name="read" value="([0-9a-f]+)"', shown.content.decode())[1]},
+    )
+
+
 @pytest.fixture
 def now(clock_at, at):
     with clock_at(at + timedelta(minutes=15)):
@@ -187,8 +198,8 @@ def test_declining_begins_with_a_kind_letter_and_the_patient_reads_it(client_for
     page = client.get(address).content.decode()
     assert "Dear Alice Lindqvist" in page and "1-800-662-4357" in page
     assert post(client, address, {"note": "", "letter": "Dear Alice"}).status_code == 422
-    response = post(client, address, {"reasons": ["E23"], "note": "", "letter": "Dear Alice, not <now>."})
-    assert response["Location"] == "/queue/"
+    form = {"reasons": ["E23"], "note": "", "letter": "Dear Alice, not <now>."}
+    assert read_then_sign(client, address, form)["Location"] == "/queue/"
     assert "Dear Alice, not &lt;now&gt;." in client_for(alice).get("/intake/").content.decode()
 
 
