@@ -10,6 +10,7 @@ from accounts.models import User
 from common import audit
 from common.encryption import lookup_digest
 from notify.actions.batches import fall_over
+from notify.actions.letters import bury_messages
 from notify.models import InboundText, OptOut, OutboxMessage, ProviderEvent
 from notify.rules import NOT_DELIVERED, is_cancel, moves_forward, reply_means
 
@@ -52,8 +53,8 @@ def apply_report(sid: str, status: str, *, at: datetime | None) -> None:
         if status in NOT_DELIVERED:
             message.state, message.last_error = "failed", f"the carrier says: {status}"
             changed += ["state", "last_error"]
-            if at is not None:
-                fall_over(message, at=at)
+            if at is not None and fall_over(message, at=at) is None and message.lane == "ordinary":
+                bury_messages([(message, message.last_error)], at=at)
         message.save(update_fields=changed)
 
 

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify.rules import is_quiet, moves_forward, next_allowed, reply_means, retry_after_seconds
+from notify.rules import (
+    STATUS_RANK,
+    is_cancel,
+    is_quiet,
+    moves_forward,
+    next_allowed,
+    reply_means,
+    retry_after_seconds,
+)
 
 EASTERN = "America/New_York"
 
@@ -71,7 +79,9 @@ def test_tries_are_further_and_further_apart_and_then_end_with_a_person() -> Non
     ("text", "meaning"),
     [
         ("STOP", "stop"), (" stop. ", "stop"), ("Stop all", "stop"), ("UNSUBSCRIBE", "stop"), ("Quit!", "stop"), ("opt-out", "stop"),
-        ("START", "start"), ("unstop", "start"), ("HELP", "help"), ("info", "help"),
+        ("STOPALL", "stop"), ("END", "stop"), ("REVOKE", "stop"), ("OPTOUT", "stop"), ("Parar", "stop"), ("ALTO.", "stop"),
+        ("START", "start"), ("unstop", "start"), ("HELP", "help"), ("info", "help"), ("ayuda", "help"),
+        ("YES", "triage"), ("sí", "triage"), ("cancelar", "triage"), ("STOP PLEASE", "triage"),
         ("CANCEL", "triage"), ("cancel", "triage"), ("please stop texting me", "triage"), ("I want to die", "triage"), ("", "triage"),
     ],
 )  # fmt: skip
@@ -87,3 +97,33 @@ def test_reports_move_a_message_forward_and_never_back() -> None:
     assert not moves_forward("delivered", "delivered")
     assert not moves_forward("delivered", "undelivered")
     assert not moves_forward("sent", "something-new")
+
+
+def test_yes_starts_texts_only_for_somebody_who_had_stopped_them() -> None:
+    assert (
+        reply_means("Yes!", has_stopped=True) == "start" and reply_means("yes", has_stopped=False) == "triage"
+    )
+    assert reply_means("Sí", has_stopped=True) == "start"
+
+
+def test_cancel_is_known_as_the_word_that_needs_a_question() -> None:
+    assert is_cancel(" Cancel. ") and is_cancel("CANCELAR")
+    assert not is_cancel("cancel my visit") and not is_cancel("stop")
+
+
+reports = st.lists(st.sampled_from([*STATUS_RANK, "something-new"]), max_size=12)
+
+
+@given(reports)
+def test_whatever_the_order_and_repetition_a_message_ends_as_far_as_it_came(came: list[str]) -> None:
+    """Duplicated, reordered and late reports: the same end, never a step back."""
+    status, ranks = "", [0]
+    for report in came:
+        if moves_forward(status, report):
+            status = report
+        ranks.append(STATUS_RANK.get(status, 0))
+    assert ranks == sorted(ranks)
+    assert STATUS_RANK.get(status, 0) == max((STATUS_RANK.get(r, 0) for r in came), default=0)
+    again = status
+    for report in came:
+        assert not moves_forward(again, report)

@@ -1,5 +1,6 @@
 """What goes over the wire to Twilio, and what its calls back may do."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -284,3 +285,71 @@ def test_a_replayed_text_is_kept_once(client: Client, settings: Any, alice: User
 def test_a_call_that_is_too_large_is_refused_unread(client: Client, settings: Any, db: None) -> None:
     settings.TWILIO_AUTH_TOKEN = TOKEN
     assert client.post(INBOUND, {"Body": "x" * 300_000}).status_code == 413
+
+
+@pytest.mark.parametrize("word", ["STOPALL", "unsubscribe", "End", "QUIT", "revoke", "OptOut", "alto"])
+@pytest.mark.parametrize("number", ["+14155550111", "+1 (415) 555-0111", "415-555-0111", "4155550111"])
+def test_each_word_for_stop_from_a_number_however_written_is_one_opt_out(
+    client: Client, settings: Any, alice: User, word: str, number: str
+) -> None:
+    """HZ-23"""
+    settings.TWILIO_AUTH_TOKEN = TOKEN
+    text(client, settings, word, number, "SM1")
+    text(client, settings, "STOP", alice.phone, "SM2")
+    row = OptOut.objects.get()
+    assert access.has_opted_out(alice.patient) and row.said.lower() == word.lower()
+
+
+def test_cancel_that_the_carrier_took_for_stop_is_shown_and_still_asked_about(
+    client: Client, settings: Any, alice: User, dana: User, client_for: Any
+) -> None:
+    """HZ-23: texts cannot arrive any more, and no visit was cancelled."""
+    settings.TWILIO_AUTH_TOKEN = TOKEN
+    text(client, settings, "CANCEL", alice.phone, "SM1", OptOutType="STOP")
+    assert InboundText.objects.get().meaning == "triage" and access.has_opted_out(alice.patient)
+    page = client_for(dana).get("/outbox/replies/").content.decode()
+    assert "ask what they meant, the appointment or the messages" in page
+
+
+def test_a_number_that_the_carrier_blocks_counts_as_stopped_here_too(
+    twilio: TwilioServer, alice: User, at: datetime
+) -> None:
+    """HZ-23: Twilio heard a CANCEL that it never told us about."""
+    twilio.behave = "refuse:400:21610"
+    message = a_text(alice, at, fallbacks=["email"])
+    dispatch_due(at=at)
+    message.refresh_from_db()
+    assert message.state == "failed" and OptOut.objects.get().said == "carrier"
+    assert dispatch_due(at=at).sent == 1  # by mail
+    twilio.behave = "well"
+    a_text(alice, at)
+    dispatch_due(at=at)
+    assert twilio.messages_to(alice.phone) == []
+
+
+def test_the_first_day_of_an_opt_out_stays(
+    client: Client, settings: Any, alice: User, at: datetime, clock_at: Any
+) -> None:
+    settings.TWILIO_AUTH_TOKEN = TOKEN
+    for days in (0, 3):
+        with clock_at(at + timedelta(days=days)):
+            text(client, settings, "STOP", alice.phone, f"SM{days}")
+    assert OptOut.objects.get().since_at == at
+
+
+@pytest.mark.parametrize(
+    "order", list(itertools.permutations(["sent", "delivered", "undelivered", "queued"]))
+)
+def test_reports_in_any_order_and_twice_over_have_one_effect(
+    sent_text: OutboxMessage, client: Client, settings: Any, alice: User, order: tuple[str, ...]
+) -> None:
+    """PR-03: duplicated, reordered, late."""
+    for status in (*order, *reversed(order)):
+        signed(client, settings, STATUS, {"MessageSid": sent_text.provider_id, "MessageStatus": status})
+    sent_text.refresh_from_db()
+    # Of two ends the first one told counts; it is never taken back.
+    first_end = min((order.index(s), s) for s in ("delivered", "undelivered"))[1]
+    assert sent_text.provider_status == first_end
+    assert sent_text.state == ("failed" if first_end == "undelivered" else "sent")
+    assert ProviderEvent.objects.count() == 4
+    assert OutboxMessage.objects.count() == 1
