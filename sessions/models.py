@@ -50,6 +50,24 @@ class Course(models.Model):
         return f"Course of {self.patient_id}"
 
 
+class CourseStop(models.Model):
+    """Why a psychiatrist ended a course early: the code, and their own words for the chart."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    course = models.OneToOneField(Course, models.PROTECT, related_name="stop")
+    reason = models.CharField(max_length=40)
+    note = EncryptedTextField()
+    words = EncryptedTextField(blank=True, help_text="What the patient reads.")
+    by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    stopped_at = models.DateTimeField()
+
+    class Meta:
+        triggers = [append_only("course_stops_stay_as_signed")]
+
+    def __str__(self) -> str:
+        return f"{self.reason} {self.stopped_at:%Y-%m-%d}"
+
+
 @pghistory.track()
 class Sitter(models.Model):
     """The adult who stays with a patient during sessions. No account: a link to their own phone."""

@@ -202,3 +202,14 @@ def local_when(instant: datetime, zone: str, *, day_only: bool = False) -> str:
     if day_only:
         return day
     return f"{day} at {local.strftime('%I:%M %p').lstrip('0').lower()} {local.tzname()}"
+
+
+# Why a psychiatrist ends a course early, by the code that is kept.
+STOP_REASONS = {
+    "not_helping": "It does not help enough",
+    "side_effects": "Side effects",
+    "unsafe": "It is not safe to go on",
+    "another_treatment": "Another treatment comes first",
+    "patient_wish": "The patient asked me to",
+    "other_reason": "Another reason, as written below",
+}

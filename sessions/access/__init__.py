@@ -15,6 +15,7 @@ from sessions.access.visible import (
     sessions_of,
     sessions_visible_to,
     shared_journal_of,
+    stop_of,
     visible_session,
 )
 
@@ -39,6 +40,7 @@ __all__ = [
     "sessions_of",
     "sessions_visible_to",
     "shared_journal_of",
+    "stop_of",
     "timeline_for",
     "visible_session",
 ]

@@ -11,7 +11,7 @@ from accounts.models import Patient
 from common.clock import local_date
 from common.errors import NotVisible
 from sessions import rules, states
-from sessions.models import Checkpoint, Course, DosingSession, JournalEntry, SitterLink, token_digest
+from sessions.models import Checkpoint, Course, CourseStop, DosingSession, JournalEntry, SitterLink, token_digest
 
 PEOPLE = (
     "patient__user",
@@ -142,3 +142,10 @@ def driving_allowed(patient: Patient, *, at: datetime) -> bool:
         local_day_of_dose=local_date(last.dose_at, zone).toordinal(),
         local_day_now=local_date(at, zone).toordinal(),
     )
+
+
+def stop_of(course: Course | None) -> CourseStop | None:
+    """Why a psychiatrist ended this course early, if one did."""
+    if course is None or course.state != states.STOPPED:
+        return None
+    return CourseStop.objects.filter(course=course).select_related("by").first()

@@ -23,6 +23,7 @@ from sessions.actions.preparing import (
     start_check,
 )
 from sessions.actions.readings import on_reading, reading_context, take_reading
+from sessions.actions.stopping import stop_by_psychiatrist
 from sessions.actions.sweep import sweep
 from sessions.actions.watch import (
     CloseResult,
@@ -68,6 +69,7 @@ __all__ = [
     "sign_as_sitter",
     "sitter_check",
     "start_check",
+    "stop_by_psychiatrist",
     "stop_course",
     "stop_early",
     "stop_open_course",

@@ -612,6 +612,7 @@ def course_context(request: HttpRequest, at: datetime) -> dict[str, Any]:
             )
     return {
         "course": course,
+        "stop": access.stop_of(course),
         "steps": steps,
         "next": access.next_session(patient),
         "driving": access.driving_allowed(patient, at=at),

@@ -149,6 +149,7 @@ def desk(request: HttpRequest, found: DosingSession, *, at: datetime) -> dict[st
         "alerts": [a for a in open_alerts_for(user) if a.patient_id == patient.pk],
         "journal": list(access.shared_journal_of(user, patient)[:20]),
         "course_held": found.course.state == states.ON_HOLD,
+        "may_stop_course": user.role == "psychiatrist" and found.course.state in states.COURSE_OPEN,
         "may_resume": user.role == "psychiatrist" and found.course.state == states.ON_HOLD,
         "intent": intents.mint(),
         "intent_2": intents.mint(),
