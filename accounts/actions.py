@@ -1,5 +1,6 @@
 """The verbs about people; the only writers of their rows."""
 
+import re
 import secrets
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -7,16 +8,31 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.mail import send_mail
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.access import invitation_token
 from accounts.authentication import digest_of
-from accounts.models import STAFF_ROLES, CareTeam, DeviceToken, Patient, Role, RoleGrant, User
+from accounts.models import (
+    STAFF_ROLES,
+    STATES,
+    CareTeam,
+    CredentialRequest,
+    DeaRegistration,
+    DeviceToken,
+    Licence,
+    Patient,
+    Role,
+    RoleGrant,
+    User,
+)
 from common import audit, hooks
 from common.clock import age_years
 from common.errors import Conflict, Invalid, NotPermitted
+
+# The form of a DEA number; the database holds the same.
+DEA_NUMBER = re.compile(r"[A-Z][A-Z9][0-9]{7}")
 
 
 def register_patient(user: User, *, by: Any, at: datetime) -> Patient:
@@ -297,6 +313,94 @@ def accept_invitation(user: User, *, at: datetime) -> None:
     with transaction.atomic():
         EmailAddress.objects.filter(user=user, email=user.email).update(verified=True)
         audit.record("staff.invitation_opened", by=user, at=at, about=user)
+
+
+def propose_credential(
+    *,
+    kind: str,
+    psychiatrist: User,
+    state: str,
+    number: str,
+    expires_on: date,
+    by: User,
+    at: datetime,
+    issued_on: date | None = None,
+) -> CredentialRequest:
+    """Enter a licence or DEA registration, or another number or date of one. It counts when another administrator approves.
+
+    Raises Invalid for somebody who is no psychiatrist, a state or number that has not its form, Conflict while one waits.
+    """
+    _administrator(by)
+    fields = {}
+    if psychiatrist.role != Role.PSYCHIATRIST or psychiatrist.pk == by.pk:
+        fields["psychiatrist"] = "Choose a psychiatrist."
+    if state not in STATES:
+        fields["state"] = "Choose a state."
+    if kind not in CredentialRequest.Kind.values:
+        fields["kind"] = "Choose licence or DEA registration."
+    number = number.strip().upper() if kind == "dea" else number.strip()
+    if not number or (kind == "dea" and not DEA_NUMBER.fullmatch(number)):
+        fields["number"] = (
+            "A DEA number is two letters and seven figures." if kind == "dea" else "Enter the number."
+        )
+    if issued_on is not None and issued_on > expires_on:
+        fields["expires_on"] = "It ends after it was issued."
+    if fields:
+        raise Invalid("Some fields need another look.", fields=fields)
+    try:
+        with transaction.atomic():
+            row = CredentialRequest.objects.create(
+                kind=kind, psychiatrist=psychiatrist, state=state, number=number, issued_on=issued_on, expires_on=expires_on,
+                requested_at=at, requested_by=by,
+            )  # fmt: skip
+            audit.record(
+                "credential.requested", by=by, at=at, about=row, detail={"user": str(psychiatrist.pk), "kind": kind}
+            )  # fmt: skip
+    except IntegrityError:
+        raise Conflict("This one is waiting for a second administrator already.") from None
+    return row
+
+
+def decide_credential(
+    request: CredentialRequest, *, approve: bool, by: User, at: datetime
+) -> CredentialRequest:
+    """Approve or refuse it, as somebody other than who entered it and whom it is of (TM-16). Approved, it is in force at once.
+
+    A date that would leave the first on call without a licence before their shift ends is refused: Conflict, code `on_call`.
+    """
+    _administrator(by)
+    if by.pk in (request.requested_by_id, request.psychiatrist_id):
+        raise NotPermitted("Another administrator must decide this.", code="second_person_needed")
+    with transaction.atomic():
+        changed = CredentialRequest.objects.filter(pk=request.pk, decided_at__isnull=True).update(
+            approved=approve, decided_by=by, decided_at=at
+        )
+        if not changed:
+            raise Conflict("This was decided a moment ago.")
+        row = CredentialRequest.objects.select_related("psychiatrist").get(pk=request.pk)
+        audit.record(
+            "credential.approved" if approve else "credential.refused",
+            by=by, at=at, about=row, detail={"user": str(row.psychiatrist_id), "kind": row.kind},
+        )  # fmt: skip
+        if approve and row.kind == "licence":
+            others = Licence.objects.filter(psychiatrist=row.psychiatrist).exclude(state=row.state)
+            hooks.run(
+                "duty.ends", person=row.psychiatrist, active_after=row.psychiatrist.is_active, by=by, at=at,
+                role_after=row.psychiatrist.role,
+                licensed_until=max([row.expires_on, *others.values_list("expires_on", flat=True)]),
+            )  # fmt: skip
+            Licence.objects.update_or_create(
+                psychiatrist=row.psychiatrist,
+                state=row.state,
+                defaults={"number": row.number, "issued_on": row.issued_on, "expires_on": row.expires_on},
+            )
+        elif approve:
+            DeaRegistration.objects.update_or_create(
+                psychiatrist=row.psychiatrist,
+                state=row.state,
+                defaults={"number": row.number, "expires_on": row.expires_on},
+            )
+    return row
 
 
 def set_active(

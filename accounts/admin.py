@@ -15,6 +15,7 @@ from accounts.models import (
     STAFF_ROLES,
     STATES,
     CareTeam,
+    CredentialRequest,
     DeaRegistration,
     DeviceToken,
     Licence,
@@ -312,25 +313,13 @@ class CareTeamAdmin(PracticeAdmin):
         )
 
 
-class _Credential(PracticeAdmin):
+class _Credential(HistoryAdmin):
+    """What is in force. A new one, or another date, is a request that a second administrator approves (TM-16)."""
+
     list_filter = ("state", ("psychiatrist", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("psychiatrist",)
     search_fields = ("number", "psychiatrist__full_name")
     ordering = ("expires_on", "id")
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name == "psychiatrist":
-            kwargs["queryset"] = User.objects.filter(role=Role.PSYCHIATRIST).order_by("full_name")
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name == "state":
-            return forms.ChoiceField(choices=STATE_CHOICES, widget=UnfoldAdminSelectWidget)
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        # Another holder or state is another credential, not a correction of this one.
-        return ("psychiatrist", "state") if obj else ()
 
     @admin.display(description="In force", boolean=True)
     def in_force(self, obj: Any) -> bool:
@@ -347,6 +336,94 @@ class LicenceAdmin(_Credential):
 class DeaRegistrationAdmin(_Credential):
     list_display = ("psychiatrist", "state", "number", "expires_on", "in_force")
     fields = ("psychiatrist", "state", "number", "expires_on")
+
+
+class CredentialForm(forms.ModelForm):
+    """A licence or DEA registration as it stands on the document."""
+
+    state = forms.ChoiceField(choices=STATE_CHOICES, widget=UnfoldAdminSelectWidget)
+
+    class Meta:
+        model = CredentialRequest
+        fields = ("kind", "psychiatrist", "state", "number", "issued_on", "expires_on")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "psychiatrist" in self.fields:
+            holder = self.fields["psychiatrist"]
+            assert isinstance(holder, forms.ModelChoiceField)
+            holder.queryset = User.objects.filter(role=Role.PSYCHIATRIST).order_by("full_name")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        number = data.get("number", "")
+        if data.get("kind") == "dea" and not actions.DEA_NUMBER.fullmatch(number.strip().upper()):
+            self.add_error("number", "A DEA number is two letters and seven figures.")
+        return data
+
+
+@admin.register(CredentialRequest)
+class CredentialRequestAdmin(PracticeAdmin):
+    """Licences and DEA registrations entered: the second administrator decides here."""
+
+    list_display = (
+        "psychiatrist", "kind", "state", "number", "expires_on", "requested_by", "requested_at", "decided_by", "approved",
+    )  # fmt: skip
+    list_filter = ("approved", "kind", "state")
+    list_select_related = ("psychiatrist", "requested_by", "decided_by")
+    ordering = ("-requested_at", "-id")
+    form = CredentialForm
+    change_form_outer_before_template = "admin/credential_actions.html"
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_fields(self, request: HttpRequest, obj: CredentialRequest | None = None) -> tuple[str, ...]:
+        asked = ("kind", "psychiatrist", "state", "number", "issued_on", "expires_on")
+        return (
+            (*asked, "requested_by", "requested_at", "decided_by", "decided_at", "approved") if obj else asked
+        )
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        return form.save(commit=False)
+
+    def save_model(self, request: HttpRequest, obj: CredentialRequest, form: Any, change: bool) -> None:
+        row = actions.propose_credential(by=request.user, at=clock.now(), **form.cleaned_data)
+        obj.pk = row.pk
+        messages.info(request, "It counts when a second administrator has approved it.")
+
+    def get_urls(self) -> list[Any]:
+        decide = path(
+            "<uuid:pk>/decide/",
+            self.admin_site.admin_view(self.decide),
+            name="accounts_credentialrequest_decide",
+        )
+        return [decide, *super().get_urls()]
+
+    def decide(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """The page with the two buttons; only somebody else than who entered it gets them."""
+        row = self.get_object(request, str(pk))
+        if row is None or not self.has_view_permission(request):
+            return self._get_obj_does_not_exist_redirect(request, self.opts, str(pk))
+        if request.method == "POST":
+            try:
+                done = actions.decide_credential(
+                    row, approve=request.POST.get("answer") == "approve", by=request.user, at=clock.now()
+                )
+            except DomainError as error:
+                self.message_user(request, error.detail, level="error")
+            else:
+                self.message_user(request, "Approved: it is in force." if done.approved else "Refused.")
+            return HttpResponseRedirect(reverse("admin:accounts_credentialrequest_changelist"))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": str(row),
+            "row": row,
+            "may_decide": row.decided_at is None
+            and request.user.pk not in (row.requested_by_id, row.psychiatrist_id),
+        }
+        return TemplateResponse(request, "admin/credential_decide.html", context)
 
 
 @admin.register(DeviceToken)

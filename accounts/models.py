@@ -328,3 +328,7 @@ class RoleGrant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_role_display()} for {self.user}"
+
+
+# A credential in waiting stands in a file of its own.
+from accounts.credentials import CredentialRequest  # noqa: E402, F401

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.urls import reverse
 
-from accounts.models import DeaRegistration, Licence, Role, RoleGrant, User
+from accounts.models import CredentialRequest, DeaRegistration, Licence, Role, RoleGrant, User
 from common.clock import local_date
 from common.models import ProtocolVersion
 from common.work import LIMIT, WorkItem, kinds, line, next_working_day
@@ -25,7 +25,7 @@ def work_items(*, user: User, at: datetime) -> list[WorkItem]:
     if user.role != Role.ADMINISTRATOR or not user.is_active:
         return []
     people = list(User.objects.filter(is_active=True, role=Role.ADMINISTRATOR).order_by("created_at", "pk"))
-    items = _requests(user, people) + _drafts(user, people)
+    items = _requests(user, people) + _credentials(user, people) + _drafts(user, people)
     if people and people[0].pk == user.pk:
         items += _papers(user, at=at)
     return items
@@ -60,6 +60,26 @@ def _requests(user: User, people: list[User]) -> list[WorkItem]:
         )
         for grant in rows[:LIMIT]
         if _decider(people, grant.requested_by_id, grant.user_id).pk == user.pk
+    ]
+
+
+def _credentials(user: User, people: list[User]) -> list[WorkItem]:
+    rows = (
+        CredentialRequest.objects.filter(decided_at__isnull=True)
+        .select_related("psychiatrist")
+        .order_by("requested_at", "pk")
+    )
+    return [
+        line(
+            "credential.request",
+            key=str(row.pk),
+            owner=user,
+            url=reverse("admin:accounts_credentialrequest_decide", args=[row.pk]),
+            due_at=_due("credential.request", row.requested_at, user),
+            title=str(row),
+        )
+        for row in rows[:LIMIT]
+        if _decider(people, row.requested_by_id, row.psychiatrist_id).pk == user.pk
     ]
 
 

@@ -69,6 +69,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Patients", "personal_injury", "admin:accounts_patient_changelist"),
                     _item("Care teams", "diversity_1", "admin:accounts_careteam_changelist"),
                     _item("Licences", "verified", "admin:accounts_licence_changelist"),
+                    _item("Licences entered", "fact_check", "admin:accounts_credentialrequest_changelist"),
                     _item("DEA registrations", "badge", "admin:accounts_dearegistration_changelist"),
                     _item("Device tokens", "key", "admin:accounts_devicetoken_changelist"),
                 ],

@@ -24,7 +24,13 @@ def lists() -> list[str]:
 
 
 def test_every_page_of_the_administration_is_ours() -> None:
-    assert {m._meta.app_label for m in admin.site._registry} >= {"accounts", "common", "intake", "notify", "safety"}
+    assert {m._meta.app_label for m in admin.site._registry} >= {
+        "accounts",
+        "common",
+        "intake",
+        "notify",
+        "safety",
+    }
     assert all(isinstance(one, PracticeAdmin) for one in admin.site._registry.values())
 
 
@@ -112,27 +118,26 @@ def test_a_change_needs_a_second_factor_of_the_last_five_minutes(
     session = browser.session
     session[METHODS_KEY] = [{"method": "mfa", "type": "totp", "at": clock.wall_time_s() - 301}]
     session.save()
-    address = reverse("admin:accounts_licence_add")
+    address = reverse("admin:accounts_credentialrequest_add")
     assert browser.get(address).status_code == 200
-    form = {"psychiatrist": str(dana.pk), "state": "OR", "number": "OR-1", "expires_on": "2028-01-01"}
+    form = {
+        "kind": "licence", "psychiatrist": str(dana.pk), "state": "OR", "number": "OR-1", "expires_on": "2028-01-01",
+    }  # fmt: skip
     response = browser.post(address, form)
     assert response.status_code == 302 and "reauthenticate" in response["Location"]
     assert not Licence.objects.filter(state="OR").exists()
 
 
-def test_a_licence_is_added_with_its_trace(client_for: Browser, admin_ann: User, dana: User) -> None:
+def test_a_licence_that_is_in_force_is_looked_at_and_never_changed_here(
+    client_for: Browser, admin_ann: User, dana: User
+) -> None:
+    """TM-16: what is in force came from two people; tests/admin/test_credentials.py holds the way there."""
     browser = client_for(admin_ann)
-    form = {
-        "psychiatrist": str(dana.pk),
-        "state": "OR",
-        "number": "OR-1",
-        "issued_on": "",
-        "expires_on": "2028-01-01",
-    }
-    assert browser.post(reverse("admin:accounts_licence_add"), form).status_code == 302
-    licence = Licence.objects.get(psychiatrist=dana, state="OR")
-    entry = AuditEntry.objects.get(action="admin.licence.added")
-    assert (entry.object_id, entry.actor) == (str(licence.pk), f"user:{admin_ann.pk}")
+    licence = Licence.objects.get(psychiatrist=dana, state="CA")
+    address = reverse("admin:accounts_licence_change", args=[licence.pk])
+    assert browser.get(address).status_code == 200
+    assert browser.post(address, {"number": "X", "expires_on": "2040-01-01"}).status_code == 403
+    assert browser.get(reverse("admin:accounts_licence_add")).status_code == 403
 
 
 def test_reading_about_a_patient_leaves_a_row_and_shows_nothing_clinical(
