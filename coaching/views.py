@@ -93,7 +93,7 @@ def _person(request: HttpRequest, patient: Any, at: datetime) -> dict[str, Any]:
     }
 
 
-@for_role("coach")
+@for_role("coach", "psychiatrist")
 @intents.guard
 def check_in(request: HttpRequest, check_in_id: uuid.UUID) -> HttpResponse:
     """One planned call: what to ask, and what was answered."""
@@ -113,7 +113,8 @@ def check_in(request: HttpRequest, check_in_id: uuid.UUID) -> HttpResponse:
                 return _stay_on_the_line(request, row, at)
             if given.crisis:
                 return _stay_on_the_line(request, row, at, given=given)
-            return redirect("coaching:caseload")
+            # A psychiatrist calls where the patient has no coach who is here.
+            return redirect("coaching:caseload" if request.user.role == "coach" else "/home/")
     else:
         form = CallForm()
         open_chart(patient, by=request.user, at=at, why="check-in")

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from accounts.models import Role, User
 from common.work import LIMIT, WEIGHT_CRISIS, WorkItem, clock_of, kinds, line
-from safety.access import alert_title, open_alerts_for, upcoming_gaps
+from safety.access import alert_title, alerts_visible_to, open_alerts_for, upcoming_gaps
 from safety.models import LIVE_STATES, Alert, SafetyHold
 from safety.task_access import is_own, lands, mine_or_unowned, stands_in_for
 from safety.wording import LEVEL_WORDS, hold_for_staff
@@ -42,6 +42,23 @@ def _alerts(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkIte
                 weight=WEIGHT_CRISIS if alert.severity >= CRISIS else kinds()["alert.open"]["weight"],
             )
         )
+    if user.role == Role.ADMINISTRATOR and Role.PSYCHIATRIST in covers:
+        # Nobody is on call: whoever stands in sees that there is one, and finds somebody.
+        unseen = Alert.objects.filter(state="open").exclude(pk__in=alerts_visible_to(user).values("pk"))
+        items += [
+            line(
+                "alert.open",
+                key=str(alert.pk),
+                owner=user,
+                url=reverse("safety:roster"),
+                due_at=alert.acknowledge_by_at,
+                patient=alert.patient,
+                action="Put somebody on call",
+                weight=WEIGHT_CRISIS if alert.severity >= CRISIS else kinds()["alert.open"]["weight"],
+                unowned=True,
+            )
+            for alert in unseen.select_related("patient__user").order_by("-severity", "opened_at")[:LIMIT]
+        ]
     taken = Q(acknowledged_by=user)
     if Role.PSYCHIATRIST in covers:
         taken |= Q(acknowledged_by__is_active=False)
