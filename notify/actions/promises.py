@@ -47,7 +47,8 @@ def promise(
     `to` is a person, or an address for somebody without an account. `template` defaults to `kind`; the text files are
     templates/messages/<language>/<template>.<channel>.txt, and a missing one fails here rather than at night. Instants in
     `context` are read in the person's zone and language when the message goes. With a `dedupe_key` the second promise answers
-    the first one's row. The person's own quiet hours move `due_at`, they never drop it.
+    the first one's row; if that one was taken back meanwhile (a session moved away and back), it is wanted again and goes. The
+    person's own quiet hours move `due_at`, they never drop it.
     """
     name = template or kind
     if not template_exists(name, channel):
@@ -76,12 +77,28 @@ def promise(
     if dedupe_key is None:
         row.save(force_insert=True)
     else:
-        OutboxMessage.objects.bulk_create([row], ignore_conflicts=True)
-        row = OutboxMessage.objects.get(dedupe_key=dedupe_key)
+        row = _once(row, dedupe_key)
     if lane == "crisis":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, '')", [CRISIS_CHANNEL])
     return row
+
+
+def _once(row: OutboxMessage, dedupe_key: str) -> OutboxMessage:
+    """The row of that key: this one, or the one that is there already; one that was taken back waits again as promised now."""
+    OutboxMessage.objects.bulk_create([row], ignore_conflicts=True)
+    found = OutboxMessage.objects.get(dedupe_key=dedupe_key)
+    if found.pk != row.pk and found.state == State.CANCELLED:
+        again = {
+            "due_at": row.due_at, "wanted_at": row.wanted_at, "expires_at": row.expires_at, "context": row.context,
+            "channel": row.channel, "fallbacks": row.fallbacks, "attempts": 0, "last_error": "",
+        }  # fmt: skip
+        # Compare and set: of two who want it again at once, one revives it.
+        if OutboxMessage.objects.filter(pk=found.pk, state=State.CANCELLED).update(
+            state=State.SCHEDULED, **again
+        ):
+            found = OutboxMessage.objects.get(pk=found.pk)
+    return found
 
 
 def quiet_hours_of(person: User) -> dict[str, time]:

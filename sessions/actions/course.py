@@ -93,7 +93,7 @@ def plan_reminders(session: DosingSession, *, at: datetime) -> None:
             path=f"/sessions/{session.pk}/",
             when=session.scheduled_at,
             expires_after=session.scheduled_at - due_at,
-            key=f"{kind}:{session.pk}:{session.scheduled_at.timestamp():.0f}:{at.timestamp():.0f}",
+            key=f"{kind}:{session.pk}:{session.scheduled_at.timestamp():.0f}",
         )
 
 
