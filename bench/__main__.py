@@ -18,6 +18,7 @@ def main(wanted: list[str]) -> int:
 
     from bench.crisis import CRISIS
     from bench.figures import BENCHMARKS, Figure
+    from bench.reminders import REMINDERS
     from bench.server import a_practice, serving
 
     call_command("migrate", verbosity=0)
@@ -25,7 +26,7 @@ def main(wanted: list[str]) -> int:
     figures: list[Figure] = []
     with serving(Path(os.environ.get("HEARTHSIDE_ROOT", Path.cwd()))) as port:
         practice.port = port
-        for name, run in {**BENCHMARKS, **CRISIS}.items():
+        for name, run in {**BENCHMARKS, **REMINDERS, **CRISIS}.items():
             if wanted and not any(name.startswith(word) for word in wanted):
                 continue
             for figure in run(practice):
