@@ -13,7 +13,7 @@ from django.db.models import DateTimeField, Exists, Func, Max, OuterRef, Q, Quer
 from accounts.access import patients_visible_to
 from accounts.models import Patient, Role, User
 from common.errors import NotVisible
-from common.models import ProtocolVersion, StateEvent
+from common.models import ProtocolVersion
 from notify.models import OutboxMessage
 from safety import wording
 from safety.models import LIVE_STATES, Alert, OnCallShift, SafetyHold
@@ -138,11 +138,6 @@ def closed_alerts_for(user: Any, *, before: str = "", limit: int = 25) -> list[A
     except ValueError:
         pass
     return list(rows.order_by("-opened_at", "-id")[:limit])
-
-
-def history_of(alert: Alert) -> QuerySet[StateEvent]:
-    """The moves of an alert, in order."""
-    return StateEvent.objects.filter(object_type="safety.alert", object_id=alert.pk).order_by("id")
 
 
 def visible_hold(user: Any, hold_id: uuid.UUID) -> SafetyHold:

@@ -18,7 +18,7 @@ from common.errors import DomainError, Invalid
 from notify.access import has_opted_out
 from notify.views import from_twilio, twiml
 from notify.wording import CHANNEL_WORDS
-from safety import access, actions, wording
+from safety import access, actions, alert_story, wording
 from safety.forms import ClearHoldForm, CloseForm
 from safety.models import Alert
 
@@ -62,7 +62,11 @@ def alerts(request: HttpRequest) -> HttpResponse:
         request,
         "psychiatrist/alerts.html",
         {
-            "cards": [_card(alert) for alert in rows],
+            "groups": [
+                [_card(alert) for alert in group]
+                for group in ([[row] for row in rows] if closed else alert_story.grouped(rows))
+            ],
+            "failing": [] if closed else alert_story.failing_channels(at=at),
             "closed": closed,
             "older": access.page_key(rows[-1]) if more else "",
             "on_call": [
@@ -93,9 +97,9 @@ def _alert_page(
             "team": getattr(patient, "care_team", None) if patient is not None else None,
             "chart_url": chart if visible and is_valid_path(chart) else "",
             "pages": access.pages_of(alert),
-            "history": access.history_of(alert),
+            "story": alert_story.story_of(alert),
+            "sees": access.trigger_of(alert.trigger, at=at).get("patient_sees", ""),
             "opted_out": patient is not None and has_opted_out(patient),
-            "move_words": wording.MOVE_WORDS,
             "channel_words": CHANNEL_WORDS,
             "holds": [{"hold": hold, "words": wording.hold_for_staff(hold.reason_code)} for hold in holds],
             "may_close": access.may_close(request.user, alert, at=at),

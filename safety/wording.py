@@ -36,12 +36,15 @@ HOLD_WORDS_FOR_STAFF = {
 }
 
 SEVERITY_WORDS = {1: "mild", 2: "moderate", 3: "severe", 4: "emergency"}
-MOVE_WORDS = {
-    ">open": "opened, and people were paged",
-    "open>acknowledged": "taken by a person",
-    "acknowledged>open": "open again, and people were paged again",
-    "acknowledged>acknowledged": "handed over with the shift",
-    "acknowledged>closed": "closed",
+STORY_WORDS = {
+    "alert.raised": "opened, and people were paged",
+    "alert.sign_added": "the same sign again",
+    "alert.worse": "a worse sign: people were paged afresh",
+    "alert.escalated": "nobody had it, so more were called",
+    "alert.acknowledged": "taken",
+    "alert.handed_over": "handed over",
+    "alert.reopened": "open again: whoever had it is no longer here",
+    "alert.closed": "closed",
 }
 LEVEL_WORDS = {0: "care team", 1: "first on call", 2: "second on call", 3: "everyone"}
 
