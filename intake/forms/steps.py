@@ -13,8 +13,8 @@ class AddMedicineForm(forms.Form):
     name = forms.CharField(
         label="Medicine or supplement",
         max_length=200,
-        help_text="Brand or plain name. If it is not in the list, type it anyway.",
-        widget=forms.TextInput(attrs={"list": "formulary", "autocomplete": "off"}),
+        help_text="Brand or plain name, as on the box. If we do not know it, a clinician reads what you typed.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
         error_messages={"required": "Type the name of the medicine."},
     )
     dose_text = forms.CharField(
@@ -48,6 +48,12 @@ class ReadingForm(forms.Form):
     )
 
 
+def _beginning(sentence: str) -> str:
+    """Enough of a point to find it again in a list of what is missing."""
+    words = sentence.split()
+    return sentence if len(words) <= 9 else " ".join(words[:8]) + " …"
+
+
 class SignForm(forms.Form):
     """Every point ticked one by one, and the full name typed."""
 
@@ -57,7 +63,7 @@ class SignForm(forms.Form):
         self.points = list(document.acknowledge)
         for code, text in document.acknowledge.items():
             self.fields[code] = forms.BooleanField(
-                label=text, error_messages={"required": f"To sign, please read and tick: “{text}”"}
+                label=text, error_messages={"required": f"To sign, please read and tick: “{_beginning(text)}”"}
             )
         self.fields["signed_name"] = forms.CharField(
             label="Type your full name to sign",
