@@ -62,7 +62,7 @@ def world(
         from consults.models import AvailabilityException
         from intake import actions as intakes
         from intake.models import Intake, Medicine
-        from safety.actions import place_hold
+        from safety.actions import open_task, place_hold
         from sessions.models import SitterLink
 
         hold = place_hold(
@@ -76,8 +76,8 @@ def world(
         leave = add_exception(
             dana,
             kind="leave",
-            starts_at=at + dt.timedelta(days=40),
-            ends_at=at + dt.timedelta(days=41),
+            starts_at=at + dt.timedelta(days=800),
+            ends_at=at + dt.timedelta(days=801),
             by=dana,
             at=at,
         )
@@ -103,6 +103,9 @@ def world(
         )
         reply = InboundText.objects.create(**inbound(at))
         message = OutboxMessage.objects.filter(patient_id=alice.pk).first()
+        from consults.actions import open_visit_room
+
+        room = open_visit_room(visit, by=dana, at=at)
         shift = a_shift(dana, at + dt.timedelta(days=300), level=2)
         from safety.actions import add_holiday, add_time_away, offer_handover, report_incident
 
@@ -143,6 +146,9 @@ def world(
             "letter_id": a_letter(cole, alice, at).pk,
             "message_id": message.pk if message else reply.pk,
             "shift_id": shift.pk,
+            "room_id": room.pk,
+            "seat_id": room.seats.get(role="patient").pk,
+            "guest_token": "not-a-guests-secret",
             "check_id": session.safety_checks.first().pk if hasattr(session, "safety_checks") else alice.pk,
             "introduction_id": an_introduction(dana, at).pk,
             "screen_id": assessment_screens()[0].id,
@@ -151,9 +157,17 @@ def world(
             "name": "treatment-consent",
             "visit_type": "consult",
             "instrument": "phq9",
+            "task_id": open_task(
+                kind="clinical_review",
+                owner=dana,
+                patient=Patient.objects.get(pk=alice.pk),
+                by="system:test",
+                at=at,
+            ).pk,
             "token": "not-a-sitters-secret",
             "key": "not-a-key",
         }
+        ids |= of_papers(alice, dana, at)
         from billing.actions import start_payment
         from tests.billing.builders import an_open_invoice
 
@@ -165,6 +179,36 @@ def world(
         ids["payment_id"] = payment.pk if payment else alice.pk
         assert SitterLink.objects.exists()
         yield World(ids=ids)
+
+
+def of_papers(alice: User, dana: User, at: dt.datetime) -> dict[str, Any]:
+    """A signature, a document she sent, and a letter to a specialist."""
+    from common import files
+    from intake.models import ClearanceRequest, Consent, Decision, EligibilityEvaluation, PatientDocument
+
+    evaluation = EligibilityEvaluation.objects.filter(patient_id=alice.pk).latest("at")
+    decision = Decision.objects.create(
+        intake=evaluation.intake,
+        kind="clearance",
+        items=["cardiology"],
+        evaluation=evaluation,
+        by=dana,
+        at=at,
+        signed_at=at,
+    )
+    letter = ClearanceRequest.objects.create(
+        patient_id=alice.pk, intake=evaluation.intake, decision=decision, specialty="cardiology", letter=f"To you. {MARKER}",
+        protocol=evaluation.protocol, asked_by=dana, asked_at=at, due_on=at.date() + dt.timedelta(days=21),
+    )  # fmt: skip
+    document = PatientDocument.objects.create(
+        patient_id=alice.pk, kind="id_photo", clearance=None, name="id.jpg", uploaded_by=alice, uploaded_at=at,
+        file=files.store(MARKER.encode(), media_type="image/jpeg", by=alice, at=at),
+    )  # fmt: skip
+    return {
+        "consent_id": Consent.objects.filter(patient_id=alice.pk).latest("signed_at").pk,
+        "document_id": document.pk,
+        "clearance_id": letter.pk,
+    }
 
 
 def inbound(at: dt.datetime) -> dict[str, Any]:
