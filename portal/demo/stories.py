@@ -19,6 +19,7 @@ from consults.models import Appointment, Order
 from intake import actions as intakes
 from intake.models import Decision, Intake
 from measures.actions import record_response
+from portal.demo import letters
 from portal.demo.answers import fill_intake, scale
 from portal.demo.cast import Cast, add_patient
 from safety import actions as safety
@@ -167,6 +168,15 @@ def asked_for_more(cast: Cast, index: int) -> User:
         items=("medicines",),
         letter="Please add the dose of each medicine.",
     )
+
+
+def letter_awaited(cast: Cast, index: int) -> User:
+    """A letter to a cardiologist is on its way, with its task and its date."""
+    user = waiting(cast, index, days=6, cardiac_history="yes")
+    return _decided(
+        cast, user, Decision.Kind.ASK_CLEARANCE, cast.now - 5 * DAY, items=("cardiology",),
+        letter="You have had a rhythm problem. Please take this letter to your cardiologist before we go on.",
+    )  # fmt: skip
 
 
 def declined(cast: Cast, index: int) -> User:
@@ -487,11 +497,15 @@ def _give_past_check_ins(cast: Cast, user: User) -> None:
 
 
 def after_one(cast: Cast, index: int) -> User:
-    return in_course(cast, index, done=1, days_since_last=2 + index % 3)
+    user = in_course(cast, index, done=1, days_since_last=2 + index % 3)
+    letters.answered(cast, user)
+    return user
 
 
 def after_two(cast: Cast, index: int) -> User:
-    return in_course(cast, index, done=2, days_since_last=4)
+    user = in_course(cast, index, done=2, days_since_last=4)
+    letters.waiting(cast, user)
+    return user
 
 
 def after_three_high_pressure(cast: Cast, index: int) -> User:
@@ -533,6 +547,7 @@ STORIES: dict[str, Story] = {
     "waiting_urgent": waiting_urgent,
     "claimed": claimed,
     "asked_for_more": asked_for_more,
+    "letter_awaited": letter_awaited,
     "declined": declined,
     "accepted": accepted,
     "consult_booked": consult_booked,
