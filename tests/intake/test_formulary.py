@@ -1,0 +1,154 @@
+"""The shipped list of medicines: codes that are plausible, names that are found misspelled, everything else kept for a clinician."""
+
+import uuid
+
+import pytest
+
+from intake.access.formulary import search_medicines
+from intake.models import Medicine
+from intake.rules.facts import RX_CLASSES
+from intake.rules.steps import formulary, known_medicine
+
+# RxNorm ingredient codes as the CPIC drug table gives them (github.com/cpicpgx, read 2026-11): a second source for our own list.
+ORACLE = {
+    "amitriptyline": "704", "atomoxetine": "38400", "bupropion": "42347", "carbamazepine": "2002", "carisoprodol": "2101",
+    "citalopram": "2556", "clobazam": "21241", "clomipramine": "2597", "clopidogrel": "32968", "codeine": "2670", "desipramine": "3247",
+    "diazepam": "3322", "doxepin": "3638", "duloxetine": "72625", "efavirenz": "195085", "erythromycin": "4053",
+    "escitalopram": "321988", "fentanyl": "4337", "fluoxetine": "4493", "fluvoxamine": "42355", "imipramine": "5691",
+    "lamotrigine": "28439", "methadone": "6813", "methylene blue": "6878", "methylphenidate": "6901", "midazolam": "6960",
+    "mirtazapine": "15996", "modafinil": "30125", "morphine": "7052", "naltrexone": "7243", "nortriptyline": "7531",
+    "olanzapine": "61381", "oxazepam": "7781", "oxycodone": "7804", "paroxetine": "32937", "phenytoin": "8183",
+    "protriptyline": "8886", "sertraline": "36437", "tramadol": "10689", "trimipramine": "10834", "venlafaxine": "39786",
+    "voriconazole": "121243", "vortioxetine": "1455099",
+}  # fmt: skip
+# Salts, brands and clinical drugs have codes too; these are of ingredients that are not in our list and must not slip in.
+NOT_INGREDIENTS_OF_OURS = {"6130", "266856", "10831", "284635"}
+CLASSES_THAT_MATTER = {
+    "maoi": {
+        "phenelzine",
+        "tranylcypromine",
+        "isocarboxazid",
+        "selegiline",
+        "rasagiline",
+        "linezolid",
+        "methylene blue",
+    },
+    "stimulant": {"amphetamine", "methylphenidate", "lisdexamfetamine", "phentermine"},
+    "benzo": {"alprazolam", "clonazepam", "diazepam", "lorazepam", "temazepam", "zolpidem"},
+    "opioid": {
+        "buprenorphine",
+        "fentanyl",
+        "hydrocodone",
+        "methadone",
+        "morphine",
+        "oxycodone",
+        "tramadol",
+        "kratom",
+    },
+    "cns_depressant": {"gabapentin", "pregabalin", "baclofen", "hydroxyzine", "sodium oxybate"},
+    "cyp_inhibitor": {"clarithromycin", "ketoconazole", "ritonavir", "ticlopidine", "grapefruit juice"},
+    "cyp_inducer": {"carbamazepine", "phenytoin", "rifampin", "St John's wort"},
+    "lamotrigine": {"lamotrigine"},
+    "naltrexone": {"naltrexone"},
+    "theophylline": {"theophylline", "aminophylline"},
+    "antidepressant": {"sertraline", "venlafaxine", "bupropion", "trazodone", "lithium"},
+}
+
+
+def test_every_code_is_a_number_of_an_ingredients_length_and_stands_once():
+    codes = [one.rxnorm for one in formulary() if one.rxnorm]
+    assert len(codes) >= 95
+    assert all(code.isascii() and code.isdigit() and 3 <= len(code) <= 7 and code[0] != "0" for code in codes)
+    assert len(codes) == len(set(codes)) and not set(codes) & NOT_INGREDIENTS_OF_OURS
+
+
+@pytest.mark.parametrize(("name", "code"), ORACLE.items(), ids=list(ORACLE))
+def test_a_code_agrees_with_a_second_source(name, code):
+    assert known_medicine(name).rxnorm == code
+
+
+def test_mixtures_and_plants_have_no_ingredient_code():
+    for name in ("naltrexone and bupropion", "dextromethorphan and bupropion", "kratom", "grapefruit juice"):
+        assert known_medicine(name).rxnorm == ""
+
+
+@pytest.mark.parametrize(("one", "names"), CLASSES_THAT_MATTER.items(), ids=list(CLASSES_THAT_MATTER))
+def test_every_class_that_matters_has_its_well_known_members(one, names):
+    assert one in RX_CLASSES
+    for name in names:
+        assert one in known_medicine(name).classes, name
+
+
+database = pytest.mark.django_db
+
+
+@database
+@pytest.mark.parametrize(
+    ("typed", "generic"),
+    [
+        ("zolof", "sertraline"), ("Zolfot", "sertraline"), ("sertralin", "sertraline"), ("lamictil", "lamotrigine"),
+        ("xanex", "alprazolam"), ("nardill", "phenelzine"), ("oxycotin", "oxycodone"), ("wellbutrin xl 300", "bupropion"),
+        ("adder", "amphetamine"), ("KLONAPIN", "clonazepam"), ("theophyline", "theophylline"), ("st johns wort", "St John's wort"),
+        ("emsam", "selegiline"), ("paxlovid", "ritonavir"), ("tramadole", "tramadol"),
+    ],
+)  # fmt: skip
+def test_a_misspelled_or_half_typed_name_finds_its_medicine_first(typed, generic):
+    assert search_medicines(typed)[0].generic == generic
+
+
+@database
+@pytest.mark.parametrize(
+    "typed", ["", "x", "\x00", "🦊🦊", "%", "'; drop table", "qqqqqqqq", "x" * 10_000, "\ud800ab"]
+)
+def test_anything_else_finds_nothing_and_breaks_nothing(typed):
+    assert search_medicines(typed) == []
+
+
+@database
+def test_the_search_is_one_query(django_assert_num_queries):
+    with django_assert_num_queries(1):
+        search_medicines("zolof")
+
+
+@pytest.fixture
+def browser(client_for, alice, protocol_version, clock_at, at):
+    with clock_at(at):
+        client = client_for(alice)
+        client.post("/intake/begin/", {"intent": str(uuid.uuid4())})
+        yield client
+
+
+def add(client, **typed):
+    return client.post("/intake/medicines/", {"intent": str(uuid.uuid4()), **typed})
+
+
+@database
+def test_the_page_searches_without_javascript(browser):
+    text = browser.get("/intake/medicines/", {"q": "lamictil"}).content.decode()
+    assert "Lamictal" in text and "lamotrigine" in text and 'value="Lamictal"' in text
+    assert (
+        "as you typed it" in browser.get("/intake/medicines/", {"q": "Grandmother's tonic"}).content.decode()
+    )
+
+
+@database
+def test_a_misspelled_medicine_is_asked_about_before_it_counts_as_unknown(browser):
+    """HZ-12: a benzodiazepine with a typing slip is not filed under “other”."""
+    response = add(browser, name="xanex", dose_text="0.5 mg at night")
+    text = response.content.decode()
+    assert response.status_code == 422 and "Did you mean" in text and "Xanax" in text
+    assert not Medicine.objects.exists() and 'value="0.5 mg at night"' in text
+    assert add(browser, name="xanex", instead="Xanax", dose_text="0.5 mg at night").status_code == 302
+    assert Medicine.objects.get().rx_classes == ["benzo"]
+
+
+@database
+def test_as_typed_is_always_possible_and_a_clinician_reads_it(browser):
+    assert add(browser, name="xanex", as_typed="xanex").status_code == 302
+    row = Medicine.objects.get()
+    assert (row.name, row.rx_classes, row.rxnorm) == ("xanex", ["other"], "")
+
+
+@database
+def test_the_answer_to_one_word_is_no_answer_to_another(browser):
+    assert add(browser, name="klonapin", as_typed="xanex").status_code == 422
