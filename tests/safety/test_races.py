@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from accounts import actions as people
 from accounts.models import User
-from common.errors import Conflict
+from common.errors import Conflict, DomainError
 from notify.actions import dispatch_crisis, dispatch_due
 from notify.models import OutboxMessage, SandboxDelivery
-from safety.actions import acknowledge, escalate_due, place_hold
-from safety.models import Alert, SafetyHold
+from safety.actions import accept_handover, acknowledge, add_shift, escalate_due, offer_handover, place_hold
+from safety.models import Alert, OnCallShift, SafetyHold
 from tests.notify.builders import a_mail
 from tests.safety.builders import a_shift, an_alert
 
@@ -106,3 +107,37 @@ def test_dispatchers_at_once_send_each_message_once(alice: User, dana: User, at:
     references = list(SandboxDelivery.objects.values_list("reference", flat=True))
     assert len(references) == len(set(references)) == 200
     assert set(OutboxMessage.objects.values_list("state", flat=True)) == {"sent"}
+
+
+def test_hz_25_a_shift_and_a_leaving_at_once_never_leave_somebody_gone_on_call(
+    dana: User, other_psychiatrist: User, admin_ann: User, at: datetime
+) -> None:
+    """HZ-25: of two administrators, one closes the account and one puts the person on call; one of them is refused."""
+    for n in range(4):
+        begins = at + timedelta(days=n)
+
+        def work(who: int, begins: datetime = begins) -> Any:
+            if who:
+                return add_shift(
+                    person=dana, level=2, starts_at=begins, ends_at=begins + timedelta(hours=8), by=admin_ann, at=at
+                )  # fmt: skip
+            return people.set_active(dana, active=False, by=admin_ann, at=at)
+
+        results = at_once(2, work)
+        assert sum(isinstance(r, DomainError) for r in results) == 1, results
+        gone = not User.objects.get(pk=dana.pk).is_active
+        held = OnCallShift.objects.filter(person=dana, removed_at__isnull=True)
+        assert gone != held.exists()
+        held.update(removed_at=at)
+        User.objects.filter(pk=dana.pk).update(is_active=True)
+
+
+def test_a_hand_over_accepted_twice_at_once_moves_once(
+    dana: User, other_psychiatrist: User, at: datetime
+) -> None:
+    """PR-09"""
+    offer = offer_handover(a_shift(dana, at), taker=other_psychiatrist, by=dana, at=at)
+    results = at_once(6, lambda n: accept_handover(offer, by=other_psychiatrist, at=at))
+    assert sum(isinstance(r, OnCallShift) for r in results) == 1
+    assert all(isinstance(r, OnCallShift | Conflict) for r in results)
+    assert OnCallShift.objects.filter(removed_at__isnull=True, person=other_psychiatrist).count() == 1
