@@ -358,7 +358,11 @@ def test_everybody_opens_what_is_theirs(world: World, client_for: Any, request: 
 # Staff name the patient whose list they want.
 LISTS_OF_ONE_PATIENT = {"/api/v1/readings/", "/api/v1/questionnaire-responses/"}
 # A role is named for some objects of this kind, but not for Alice's: administrators see alerts of the lane, not of a patient.
-NOT_THEIRS_AFTER_ALL = {("administrator", "/alerts/<uuid:alert_id>/")}
+NOT_THEIRS_AFTER_ALL = {
+    ("administrator", "/alerts/<uuid:alert_id>/"),
+    # The work is Dana's, so her colleague does not see it.
+    ("coach", "/work/<uuid:task_id>/"),
+}
 
 
 def test_public_pages_open_for_anybody(world: World, client: Client) -> None:
