@@ -108,6 +108,11 @@ class Paper(FPDF):
             self.ln(LINE_MM + 0.8)
         self.ln(1.5)
 
+    def keep_together(self, height_mm: float) -> None:
+        """Begin a new page unless so much room is left: a signature is not cut in two."""
+        if self.will_page_break(height_mm):
+            self.add_page()
+
     def rule(self) -> None:
         """A line across, before a signature."""
         self.ln(2)

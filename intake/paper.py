@@ -25,6 +25,7 @@ def consent_pdf(signature: Consent) -> bytes:
             paper.paragraph(block.items[0], mark="☑" if block.code in ticked else "☐")
         else:
             paper.paragraph(block.items[0])
+    paper.keep_together(80)
     paper.rule()
     paper.heading("Signature", level=2)
     pairs = [

@@ -17,6 +17,10 @@ class StopForm(forms.Form):
         ],
         error_messages={"required": "Choose one of the two. Both stop every session to come."},
     )
+    what.choice_hints = {  # type: ignore[attr-defined]
+        "treatment": "No more sessions. What you signed before stays as it was.",
+        "consent": "You take back what you signed. No more sessions either.",
+    }
     note = forms.CharField(
         label="Would you tell us why?",
         help_text="You do not have to. Your psychiatrist reads it.",
