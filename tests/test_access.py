@@ -360,6 +360,8 @@ LISTS_OF_ONE_PATIENT = {"/api/v1/readings/", "/api/v1/questionnaire-responses/"}
 # A role is named for some objects of this kind, but not for Alice's: administrators see alerts of the lane, not of a patient.
 NOT_THEIRS_AFTER_ALL = {
     ("administrator", "/alerts/<uuid:alert_id>/"),
+    # An administrator gives away what nobody else can answer; Alice has a coach.
+    ("administrator", "/messages/<uuid:thread_id>/hand-over/"),
     # The work is Dana's, so her colleague does not see it.
     ("coach", "/work/<uuid:task_id>/"),
 }
