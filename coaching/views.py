@@ -17,6 +17,7 @@ from coaching.forms import CallForm, DailyForm
 from coaching.models import CheckIn
 from common import clock, intents
 from common.errors import Conflict, NotVisible
+from notify.access import has_opted_out, opted_out_among
 from safety.access import holds_of, open_alerts_for
 
 
@@ -30,6 +31,7 @@ def caseload(request: HttpRequest) -> HttpResponse:
         "coach/caseload.html",
         {
             "rows": [_row(patient, at=at, zone=request.user.time_zone) for patient in page.rows],
+            "texts_stopped": opted_out_among(patient.user for patient in page.rows),
             "counts": access.caseload_counts(request.user, at=at),
             "next_url": f"{request.path}?{urlencode({'after': page.next_key})}" if page.next_key else "",
             "first_url": request.path if request.GET.get("after") else "",
@@ -85,6 +87,7 @@ def _person(request: HttpRequest, patient: Any, at: datetime) -> dict[str, Any]:
             for row in access.open_check_ins_of(patient)
         ],
         "given": given,
+        "opted_out": has_opted_out(patient),
         "kinds": wording.KIND_FOR_STAFF,
         "effects": wording.SIDE_EFFECTS,
         "alerts": list(open_alerts_for(request.user).filter(patient=patient)[:10]),

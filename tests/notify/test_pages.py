@@ -125,3 +125,19 @@ def test_staff_see_that_no_worker_runs(client_for: Any, admin_ann: User, at: dat
     assert "No worker has run for 3 minutes" in client.get("/outbox/").content.decode()
     beat("ordinary:test", lane="ordinary", at=at)
     assert "No worker has run" not in client.get("/outbox/").content.decode()
+
+
+def test_the_care_team_sees_on_caseload_and_check_ins_that_texts_are_stopped(
+    client_for: Any, cole: User, alice: User, at: datetime
+) -> None:
+    """HZ-23"""
+    from notify.actions.callbacks import opt_out
+
+    client = client_for(cole)
+    pages = ("/coaching/", f"/coaching/patient/{alice.pk}/")
+    for path in pages:
+        page = client.get(path).content.decode()
+        assert "texts stopped" not in page and "Texts are stopped" not in page
+    opt_out(alice.phone, said="STOP", at=at)
+    assert "texts stopped" in client.get(pages[0]).content.decode()
+    assert "texts do not reach it" in client.get(pages[1]).content.decode()
