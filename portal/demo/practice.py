@@ -53,6 +53,10 @@ def open_practice(cast: Cast) -> None:
     _approve_protocol(cast, ann, ben)
     _fill_roster(cast, ann, [dana, priya, noah])
     _set_hours(cast)
+    safety.open_task(
+        kind="practice", owner=ann, due_at=cast.now + dt.timedelta(days=2), by=ben, at=cast.now - dt.timedelta(days=1),
+        detail=cast.words("Task.detail", "Ask the pharmacy for the signed renewal of our agreement."),
+    )  # fmt: skip
 
 
 def _approve_protocol(cast: Cast, proposer: User, approver: User) -> None:
