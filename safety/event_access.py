@@ -104,10 +104,9 @@ def rates(*, since: datetime, until: datetime) -> dict[str, Any]:
     }
 
 
-def kind_words(event: AdverseEvent, *, at: datetime) -> str:
-    """What an event is called: the data's words for an incident, its own for the rest."""
-    rows = {row["id"]: row["label"] for row in incident_kinds(at=at)["kinds"]}
-    return rows.get(event.kind, event.kind)
+def kind_words(*, at: datetime) -> dict[str, str]:
+    """What each kind of incident is called; other events are called by their own words."""
+    return {row["id"]: row["label"] for row in incident_kinds(at=at)["kinds"]}
 
 
 def kinds_for(who: str, *, at: datetime) -> list[tuple[str, str]]:

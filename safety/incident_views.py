@@ -150,11 +150,12 @@ def events(request: HttpRequest) -> HttpResponse:
     rows, older = event_access.events_page(
         request.user, category=category, before=request.GET.get("before", "")
     )
+    kinds = event_access.kind_words(at=at)
     return render(
         request,
         "psychiatrist/events.html",
         {
-            "rows": [{"event": row, "words": event_access.kind_words(row, at=at)} for row in rows],
+            "rows": [{"event": row, "words": kinds.get(row.kind, row.kind)} for row in rows],
             "older": older,
             "category": category if category in dict(event_access.CATEGORIES) else "",
             "categories": event_access.CATEGORIES,
@@ -188,7 +189,7 @@ def _event_page(request: HttpRequest, event: AdverseEvent, form: AssessForm, at:
         "psychiatrist/event.html",
         {
             "event": event,
-            "words": event_access.kind_words(event, at=at),
+            "words": event_access.kind_words(at=at).get(event.kind, event.kind),
             "may_read": event_access.may_read_words(request.user, event),
             "may_assess": request.user.role == "psychiatrist",
             "serious": [SERIOUS_WORDS[code] for code in event.seriousness],

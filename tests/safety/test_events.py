@@ -138,7 +138,7 @@ def test_the_list_costs_the_same_for_many_as_for_few(
         an_event(alice, cole, at, onset_at=at - n * HOUR)
     client = client_for(admin_ann)
     client.get(reverse("safety:events"))
-    with query_budget(18):
+    with query_budget(9):
         client.get(reverse("safety:events"))
 
 
