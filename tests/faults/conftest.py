@@ -198,7 +198,7 @@ class World:
             self.web_port = any_free()
             self.environment["SITE_URL"] = f"http://127.0.0.1:{self.web_port}"
         child = self.start(*self.web_command())
-        wait_for(self.web_is_ready, seconds=60, what="the web process answers")
+        wait_for(self.web_is_ready, seconds=150, what="the web process answers")
         return child
 
     def web_command(self) -> list[str]:

@@ -37,13 +37,13 @@ def test_a_message_whose_sender_died_after_the_vendor_took_it(world: World, lane
     assert world.run(PROMISE.format(lane=lane, channel=channel)) == 0
     sender = ("manage.py", "pager") if lane == "crisis" else ("-c", DISPATCH)
     dead = world.start(*sender)
-    wait_for(lambda: len(world.taken()) == 1, seconds=60, what="the vendor took it")
+    wait_for(lambda: len(world.taken()) == 1, seconds=150, what="the vendor took it")
     world.kill(dead)
     assert world.number("SELECT count(*) FROM notify_outboxmessage WHERE state = 'sending'") == 1
     world.behave("well")
     world.advance(42 if lane == "crisis" else 301)
     world.start(*sender)
-    wait_for(lambda: world.number(SETTLED) == 0, seconds=60, what="it is settled")
+    wait_for(lambda: world.number(SETTLED) == 0, seconds=150, what="it is settled")
 
     taken = world.taken()
     due_at_s = world.ask("SELECT extract(epoch FROM wanted_at)::float FROM notify_outboxmessage")[0][0]
@@ -69,7 +69,7 @@ def test_a_sender_killed_before_the_vendor_took_it_sends_it_once(world: World) -
     dead = world.start("-c", DISPATCH)
     wait_for(
         lambda: world.number("SELECT count(*) FROM notify_outboxmessage WHERE state = 'sending'") == 1,
-        seconds=60,
+        seconds=150,
         what="it is on its way",
     )
     world.kill(dead)
@@ -77,5 +77,5 @@ def test_a_sender_killed_before_the_vendor_took_it_sends_it_once(world: World) -
     assert world.taken() == []
     world.advance(301)
     world.start("-c", DISPATCH)
-    wait_for(lambda: world.number(SETTLED) == 0, seconds=60, what="it is settled")
+    wait_for(lambda: world.number(SETTLED) == 0, seconds=150, what="it is settled")
     assert len(world.taken()) == 1

@@ -32,7 +32,7 @@ def test_reports_in_any_order_leave_each_text_where_the_furthest_one_says(world:
     orders = list(itertools.permutations(RANK))
     assert world.run(TEXTS.format(count=len(orders))) == 0
     world.start("-c", DISPATCH)
-    wait_for(lambda: world.number(SETTLED) == 0, seconds=60, what="all are sent")
+    wait_for(lambda: world.number(SETTLED) == 0, seconds=150, what="all are sent")
     vendor = TwilioServer()
     url = world.environment["SITE_URL"] + "/webhooks/twilio/status/"
     sids = [
@@ -58,17 +58,17 @@ def test_reports_while_the_web_process_is_killed_are_kept_or_not_answered(world:
     world.behave("well reports=doubled+shuffled+late")
     assert world.run(TEXTS.format(count=60)) == 0
     world.start("-c", DISPATCH)
-    wait_for(lambda: len(world.taken()) >= 30, seconds=60, what="the sender is in the middle")
+    wait_for(lambda: len(world.taken()) >= 30, seconds=150, what="the sender is in the middle")
     for _ in range(2):
         time.sleep(1)
         world.kill(web)
         web = world.web()
     wait_for(
         lambda: len([line for line in world.journal.lines() if line["what"] == "reported"]) == 360,
-        seconds=90,
+        seconds=150,
         what="every report was tried",
     )
-    wait_for(lambda: world.number(SETTLED) == 0, seconds=60, what="all are sent")
+    wait_for(lambda: world.number(SETTLED) == 0, seconds=150, what="all are sent")
     known = dict(world.ask("SELECT provider_id, provider_status FROM notify_outboxmessage"))
     reports = [line for line in world.journal.lines() if line["what"] == "reported"]
     answered = [line for line in reports if line["answered"] == 204]

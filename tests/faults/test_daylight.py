@@ -89,7 +89,7 @@ def test_both_changes_of_the_clock_in_three_zones(world: World) -> None:
         sender = sender or world.start("-c", DISPATCH)
         for number in range(int(2 * (AROUND + dt.timedelta(hours=12)) / STEP) + 1):
             set_clock(world, change - AROUND + number * STEP)
-            wait_for(lambda: nothing_due(world), seconds=30, what="what is due is sent")
+            wait_for(lambda: nothing_due(world), seconds=90, what="what is due is sent")
 
     for line in world.taken():
         key = line["words"].removeprefix("Reminder ")

@@ -23,7 +23,7 @@ def test_the_ordinary_lane_goes_on_once_redis_is_well_again(world: World, troubl
         world.environment["REDIS_URL"] = through
         world.worker(), world.beat()
         world.promise_mails(30, nudge=True)
-        wait_for(lambda: world.delivered() == 30, seconds=90, what="the lane runs")
+        wait_for(lambda: world.delivered() == 30, seconds=150, what="the lane runs")
         if trouble == "flushed":
             redis.Redis.from_url(world.pair.redis.url).flushall()
         else:
@@ -32,7 +32,7 @@ def test_the_ordinary_lane_goes_on_once_redis_is_well_again(world: World, troubl
         if trouble != "flushed":
             wait_for(lambda: _seconds_since(world) >= 6, seconds=30, what="it stays so for a while")
             door.be("open")
-        wait_for(lambda: world.number(SETTLED) == 0, seconds=90, what="all 60 are settled")
+        wait_for(lambda: world.number(SETTLED) == 0, seconds=150, what="all 60 are settled")
         world.reconcile(at_most=1)
         assert world.delivered() == 60
         for child in list(world.processes):
@@ -60,7 +60,7 @@ def test_a_page_goes_out_within_seconds_whatever_redis_does(world: World, troubl
         world.pager()
         wait_for(
             lambda: world.number("SELECT count(*) FROM notify_heartbeat WHERE lane = 'crisis'") > 0,
-            seconds=60,
+            seconds=150,
             what="a pager runs",
         )
         world.raise_alert()
