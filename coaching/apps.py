@@ -15,3 +15,4 @@ class CoachingConfig(AppConfig):
         hooks.register("session.closed", actions.on_session_closed)
         hooks.register("work.items", work.work_items)
         hooks.register("work.items", message_access.work_items)
+        hooks.register("chart.panels", message_access.chart_panel)

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from django.db.models import Case, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Prefetch, Q, QuerySet, Value, When
 
 from accounts.access import visible_patient
 from accounts.models import CareTeam, Patient, Role, User
@@ -353,10 +353,19 @@ def _line(thread: Any, user: User, data: dict[str, Any]) -> WorkItem:
     )
 
 
-def newest_words(threads: list[MessageThread]) -> dict[uuid.UUID, Message]:
-    """The newest message of each of these conversations."""
-    newest = Message.objects.filter(thread=OuterRef("pk")).order_by("-sent_at", "-id").values("pk")[:1]
-    ids = MessageThread.objects.filter(pk__in=[t.pk for t in threads]).values_list(
-        Subquery(newest), flat=True
-    )
-    return {row.thread_id: row for row in Message.objects.filter(pk__in=list(ids)).select_related("author")}
+def chart_panel(*, patient: Patient, user: User, at: datetime) -> dict[str, Any]:
+    """Hook `chart.panels`: the latest conversations, for whoever of the care team reads the chart."""
+    from django.urls import reverse
+
+    data = numbers(at=at)
+    lines = [
+        {
+            "title": topic_of(thread.topic, data=data)["label"],
+            "url": reverse("coaching:messages", args=[thread.pk]),
+            "at": thread.last_at,
+            "status": "Look at it" if thread.urgency else "Waiting" if thread.is_waiting else "",
+            "kind": "pause" if thread.urgency else "info",
+        }
+        for thread in threads_page(user, at=at, patient=patient, limit=3).rows
+    ]
+    return {"title": "Latest messages", "lines": lines}

@@ -28,6 +28,7 @@ NAMES = frozenset(
         "doses.given",
         "work.items",
         "consent.withdrawn",
+        "chart.panels",
     }
 )
 _hooks: dict[str, list[Callable[..., Any]]] = {}

@@ -14,7 +14,7 @@ from accounts.access import visible_patient
 from accounts.actions import open_chart
 from accounts.guards import for_role
 from accounts.models import Patient
-from common import clock, intents
+from common import clock, hooks, intents
 from common.clock import age_years, local_date
 from intake import access, actions, states
 from intake.forms import SettleForm
@@ -116,6 +116,11 @@ def _chart_context(
         "patient": patient,
         "intake": intake,
         "sections": SECTIONS,
+        "panels": [
+            panel
+            for panel in hooks.run("chart.panels", patient=patient, user=request.user, at=at)
+            if panel["lines"]
+        ],
         "clock": (
             f"{span_words(at - due_at)} late" if at > due_at else f"{span_words(due_at - at)} left to decide"
         )

@@ -327,3 +327,21 @@ def test_lists_and_conversations_cost_the_same_however_long_they_are(
     assert "Earlier messages" in again.content.decode()
     with query_budget(26):
         browser.get(NEW if who == "alice" else reverse("coaching:new_message_to", args=[patient.pk]))
+
+
+def test_the_chart_names_the_latest_conversations_for_those_who_may_read_them(
+    client_for: Browser,
+    alice: User,
+    dana: User,
+    other_psychiatrist: User,
+    thread: MessageThread,
+    now: dt.datetime,
+    protocol_version: Any,
+) -> None:
+    from coaching.message_access import chart_panel
+    from tests.intake.builders import a_submitted_intake
+
+    a_submitted_intake(alice, now)
+    page = client_for(dana).get(reverse("intake:chart", args=[alice.pk])).content.decode()
+    assert "Latest messages" in page and reverse("coaching:messages", args=[thread.pk]) in page
+    assert chart_panel(patient=thread.patient, user=other_psychiatrist, at=now)["lines"] == []
