@@ -20,7 +20,7 @@ class DocumentForm(forms.Form):
         widget=forms.RadioSelect,
         error_messages={"required": "Choose what it is."},
     )
-    files = forms.FileField(
+    file = forms.FileField(
         label="The file",
         help_text="A photo (JPEG, PNG or WebP) or a PDF, up to 10 MB.",
         allow_empty_file=True,
@@ -33,7 +33,7 @@ class DocumentForm(forms.Form):
 class LetterForm(forms.Form):
     """The answer to one letter: only the file is asked for."""
 
-    files = forms.FileField(
+    file = forms.FileField(
         label="The specialist’s answer",
         help_text="A photo of each page (JPEG, PNG or WebP) or a PDF, up to 10 MB. More pages can follow on “Your documents”.",
         allow_empty_file=True,

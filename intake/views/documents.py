@@ -74,13 +74,14 @@ def _sent(
         actions.upload_document(
             patient_of(request.user),
             kind=kind,
-            upload=form.cleaned_data["files"],
+            upload=form.cleaned_data["file"],
             clearance=clearance,
             by=request.user,
             at=at,  # type: ignore[arg-type]
         )
     except Invalid as error:
-        for name, words in (error.fields or {"files": error.detail}).items():
+        for name, words in (error.fields or {"file": error.detail}).items():
+            name = "file" if name == "files" else name
             form.add_error(name if name in form.fields else None, words)
         return False
     return True

@@ -199,10 +199,10 @@ def test_the_pages_of_a_letter(client_for, alice, dana, at, clock_at, query_budg
         assert "the cardiologist" in page and "December 14, 2026" in page
         assert browser.get(f"/clearance/{found.pk}/letter/")["Content-Type"] == "application/pdf"
         bad = browser.post(
-            f"/clearance/{found.pk}/", {"intent": str(uuid.uuid4()), "files": a_file("x.pdf", b"no")}
+            f"/clearance/{found.pk}/", {"intent": str(uuid.uuid4()), "file": a_file("x.pdf", b"no")}
         )
         assert bad.status_code == 422 and "field__error" in bad.content.decode()
-        good = browser.post(f"/clearance/{found.pk}/", {"intent": str(uuid.uuid4()), "files": a_file()})
+        good = browser.post(f"/clearance/{found.pk}/", {"intent": str(uuid.uuid4()), "file": a_file()})
         assert good.status_code == 302
         assert "We have the answer" in browser.get(f"/clearance/{found.pk}/").content.decode()
 

@@ -37,7 +37,7 @@ def post(client, address="/documents/", *, intent=None, **fields):
 def test_a_document_is_sent_shown_and_opened_again(client_for, alice, at, clock_at):
     with clock_at(at):
         browser = client_for(alice)
-        assert post(browser, kind="specialist_letter", files=a_file("Dr Gray.pdf")).status_code == 302
+        assert post(browser, kind="specialist_letter", file=a_file("Dr Gray.pdf")).status_code == 302
         page = browser.get("/documents/").content.decode()
         document = PatientDocument.objects.get()
         assert "Dr Gray.pdf" in page and f"/documents/{document.pk}/" in page
@@ -60,16 +60,16 @@ def test_a_file_that_lies_or_is_broken_gets_a_sentence_and_the_rest_of_the_form_
     client_for, alice, at, clock_at, name, data
 ):
     with clock_at(at):
-        response = post(client_for(alice), kind="result", files=a_file(name, data))
+        response = post(client_for(alice), kind="result", file=a_file(name, data))
     page = response.content.decode()
-    assert response.status_code == 422 and 'id="id_files_error"' in page
+    assert response.status_code == 422 and 'id="id_file_error"' in page
     assert 'value="result" id="id_kind_2" checked' in page and "choose the file again" in page
     assert not PatientDocument.objects.exists() and not StoredFile.objects.exists()
 
 
-@pytest.mark.parametrize("missing", ["kind", "files"])
+@pytest.mark.parametrize("missing", ["kind", "file"])
 def test_a_form_without_one_of_its_two_answers_says_which(client_for, alice, at, clock_at, missing):
-    fields = {"kind": "other", "files": a_file()}
+    fields = {"kind": "other", "file": a_file()}
     del fields[missing]
     with clock_at(at):
         response = post(client_for(alice), **fields)
@@ -88,7 +88,7 @@ def test_a_replayed_upload_is_one_document(client_for, alice, at, clock_at):
     with clock_at(at):
         browser = client_for(alice)
         for _ in range(3):
-            assert post(browser, intent=intent, kind="other", files=a_file()).status_code == 302
+            assert post(browser, intent=intent, kind="other", file=a_file()).status_code == 302
     assert PatientDocument.objects.count() == StoredFile.objects.count() == 1
 
 
