@@ -7,6 +7,8 @@ class NotifyConfig(AppConfig):
 
     def ready(self) -> None:
         from common import hooks
+        from notify.actions.letters import owner_left
         from notify.work import work_items
 
+        hooks.register("person.left", owner_left)
         hooks.register("work.items", work_items)

@@ -110,3 +110,23 @@ def settle_letters_about(message: OutboxMessage, *, by: User, at: datetime) -> N
     """The message goes again from the outbox: its letter is done."""
     for letter in DeadLetter.objects.filter(what="message", key=str(message.pk), settled_at__isnull=True):
         _settle(letter, outcome="again", note="", by=by, at=at)
+
+
+def owner_left(*, user: User, by: Any, at: datetime) -> None:
+    """An account closes or changes its role (hook `person.left`): its living letters go to the patient's coach, else to an administrator."""
+    if user.is_active and user.role == Role.ADMINISTRATOR:
+        return
+    letters = list(DeadLetter.objects.select_for_update().filter(owner=user, settled_at__isnull=True))
+    coaches, administrator = owners_for(letter.patient_id for letter in letters)
+    for letter in letters:
+        owner = coaches.get(letter.patient_id) or administrator
+        if owner is not None and owner.pk != user.pk:
+            DeadLetter.objects.filter(pk=letter.pk).update(owner=owner)
+            audit.record(
+                "letter.moved",
+                by=by,
+                at=at,
+                about=letter,
+                patient_id=letter.patient_id,
+                detail={"to": str(owner.pk)},
+            )

@@ -27,10 +27,14 @@ class QuietHoursForm(forms.Form):
     """From when until when nothing but what cannot wait comes."""
 
     quiet_from = forms.TimeField(
-        label="Quiet from", widget=forms.TimeInput(attrs={"type": "time"}), input_formats=["%H:%M"]
+        label="Quiet from",
+        widget=forms.TimeInput(attrs={"type": "time", "data-width": "medium"}),
+        input_formats=["%H:%M"],
     )
     quiet_until = forms.TimeField(
-        label="until", widget=forms.TimeInput(attrs={"type": "time"}), input_formats=["%H:%M"]
+        label="until",
+        widget=forms.TimeInput(attrs={"type": "time", "data-width": "medium"}),
+        input_formats=["%H:%M"],
     )
 
 
