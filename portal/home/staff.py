@@ -17,15 +17,11 @@ ALERTS_ON_TOP = 8
 
 def _common(user: User, *, at: datetime) -> dict[str, Any]:
     """The alerts in full and the rest of the list; alerts stand on top, so the list does not say them twice."""
-    alerts = [
-        {"alert": alert, "title": alert_title(alert)} for alert in open_alerts_for(user)[:ALERTS_ON_TOP]
-    ]
-    on_top = {f"alert.open:{one['alert'].pk}" for one in alerts} | {
-        f"alert.unclosed:{one['alert'].pk}" for one in alerts
-    }
+    alerts = list(open_alerts_for(user)[:ALERTS_ON_TOP])
+    on_top = {f"{kind}:{alert.pk}" for alert in alerts for kind in ("alert.open", "alert.unclosed")}
     items = [item for item in gather(user, at=at) if item.key not in on_top]
     return {
-        "alerts": alerts,
+        "alerts": [{"alert": alert, "title": alert_title(alert)} for alert in alerts],
         "page": page_of(items, at=at, zone=user.time_zone, size=PAGE_SIZE),
         "at": at,
         "flexibility_ends_on": settings.TELEMEDICINE_FLEXIBILITY_ENDS_ON,

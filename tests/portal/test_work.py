@@ -447,6 +447,20 @@ def test_a_refund_that_does_not_go_through_is_an_administrators_work(
     assert [i for i in gather(admin_ann, at=at + DAY) if i.kind == "refund.waiting"] == []
 
 
+def test_a_stuck_message_goes_to_somebody_else_when_its_owner_leaves(
+    alice: User, cole: User, admin_ann: User, at: dt.datetime
+) -> None:
+    from accounts.actions import set_active
+    from notify.models import DeadLetter
+
+    DeadLetter.objects.create(
+        what="message", key=str(uuid.uuid4()), name="daily_check_in", owner=cole, patient_id=alice.pk, opened_at=at, last_at=at
+    )  # fmt: skip
+    assert [i.kind for i in gather(cole, at=at)].count("message.stuck") == 1
+    set_active(cole, active=False, by=admin_ann, at=at)
+    assert [i.kind for i in gather(admin_ann, at=at)].count("message.stuck") == 1
+
+
 # --- the pages ---
 
 
@@ -637,9 +651,12 @@ def test_who_is_not_late_hears_nothing(cole: User, at: dt.datetime) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_who_send_the_digests_at_once_promise_one_mail(cole: User, at: dt.datetime) -> None:
     a_task(cole, at - 2 * DAY)
-    threads = [
-        threading.Thread(target=lambda: (actions.send_digests(at=at), connection.close())) for _ in range(3)
-    ]
+
+    def worker() -> None:
+        actions.send_digests(at=at)
+        connection.close()
+
+    threads = [threading.Thread(target=worker) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:

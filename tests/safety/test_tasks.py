@@ -222,7 +222,7 @@ def test_who_owes_work_about_a_patient_sees_the_chart_only_while_they_owe_it(
 def test_work_done_elsewhere_settles_its_task_once(cole: User, at: dt.datetime) -> None:
     about = uuid.uuid4()
     a_task(cole, at, about_type="x.y", about_id=about)
-    settle = {
+    settle: dict[str, Any] = {
         "kind": "follow_up",
         "about_type": "x.y",
         "about_id": about,
@@ -304,7 +304,8 @@ def test_people_see_their_own_tasks_and_administrators_all(
 
 def _together(*calls: Any) -> list[Any]:
     """Run each in a thread and connection of its own, started at once; answers results or exceptions."""
-    barrier, results = threading.Barrier(len(calls)), [None] * len(calls)
+    barrier = threading.Barrier(len(calls))
+    results: list[Any] = [None] * len(calls)
 
     def run(index: int) -> None:
         try:
