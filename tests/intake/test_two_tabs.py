@@ -82,7 +82,7 @@ def test_whatever_the_order_a_newer_answer_is_never_overwritten_unseen(saves):
     for typed, version in saves:
         version = min(version, entry["version"])
         before = dict(entry["data"])
-        known = LOG_LENGTH > len(saves)
+        known = len(saves) < LOG_LENGTH
         entry, found = kept(entry, typed, version)
         if found.changed:
             values.append(dict(entry["data"]))

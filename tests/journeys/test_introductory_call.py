@@ -1,0 +1,71 @@
+"""The pages a stranger may meet besides a clear fit: each exclusion in its own words, and the free call."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from consults.models import Introduction
+from intake.models import Screening
+from tests.consults.builders import weekly_hours
+from tests.journeys import steps
+from tests.journeys.walker import Walker
+
+Browsers = Callable[..., Walker]
+
+
+@pytest.mark.parametrize(
+    ("but", "says"),
+    [({"monitor_available": "no"}, "adult"), ({"aneurysm": "yes"}, "vessel"), ({"state": "FL"}, "state")],
+    ids=["no sitter", "absolute", "no psychiatrist there"],
+)
+def test_an_exclusion_says_why_sells_nothing_and_offers_other_help(
+    browser_of: Browsers, dana: User, protocol_version: Any, but: dict[str, str], says: str
+) -> None:
+    visitor = browser_of("A visitor", phone=True)
+    steps.answers_the_assessment(visitor, **but)
+    visitor.is_at("/assessment/result/").sees("Not right now", says, "988", "1-800-662-4357")
+    visitor.does_not_see("Book a free call", "What it costs", "may be a fit")
+    assert Screening.objects.get().outcome == "not_now"
+
+
+def test_somebody_of_seventeen_is_met_with_help_and_no_offer(
+    browser_of: Browsers, protocol_version: Any
+) -> None:
+    visitor = browser_of("A young visitor", phone=True)
+    visitor.opens("/assessment/you/")
+    steps.fills(visitor, age_years="17", state="CA")
+    visitor.presses("Next").is_at("/assessment/adults-only/").sees("988", "adults only", "kept none")
+    visitor.does_not_see("Make an account", "price")
+
+
+def test_an_emergency_is_told_to_call_911(browser_of: Browsers, protocol_version: Any) -> None:
+    visitor = browser_of("A visitor in pain", phone=True)
+    visitor.opens("/assessment/why/")
+    steps.fills(visitor, main_problem="emergency", low_mood="0", worry="0")
+    visitor.presses("Next").sees("Please call 911 now").does_not_see("Make an account", "price")
+
+
+def test_a_visitor_books_moves_and_cancels_a_free_call(
+    browser_of: Browsers, dana: User, protocol_version: Any
+) -> None:
+    """No account, nothing about health, one link."""
+    weekly_hours(dana)
+    visitor = browser_of("Robin", phone=True)
+    steps.answers_the_assessment(visitor)
+    visitor.is_at("/assessment/result/").sees("What it costs", "$1,196", "Six questions worth asking")
+    visitor.follows("Book a free call first").is_at("/introduction/").sees("Twenty minutes", "costs nothing")
+    visitor.page.locator("main section a.button").nth(5).click()
+    visitor.looks().is_at("/introduction/details/").sees("How long")
+    visitor.types("name", "Robin").types("phone", "(415) 555-0177").presses("Book the call")
+    visitor.is_at("/introduction/link/").sees("Your introductory call", "Dana Reyes", "0177")
+    first = Introduction.objects.get()
+    visitor.follows("Choose another time")
+    visitor.page.locator("main fieldset button").nth(8).click()
+    visitor.looks().is_at("/introduction/link/").sees("Booked")
+    moved = Introduction.objects.get()
+    assert moved.pk == first.pk and moved.starts_at != first.starts_at
+    doctor = browser_of("Dana", user=dana)
+    doctor.opens("/calendar/").opens(f"/consults/introduction/{moved.pk}/").sees("Robin", "+14155550177")
+    visitor.follows("Cancel", exact=True).presses("Yes, cancel it").sees("Cancelled")
