@@ -123,6 +123,42 @@ def queue_page_100k(practice: Practice) -> Iterator[Figure]:
     yield figure("queue_page_100k", large, "ms", small, large / small, "<=1.3")
 
 
+def queue_page_1m(practice: Practice) -> Iterator[Figure]:
+    """The first page of the queue with 1,000,000 waiting, against 1,000."""
+    fill.waiting_intakes(1_000)
+    small = _queue_page_ms(practice)
+    fill.waiting_intakes(1_000_000)
+    large = _queue_page_ms(practice)
+    yield figure("queue_page_1m", large, "ms", small, large / small, "<=1.5")
+    fill.waiting_intakes(1_000)
+
+
+def chart_history(practice: Practice) -> Iterator[Figure]:
+    """A chart with ten years of readings, questionnaires, medicines and trail, against the same person's with one month."""
+    from accounts.models import Patient
+
+    patient = Patient.objects.get(pk=practice.patient.pk)
+    page = request_bytes("GET", f"/chart/{patient.pk}/", {"Cookie": practice.cookie})
+
+    def ms(days: int) -> float:
+        fill.a_chart(patient, practice.psychiatrist, days=days, at=clock.now())
+        one_round(practice.port, lambda: page, clients=1, seconds=1, expect=200)
+        return statistics.median(
+            one_round(practice.port, lambda: page, clients=1, seconds=1, expect=200).p50_ms for _ in range(5)
+        )
+
+    pairs = [(ms(3_650), ms(30)) for _ in range(3)]
+    ratio = statistics.median(large / small for large, small in pairs)
+    yield figure(
+        "chart_history",
+        statistics.median(large for large, _ in pairs),
+        "ms",
+        statistics.median(small for _, small in pairs),
+        ratio,
+        "<=1.5",
+    )
+
+
 def queue_page_html(practice: Practice) -> Iterator[Figure]:
     """The queue as a page, against the same 25 rows as bare JSON; 8 clients."""
     fill.waiting_intakes(1_000)
@@ -297,6 +333,8 @@ BENCHMARKS: dict[str, Callable[[Practice], Iterator[Figure]]] = {
     "readings_list": readings_list,
     "queue_page_html": queue_page_html,
     "queue_page_100k": queue_page_100k,
+    "queue_page_1m": queue_page_1m,
+    "chart_history": chart_history,
     "reminder_tick_100k": reminder_tick_100k,
     "reminder_dispatch": reminder_dispatch,
     "screen_vs_csv": screen_vs_csv,

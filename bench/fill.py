@@ -1,14 +1,27 @@
 """Rows in the number a large practice has, written by PostgreSQL itself."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
+from django.db.models import Model
 
-from accounts.models import User
+from accounts.models import CareTeam, Patient, User
+from common import protocol
 from common.encryption import encrypt
+from intake.models import EligibilityEvaluation, Intake, Medicine
+from measures.models import InstrumentResponse
 from notify.models import OutboxMessage
+from vitals.models import Reading
 
 TABLES = ("intake_intake", "accounts_user", "accounts_patient")
+CHART_TABLES = (
+    "intake_chartview",
+    "intake_eligibilityevaluation",
+    "intake_medicine",
+    "measures_instrumentresponse",
+    "vitals_reading",
+    "common_auditentry",
+)
 
 
 def waiting_intakes(count: int, *, state: str = "CA") -> None:
@@ -77,3 +90,80 @@ def settle(*tables: str) -> None:
     with connection.cursor() as cursor:
         for table in tables:
             cursor.execute(f"VACUUM (ANALYZE) {table}")
+
+
+def a_chart(patient: Patient, psychiatrist: User, *, days: int, at: datetime) -> None:
+    """Give one accepted patient so many days of history, and no more: every row the chart could read, as often as it comes in care."""
+    with connection.cursor() as cursor:
+        for table in CHART_TABLES:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            where = (
+                "object_id = 'bench' OR patient_id = %s"
+                if table == "common_auditentry"
+                else "patient_id = %s"
+            )
+            cursor.execute(f"DELETE FROM {table} WHERE {where}", [patient.pk])
+        cursor.execute("DELETE FROM intake_intake WHERE patient_id = %s", [patient.pk])
+    CareTeam.objects.filter(pk=patient.pk).update(psychiatrist=psychiatrist)
+    version = protocol.current(at=at)
+    intake = Intake.objects.create(
+        patient=patient, state="accepted", care_state="CA", created_at=at - timedelta(days=days), submitted_at=at - timedelta(days=days),
+        decided_at=at, outcome="review", reasons=["E29", "E58"], protocol=version,
+        answers={"mind": {"version": 1, "complete": True, "data": {"hopes": "To sleep.", "past_treatments": "Sertraline"}}},
+    )  # fmt: skip
+    found = EligibilityEvaluation.objects.create(
+        intake=intake, patient=patient, at=at - timedelta(days=days), stage="decision", cause="decide", outcome="review", reasons=["E29", "E58"],
+        rule_version="bench", protocol=version, facts={"age_years": "38"},
+    )  # fmt: skip
+    response = InstrumentResponse.objects.create(
+        patient=patient, instrument="phq9", instrument_version="1", timepoint="checkin", items={"phq9_1": 2}, total=12, band="moderate",
+        completed_at=at - timedelta(days=days), recorded_by="user:bench",
+    )  # fmt: skip
+    medicine = Medicine.objects.create(
+        patient=patient,
+        name="Sertraline",
+        rx_class="antidepressant",
+        started_at=at - timedelta(days=days),
+        ended_at=at,
+    )
+    reading = Reading.objects.create(
+        patient=patient, systolic_mmhg=128, diastolic_mmhg=82, pulse_bpm=70, taken_at=at, received_at=at - timedelta(days=days), source="device",
+        phase="extra", entered_by="device:bench", band="go", protocol=version,
+    )  # fmt: skip
+    # Every how many days a row of the kind comes.
+    for row, column, every in (
+        (found, "at", 30), (response, "completed_at", 1), (medicine, "started_at", 30), (reading, "received_at", 0.5),
+    ):  # fmt: skip
+        _again(row, column, every, days)
+    for name in ("Xanax", "Lisinopril", "Zolpidem"):
+        Medicine.objects.create(
+            patient=patient, name=name, rx_class="benzo", started_at=at - timedelta(days=days)
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO common_auditentry (shard, seq, at, actor, action, object_type, object_id, patient_id, reason, detail, prev_hash, row_hash) "
+            "SELECT 99, n, %s - n * interval '8 hours', 'user:bench', 'reading.recorded', '', 'bench', %s, '', '{}', '', '' "
+            "FROM generate_series(1, %s) AS n",
+            [at, patient.pk, days * 3],
+        )
+        cursor.execute(
+            "INSERT INTO intake_chartview (patient_id, viewer_id, looked_at, since_at) VALUES (%s, %s, %s, %s)",
+            [patient.pk, psychiatrist.pk, at, at - timedelta(days=7)],
+        )
+        for table in CHART_TABLES:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+    settle(*CHART_TABLES)
+
+
+def _again(row: Model, column: str, every: float, days: int) -> None:
+    """Copies of a row, one each `every` days."""
+    others = ", ".join(
+        field.column for field in row._meta.concrete_fields if field.column not in ("id", column)
+    )
+    table = row._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (id, {column}, {others}) SELECT gen_random_uuid(), {column} + n * %s * interval '1 day', {others} "
+            f"FROM {table}, generate_series(1, %s) AS n WHERE id = %s",
+            [every, int(days / every) - 1, row.pk],
+        )

@@ -60,7 +60,7 @@ from intake.access.rulebook import (
     rule_row,
     rule_rows,
 )
-from intake.access.unserved import owners_of_unserved
+from intake.access.unserved import is_served, owners_of_unserved
 from intake.access.work import work_items
 
 __all__ = [
@@ -91,6 +91,7 @@ __all__ = [
     "intake_readings",
     "intake_visible_to",
     "is_overdue",
+    "is_served",
     "latest_evaluation",
     "newest_dry_run",
     "open_clearances",

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Exists
+
 from accounts.models import Patient
+from common.encryption import lookup_digest
 from intake import states
 from intake.access.people import active_medicines
 from intake.models import Decision, EligibilityEvaluation, Intake, Medicine
@@ -13,6 +16,7 @@ from intake.rules.eligibility import UNANSWERED
 from intake.wording import RuleText, rule_texts
 from measures.access import responses_of
 from measures.models import InstrumentResponse
+from notify.models import OptOut
 from safety.access import holds_of
 from safety.models import SafetyHold
 from vitals.access import recent_readings
@@ -44,6 +48,8 @@ class Chart:
     readings: list[Reading]
     decisions: list[Decision]
     holds: list[SafetyHold]
+    # The number has answered STOP: texts do not arrive, and the care team must know.
+    opted_out: bool
 
     def reasons(self, outcome: Outcome) -> list[RuleText]:
         """The rules about the person that are true and of this outcome, in words; what is unanswered stands in `unknown`."""
@@ -82,6 +88,8 @@ def chart_of(patient: Patient) -> Chart | None:
     evaluation = (
         EligibilityEvaluation.objects.filter(patient=patient)
         .select_related("intake__claimed_by", "protocol")
+        # Asked on the way, so that the page needs no look-up of its own for it.
+        .annotate(opted_out=Exists(OptOut.objects.filter(number_digest=lookup_digest(patient.user.phone))))
         .order_by("-at", "-id")
         .first()
     )
@@ -101,4 +109,5 @@ def chart_of(patient: Patient) -> Chart | None:
             Decision.objects.filter(intake__patient=patient).select_related("by").order_by("-at")[:DECISIONS]
         ),
         holds=list(holds_of(patient)),
+        opted_out=bool(patient.user.phone) and evaluation.opted_out,
     )

@@ -4,11 +4,18 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
+from accounts.access import states_with_prescriber
 from accounts.models import STATES
+from common.clock import local_date
 from intake.access.queue import state_key
 from safety.models import Task
 
 KIND, ABOUT = "state.unserved", "intake.state"
+
+
+def is_served(code: str, at: datetime) -> bool:
+    """May somebody of the practice prescribe in this state today?"""
+    return code in states_with_prescriber(local_date(at, "UTC"))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def check_unserved_states(*, at: datetime, by: Any = "system:queue") -> int:
     codes = {state_key(code): code for code in STATES}
     open_now = {state.code for state in found}
     for about_id in Task.objects.filter(kind=KIND, done_at__isnull=True).values_list("about_id", flat=True):
-        if codes.get(about_id) not in open_now:
+        if about_id is None or codes.get(about_id, "") not in open_now:
             settle_tasks_about(
                 kind=KIND, about_type=ABOUT, about_id=about_id, outcome="Served again, or nobody waits there any more.", by=by, at=at,
             )  # fmt: skip

@@ -50,6 +50,7 @@ def task_list(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "intake": intake,
         "mine": intake.state in states.PATIENT_WRITES,
+        "unserved": intake.state in states.IN_QUEUE and not access.is_served(intake.care_state, clock.now()),
         "groups": task_groups(intake, left, address_of),
         "left": left,
         "minutes": minutes_left(left),

@@ -3,6 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -56,7 +57,8 @@ def decide(request: HttpRequest, patient_id: uuid.UUID, kind: str) -> HttpRespon
         raise Http404
     require_step_up(request)
     found = opened_chart(request, patient_id, f"decide:{kind}")
-    declines, typed = kind == "decline", request.POST or None
+    declines = kind == "decline"
+    typed: Any = request.POST or None
     if declines and typed is not None and "compose" in typed:
         # The letter of the reasons just chosen; what was chosen and noted stays.
         typed = typed.copy()
@@ -86,7 +88,7 @@ def decide(request: HttpRequest, patient_id: uuid.UUID, kind: str) -> HttpRespon
             )
         except Invalid as error:
             # What was typed stays on the page, the sentence stands beside its field.
-            for name, words in (error.fields or {None: error.detail}).items():
+            for name, words in (error.fields or {"": error.detail}).items():
                 form.add_error(name if name in form.fields else None, words)
         else:
             messages.success(

@@ -200,3 +200,15 @@ def test_a_place_of_another_filter_still_pages(client_for, dana, at, now):
 def test_nobody_is_made_up_by_a_filter(client_for, dana, at, now):
     a_patient("Nobody Yet")
     assert names_on(client_for(dana).get(f"/queue/?state={uuid.uuid4()}&show=zzz&reason=%00")) == []
+
+
+def test_somebody_whose_state_nobody_serves_is_told_so(client_for, dana, alice, at, now):
+    from tests.intake.builders import a_submitted_intake
+
+    a_submitted_intake(alice, at)
+    assert "We have your intake" in client_for(alice).get("/intake/").content.decode()
+    Licence.objects.filter(psychiatrist=dana).delete()
+    page = client_for(alice).get("/intake/").content.decode()
+    assert (
+        "nobody to read it yet" in page and "most often within two working days" not in page.split("Next")[0]
+    )
