@@ -26,7 +26,8 @@ def story_of(alert: Alert) -> list[dict[str, Any]]:
         ).order_by("id")[:MOST_LINES]
     )
     keys = {_key(row.actor) for row in rows} | {_key(f"user:{row.detail.get('to', '')}") for row in rows}
-    names = {person.pk: str(person) for person in User.objects.filter(pk__in=keys - {None})}
+    people = User.objects.filter(pk__in=[key for key in keys if key is not None])
+    names: dict[Any, str] = {person.pk: str(person) for person in people}
     lines = []
     for row in rows:
         taker = names.get(_key(f"user:{row.detail.get('to', '')}"), "")

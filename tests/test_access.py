@@ -364,6 +364,8 @@ NOT_THEIRS_AFTER_ALL = {
     ("administrator", "/messages/<uuid:thread_id>/hand-over/"),
     # The work is Dana's, so her colleague does not see it.
     ("coach", "/work/<uuid:task_id>/"),
+    # Whose shift it is hands it over, or an administrator.
+    ("coach", "/alerts/roster/<uuid:shift_id>/hand-over/"),
 }
 
 
