@@ -41,7 +41,7 @@ def _choices(question: Question) -> tuple[tuple[str, str], ...]:
 class PlainNumberField(forms.DecimalField):
     """A number as people write it: “72.5”, “72,5”, with spaces around. Nothing like 1e9 or NaN."""
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Any:
         text = str(value).strip() if value not in (None, "") else ""
         if COMMA.fullmatch(text):
             text = text.replace(",", ".")
@@ -165,7 +165,7 @@ class StepForm(forms.Form):
         kilograms = weight_kg(weight, unit) if weight is not None and unit else None
         if height is None and not self.part and not {"height_ft", "height_cm"} & set(self.errors):
             self.add_error("height_ft", "Give your height in feet and inches, or in centimetres.")
-        if height is None or kilograms is None:
+        if height is None or kilograms is None or weight is None:
             return
         typed, other = f"{weight} {unit}", "kg" if unit == "lb" else "lb"
         index, swapped = body_mass_index(kilograms, height), body_mass_index(weight_kg(weight, other), height)

@@ -87,7 +87,9 @@ def merge(
             return None if len(log[name]) < LOG_LENGTH else _UNKNOWN
         return _empty(kept.get(name)) if name not in kept or at_version == 0 else _UNKNOWN
 
-    changed, clashes, newer = [], [], []
+    changed: list[str] = []
+    clashes: list[Clash] = []
+    newer: list[str] = []
     for names in units:
         mine = tuple(_empty(typed.get(name)) for name in names)
         theirs = tuple(_empty(kept.get(name)) for name in names)

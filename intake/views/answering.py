@@ -213,7 +213,7 @@ def answer(request: HttpRequest, step_id: str) -> HttpResponse:
     on = clock.local_date(at, intake.patient.user.time_zone)
     form = step_form(asked, part=True)(request.POST, on=on, initial={})
     form.is_valid()
-    wrong = [message for name in names for message in form.errors.get(name, [])]
+    wrong = [str(message) for name in names for message in form.errors.get(name, [])]
     if wrong:
         return JsonResponse({"saved": False, "said": " ".join(wrong)}, status=422)
     given = form.answers()
