@@ -388,7 +388,8 @@ def hand_over(thread: MessageThread, *, to: User, by: User, at: datetime) -> Mes
         team = getattr(current.patient, "care_team", None)
         members = {team.coach_id, team.psychiatrist_id} if team is not None else set()
         current.taken_by, current.handed_over = to, to.pk not in members
-        current.save(update_fields=["taken_by", "handed_over"])
+        current.taken_at = at
+        current.save(update_fields=["taken_by", "taken_at", "handed_over"])
         audit.record(
             "messages.handed_over",
             by=by,

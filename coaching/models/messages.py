@@ -36,6 +36,7 @@ class MessageThread(models.Model):
     waiting_since_at = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
     taken_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    taken_at = models.DateTimeField(null=True, blank=True)
     # Given to somebody outside the care team, who sees this conversation because of it.
     handed_over = models.BooleanField(default=False)
     # What words asked for a look: 0 none, 1 soon, 2 now. A person ends it.
