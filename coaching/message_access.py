@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from django.db.models import Case, Exists, F, OuterRef, Prefetch, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Value, When
 
 from accounts.access import visible_patient
 from accounts.models import CareTeam, Patient, Role, User
@@ -357,15 +357,21 @@ def chart_panel(*, patient: Patient, user: User, at: datetime) -> dict[str, Any]
     """Hook `chart.panels`: the latest conversations, for whoever of the care team reads the chart."""
     from django.urls import reverse
 
-    data = numbers(at=at)
+    team = getattr(patient, "care_team", None)
+    if team is None or user.pk not in (team.psychiatrist_id, team.coach_id):
+        return {"title": "Latest messages", "lines": []}  # whoever stands in finds them under Messages
+    # One query for all of it: the chart has a budget.
+    in_force = ProtocolVersion.objects.filter(state="approved", effective_from__lte=at)
+    words = in_force.order_by("-effective_from", "-approved_at").values("data__messaging")[:1]
+    newest = MessageThread.objects.filter(patient=patient).annotate(words=Subquery(words))
     lines = [
         {
-            "title": topic_of(thread.topic, data=data)["label"],
+            "title": topic_of(thread.topic, data=thread.words or shipped_numbers())["label"],
             "url": reverse("coaching:messages", args=[thread.pk]),
             "at": thread.last_at,
             "status": "Look at it" if thread.urgency else "Waiting" if thread.is_waiting else "",
             "kind": "pause" if thread.urgency else "info",
         }
-        for thread in threads_page(user, at=at, patient=patient, limit=3).rows
+        for thread in newest.order_by("-last_at", "-id")[:3]
     ]
     return {"title": "Latest messages", "lines": lines}

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists
+from django.db.models.functions import JSONObject
 
 from accounts.models import Patient
 from common.encryption import lookup_digest
@@ -18,7 +21,6 @@ from measures.access import responses_of
 from measures.models import InstrumentResponse
 from notify.models import OptOut
 from safety.access import holds_of
-from safety.models import SafetyHold
 from vitals.access import recent_readings
 from vitals.models import Reading
 from vitals.rules import BpLimits, limits_from_data
@@ -35,6 +37,14 @@ DECIDED_AT_THE_VISIT = frozenset(
 
 
 @dataclass(frozen=True)
+class Hold:
+    """A hold that still stands, as the chart tells it."""
+
+    reason_code: str
+    placed_at: datetime
+
+
+@dataclass(frozen=True)
 class Chart:
     """One person, summary first."""
 
@@ -47,7 +57,7 @@ class Chart:
     responses: list[InstrumentResponse]
     readings: list[Reading]
     decisions: list[Decision]
-    holds: list[SafetyHold]
+    holds: list[Hold]
     # The number has answered STOP: texts do not arrive, and the care team must know.
     opted_out: bool
 
@@ -88,8 +98,15 @@ def chart_of(patient: Patient) -> Chart | None:
     evaluation = (
         EligibilityEvaluation.objects.filter(patient=patient)
         .select_related("intake__claimed_by", "protocol")
-        # Asked on the way, so that the page needs no look-up of its own for it.
-        .annotate(opted_out=Exists(OptOut.objects.filter(number_digest=lookup_digest(patient.user.phone))))
+        # Asked on the way, so that the page needs no look-ups of their own for them.
+        .annotate(
+            opted_out=Exists(OptOut.objects.filter(number_digest=lookup_digest(patient.user.phone))),
+            holds=ArraySubquery(
+                holds_of(patient)
+                .select_related(None)
+                .values(json=JSONObject(reason_code="reason_code", placed_at="placed_at"))
+            ),
+        )
         .order_by("-at", "-id")
         .first()
     )
@@ -108,6 +125,8 @@ def chart_of(patient: Patient) -> Chart | None:
         decisions=list(
             Decision.objects.filter(intake__patient=patient).select_related("by").order_by("-at")[:DECISIONS]
         ),
-        holds=list(holds_of(patient)),
+        holds=[
+            Hold(row["reason_code"], datetime.fromisoformat(row["placed_at"])) for row in evaluation.holds
+        ],
         opted_out=bool(patient.user.phone) and evaluation.opted_out,
     )
