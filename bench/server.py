@@ -82,7 +82,7 @@ def serving(root: Path, **changes: str) -> Iterator[int]:
         command, cwd=root, env={**os.environ, **changes}, stdout=log, stderr=subprocess.STDOUT
     )
     try:
-        for _ in range(200):
+        for _ in range(900):
             with (
                 contextlib.suppress(OSError),
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer,
