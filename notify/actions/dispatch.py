@@ -122,7 +122,7 @@ def _prepare(
         else:
             if not asking:
                 _tell_devices(row, person, devices, batch)
-            reader = person or people.get(row.patient_id)
+            reader = person or (people.get(row.patient_id) if row.patient_id else None)
             try:
                 ready.append((row, _envelope(row, address, reader, own, at=at)))
             except Exception as error:  # one poisoned row must not hold up the others

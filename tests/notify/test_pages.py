@@ -128,10 +128,14 @@ def test_staff_see_that_no_worker_runs(client_for: Any, admin_ann: User, at: dat
 
 
 def test_the_care_team_sees_on_caseload_and_check_ins_that_texts_are_stopped(
-    client_for: Any, cole: User, alice: User, at: datetime
+    client_for: Any, cole: User, dana: User, alice: User, at: datetime
 ) -> None:
     """HZ-23"""
+    from coaching.actions import plan_course
     from notify.actions.callbacks import opt_out
+    from tests.coaching.builders import a_course
+
+    plan_course(a_course(alice, dana, at), by=dana, at=at)
 
     client = client_for(cole)
     pages = ("/coaching/", f"/coaching/patient/{alice.pk}/")
