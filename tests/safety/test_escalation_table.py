@@ -36,7 +36,7 @@ def test_a_trigger_names_its_source_its_human_and_its_clock(row: dict) -> None:
     assert 1 <= row["severity"] <= row["worst_severity"] <= 4
     assert row["acknowledge_minutes"] > 0
     assert row["hold"] is None or row["hold"] in HOLD_WORDS_FOR_STAFF
-    assert set(row["also_page"]) <= {"psychiatrist", "coach"}
+    assert set(row["also_page"]) <= {"psychiatrist", "coach", "compliance"}
     ladder = ladder_of(
         _shipped()["ladders"][row["ladder"]], acknowledge_minutes=row["acknowledge_minutes"], in_session=False
     )
@@ -62,6 +62,8 @@ def test_wired_means_that_some_app_raises_it(row: dict) -> None:
         for p in (BASE / app).rglob(f"*.{kind}")
         if "migrations" not in p.parts
     ]
+    # What happens to the medicine itself is reported to safety's own action (X15, X22).
+    files += (BASE / "safety" / "actions").rglob("*.py")
     assert files
     used = any(name.search(path.read_text()) for path in files)
     assert row["wired"] == used
