@@ -13,7 +13,7 @@ from django.db import models
 ROOT = Path(settings.BASE_DIR)
 # Lower rank = lower layer (docs/architecture.md). A foreign key may point down or within its own app, never up or sideways.
 RANK = {
-    "common": 0, "accounts": 1, "notify": 2, "safety": 3, "vitals": 4, "measures": 4, "intake": 5, "consults": 6,
+    "common": 0, "accounts": 1, "notify": 2, "safety": 3, "vitals": 4, "measures": 4, "video": 4, "intake": 5, "consults": 6,
     "dosing": 7, "coaching": 8, "billing": 8, "outcomes": 8, "portal": 9,
 }  # fmt: skip
 FOLDER = {"dosing": "sessions"}

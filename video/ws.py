@@ -7,7 +7,6 @@ place or a newer connection ends it even when the channel layer has lost the new
 
 import asyncio
 import contextlib
-import time
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -68,7 +67,7 @@ class RoomConsumer(AsyncJsonWebsocketConsumer):
         if text_data is None or len(text_data) > rules.MAX_SIGNAL_BYTES:
             await self._refuse("too_long")
             return
-        now = time.monotonic()
+        now = clock.monotonic_s()
         self.sent_at = [at for at in self.sent_at if now - at < 10] + [now]
         if len(self.sent_at) > rules.MESSAGES_PER_TEN_SECONDS:
             await self._refuse("too_many")
