@@ -145,7 +145,7 @@ def invite_guest(
             guest_kind=kind,
             guest_name=name,  # type: ignore[misc]
             token_digest=access.digest(secret),
-            invited_by=by,
+            created_by=by,
             created_at=at,
         )
         audit.record(

@@ -70,7 +70,7 @@ class Seat(models.Model):
     guest_name = EncryptedTextField(blank=True)
     # Of the secret in a guest's link; the secret itself is shown once and kept nowhere.
     token_digest = models.CharField(max_length=64, null=True, blank=True, unique=True)
-    invited_by = models.ForeignKey(
+    created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )
     created_at = models.DateTimeField()
