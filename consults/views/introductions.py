@@ -63,9 +63,21 @@ def visitor_page(view: View) -> View:
     return public(found)
 
 
+def _zones() -> list[tuple[str, str]]:
+    """Every zone that can be chosen, groups opened."""
+    flat: list[tuple[str, str]] = []
+    for value, label in zone_choices():
+        flat += (
+            [(str(v), str(w)) for v, w in label]
+            if isinstance(label, list | tuple)
+            else [(str(value), str(label))]
+        )
+    return flat
+
+
 def _zone(request: HttpRequest, state: str) -> str:
     asked = request.GET.get("zone", "") or request.POST.get("zone", "")
-    return asked if asked in dict(zone_choices()) and asked else zone_of_state(state)
+    return asked if asked in dict(_zones()) and asked else zone_of_state(state)
 
 
 def _week(
@@ -93,7 +105,7 @@ def _week(
         "any_free": bool(free),
         "zone": zone,
         "zone_words": zone_words(at, zone),
-        "zones": zone_choices(),
+        "zones": _zones(),
         "address": address,
     }
 

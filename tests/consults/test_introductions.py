@@ -361,3 +361,12 @@ def test_the_pages_take_few_queries(open_week, client_for, at, django_assert_max
     with django_assert_max_num_queries(8):
         staff.get(f"/consults/introduction/{row.pk}/")
     assert Appointment.objects.count() == 0
+
+
+def test_times_are_shown_in_the_zone_of_the_state_or_the_one_that_is_chosen(open_week):
+    client = assessed()
+    page = client.get("/introduction/").content.decode()
+    assert " PST" in page and '<option value="America/Los_Angeles" selected>' in page
+    page = client.get("/introduction/", {"zone": "America/New_York"}).content.decode()
+    assert " EST" in page and '<option value="America/New_York" selected>' in page and "[(" not in page
+    assert " PST" in client.get("/introduction/", {"zone": "Mars/Olympus"}).content.decode()
