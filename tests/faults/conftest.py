@@ -165,7 +165,10 @@ class World:
         new = self.clock_file.with_suffix(".new")
         new.write_text(str(total))
         new.rename(self.clock_file)
-        self.ask("UPDATE common_clockoffset SET seconds = %s WHERE id = 1", total)
+        self.ask(
+            "INSERT INTO common_clockoffset (id, seconds) VALUES (1, %s) ON CONFLICT (id) DO UPDATE SET seconds = EXCLUDED.seconds",
+            total,
+        )
 
     # --- processes ---
 
