@@ -140,14 +140,14 @@ class Storm:
             (pair.redis_child, pair.restart_redis, "Redis"),
         ):
             if child is not None and child.poll() is not None:
-                for attempt in range(6):
+                for attempt in range(40):
                     try:
                         mend()
                         break
                     except (Trouble, OSError) as error:
-                        # The killed server's own children may hold its memory for a moment longer.
+                        # The killed server's own children hold its memory for a moment longer; on a busy machine a long one.
                         time.sleep(0.5)
-                        if attempt == 5:
+                        if attempt == 39:
                             self.trouble.append(f"{name} could not be started again: {error}")
                             self.over.set()
 
