@@ -112,13 +112,25 @@ class Appointment(models.Model):
     cancelled_at = models.DateTimeField(null=True, blank=True)
     cancel_reason = models.CharField(max_length=40, blank=True)
     patient_arrived_at = models.DateTimeField(null=True, blank=True)
+    # Kept for somebody on the waiting list: not one of the holds that choosing another time lets go.
+    for_offer = models.BooleanField(default=False)
+    # Two visits of one clinician at one time, on purpose: who decided it and why. Nothing else sets this.
+    double_booked = models.BooleanField(default=False)
+    double_booked_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    double_booked_reason = EncryptedTextField(blank=True)
 
     class Meta:
         constraints = [
+            # A deliberate double booking stands outside; a trigger refuses everything that is not one over it (migration 0003).
             ExclusionConstraint(
                 name="a_clinician_is_in_one_visit_at_a_time",
                 expressions=[("clinician", RangeOperators.EQUAL), ("during", RangeOperators.OVERLAPS)],
-                condition=Q(state__in=["held", "booked"]),
+                condition=Q(state__in=["held", "booked"], double_booked=False),
+            ),
+            models.CheckConstraint(
+                condition=Q(double_booked=False, double_booked_by__isnull=True, double_booked_reason="")
+                | Q(double_booked=True, double_booked_by__isnull=False) & ~Q(double_booked_reason=""),
+                name="a_double_booking_says_who_and_why",
             ),
             ExclusionConstraint(
                 name="a_patient_is_in_one_visit_at_a_time",
@@ -558,6 +570,7 @@ class Fulfilment(models.Model):
     shipped_at = models.DateTimeField()
     shipped_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     delivered_at = models.DateTimeField(null=True, blank=True)
+    lost_at = models.DateTimeField(null=True, blank=True, help_text="Given up: never arrived, or of no use")
     count_confirmed = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="What the patient counted"
     )
@@ -568,7 +581,9 @@ class Fulfilment(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["order"], condition=Q(delivered_at__isnull=True), name="one_open_shipment_per_order"
+                fields=["order"],
+                condition=Q(delivered_at__isnull=True, lost_at__isnull=True),
+                name="one_open_shipment_per_order",
             ),
             models.CheckConstraint(
                 condition=Q(
@@ -596,4 +611,15 @@ class Fulfilment(models.Model):
         """The patient counted another number than was sent: an incident."""
         return self.count_confirmed is not None and self.count_confirmed != self.count
 
+
+from consults.booking_models import (  # noqa: E402, F401
+    CalendarSettings,
+    FreedSlot,
+    SlotOffer,
+    StateRule,
+    StatesRule,
+    VisitEntry,
+    WaitingListEntry,
+)
 from consults.introduction_models import Introduction  # noqa: E402, F401
+from consults.parcel_models import KitParcel, ParcelPhoto, ParcelProof, StockMove  # noqa: E402, F401
