@@ -1,13 +1,15 @@
 """What may be read of a person's answers, and in which order."""
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 
 from accounts.access import visible_patient
 from accounts.models import Patient
-from measures.models import InstrumentResponse
+from measures.models import CssrsResult, InstrumentResponse, SafetyPlan
+from measures.rules import facts_of_result
 
 
 def responses_of(patient: Patient | uuid.UUID) -> QuerySet[InstrumentResponse]:
@@ -35,3 +37,30 @@ def latest(patient: Patient, instrument: str, timepoint: str | None = None) -> I
     if timepoint is not None:
         found = found.filter(timepoint=timepoint)
     return found.order_by("-completed_at", "-id").first()
+
+
+def cssrs_of(patient: Patient | uuid.UUID) -> QuerySet[CssrsResult]:
+    """Signed C-SSRS results, the newest first, each with who signed and what corrected it."""
+    return (
+        CssrsResult.objects.filter(patient=patient)
+        .select_related("signed_by", "corrected_by")
+        .order_by("-signed_at", "-id")
+    )
+
+
+def cssrs_facts(patient: Patient, *, since_at: datetime) -> list[dict[str, str]]:
+    """What results signed since then add to the facts of the rules; an entry that was corrected no longer speaks."""
+    rows = CssrsResult.objects.filter(
+        patient=patient, signed_at__gte=since_at, corrected_by__isnull=True
+    ).values_list("ideation_level", "behaviour")
+    return [facts for level, behaviour in rows if (facts := facts_of_result(level, behaviour))]
+
+
+def safety_plan_of(patient: Patient | uuid.UUID) -> SafetyPlan | None:
+    """The newest version of this person's plan."""
+    return SafetyPlan.objects.filter(patient=patient).order_by("-number").first()
+
+
+def safety_plans_of(patient: Patient | uuid.UUID, limit: int) -> list[SafetyPlan]:
+    """The newest versions, the newest first."""
+    return list(SafetyPlan.objects.filter(patient=patient).order_by("-number")[:limit])

@@ -11,6 +11,7 @@ from intake import states
 from intake.access.consents import signed_now
 from intake.models import Decision, EligibilityEvaluation, Intake, Medicine
 from intake.rules.answers import facts_from, rx_classes_fact, worst_answer
+from measures.access import cssrs_facts
 from measures.models import InstrumentResponse
 from measures.rules import risk_facts
 from vitals.access import average_of
@@ -121,6 +122,8 @@ def _scores(intake: Intake) -> dict[str, str]:
     if ninth:
         facts["phq9_item9"] = str(max(ninth))
     asked = [risk_facts(row.items) for row in rows if row.instrument == "suicide_risk"]
-    for name in asked[0] if asked else ():
-        facts[name] = worst_answer(answers[name] for answers in asked)
+    # What a clinician's interview found stands beside the person's own answers: the worst of all counts.
+    asked += cssrs_facts(intake.patient, since_at=intake.created_at)
+    for name in dict.fromkeys(name for answers in asked for name in answers):
+        facts[name] = worst_answer(answers[name] for answers in asked if name in answers)
     return facts

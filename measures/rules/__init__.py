@@ -12,10 +12,13 @@ from measures.rules.changes import (
     definitions_from_data,
     relapse,
 )
+from measures.rules.cssrs import Behaviour, CssrsForm, cssrs_form, cssrs_level, facts_of_result
 from measures.rules.instruments import (
     INSTRUMENTS,
+    OF_PTSD_PATHWAY,
     AnswerChoice,
     AnswersError,
+    Cluster,
     FlagItem,
     Instrument,
     Item,
@@ -24,6 +27,7 @@ from measures.rules.instruments import (
     instrument_from_data,
     load_data,
 )
+from measures.rules.safety_plan import PlanPart, merged_parts, plan_parts
 from measures.rules.safety_questions import (
     Response,
     RiskLevel,
@@ -37,18 +41,33 @@ from measures.rules.safety_questions import (
     risk_screen_from_data,
     suicide_risk,
 )
-from measures.rules.scoring import Flag, Score, audit_c_positive, flags_in, score, severity
+from measures.rules.scoring import (
+    ClusterCount,
+    Flag,
+    Score,
+    audit_c_positive,
+    cluster_counts,
+    flags_in,
+    score,
+    severity,
+)
 
 __all__ = [
     "INSTRUMENTS",
+    "OF_PTSD_PATHWAY",
     "AnswerChoice",
     "AnswersError",
+    "Behaviour",
     "Change",
     "ChangeDefinitions",
+    "Cluster",
+    "ClusterCount",
+    "CssrsForm",
     "Flag",
     "FlagItem",
     "Instrument",
     "Item",
+    "PlanPart",
     "Response",
     "RiskLevel",
     "RiskQuestion",
@@ -59,12 +78,18 @@ __all__ = [
     "audit_c_positive",
     "change",
     "change_definitions",
+    "cluster_counts",
+    "cssrs_form",
+    "cssrs_level",
     "definitions_from_data",
+    "facts_of_result",
     "flags_in",
     "instrument",
     "instrument_from_data",
     "is_asked",
     "load_data",
+    "merged_parts",
+    "plan_parts",
     "relapse",
     "response_to_item9",
     "risk_facts",

@@ -16,24 +16,31 @@ class ChangeDefinitions:
 
     version: str
     response_drop_from_fraction: float
-    remission_total_below: int
-    remission_baseline_from: int
+    # None where the word is not defined for the instrument.
+    remission_total_below: int | None
+    remission_baseline_from: int | None
     significant_drop_from: int
     significant_total_below: int
     deterioration_rise_from: int
     relapse_total_from: int
+    # Points, up or down, from which a change is more than error of measurement; its source stands in outcomes.json.
+    reliable_change_from: int
 
 
-def definitions_from_data(data: Mapping[str, Any]) -> ChangeDefinitions:
-    """Read the outcome document (`data["outcomes"]` of a protocol version)."""
-    names = ChangeDefinitions.__dataclass_fields__
-    return ChangeDefinitions(**{name: data[name] for name in names})
+def definitions_from_data(data: Mapping[str, Any], instrument: str = "phq9") -> ChangeDefinitions:
+    """Read the outcome document (`data["outcomes"]` of a protocol version) for one instrument.
+
+    A version that was approved before an instrument had numbers of its own takes those that ship.
+    """
+    own = data.get("by_instrument") or load_data("outcomes")["by_instrument"]
+    numbers = {**data, **own[instrument]}
+    return ChangeDefinitions(**{name: numbers[name] for name in ChangeDefinitions.__dataclass_fields__})
 
 
 @cache
-def change_definitions() -> ChangeDefinitions:
+def change_definitions(instrument: str = "phq9") -> ChangeDefinitions:
     """The definitions that ship with the product."""
-    return definitions_from_data(load_data("outcomes"))
+    return definitions_from_data(load_data("outcomes"), instrument)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,8 @@ class Change:
     remission: bool | None
     clinically_significant: bool
     deterioration: bool
+    # More than error of measurement, whichever way.
+    reliable: bool
 
 
 def change(baseline: int, follow_up: int, definitions: ChangeDefinitions | None = None) -> Change:
@@ -62,14 +71,20 @@ def change(baseline: int, follow_up: int, definitions: ChangeDefinitions | None 
         percent=None if baseline == 0 else round(100 * (follow_up - baseline) / baseline, 1),
         any_improvement=drop > 0,
         response=drop > 0 and drop >= rules.response_drop_from_fraction * baseline,
-        remission=(
-            follow_up < rules.remission_total_below if baseline >= rules.remission_baseline_from else None
-        ),
+        remission=_remission(baseline, follow_up, rules),
         clinically_significant=(
             drop >= rules.significant_drop_from and follow_up < rules.significant_total_below
         ),
         deterioration=-drop >= rules.deterioration_rise_from,
+        reliable=abs(drop) >= rules.reliable_change_from,
     )
+
+
+def _remission(baseline: int, follow_up: int, rules: ChangeDefinitions) -> bool | None:
+    below, baseline_from = rules.remission_total_below, rules.remission_baseline_from
+    if below is None or baseline_from is None or baseline < baseline_from:
+        return None
+    return follow_up < below
 
 
 def relapse(best: int, now: int, *, in_remission: bool, definitions: ChangeDefinitions | None = None) -> bool:

@@ -10,7 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-INSTRUMENTS = ("phq9", "gad7", "audit_c")
+INSTRUMENTS = ("phq9", "gad7", "audit_c", "pcl5")
+# Asked only where the practice has turned the pathway on.
+OF_PTSD_PATHWAY = ("pcl5",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,17 @@ class SeverityBand:
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """Items that belong together, and how many of them must be endorsed for the group to count."""
+
+    code: str
+    label: str
+    items: tuple[str, ...]
+    needed: int
+    endorsed_from: int
+
+
+@dataclass(frozen=True, slots=True)
 class FlagItem:
     """An item whose answer calls for action whatever the total."""
 
@@ -75,6 +88,7 @@ class Instrument:
     flag_items: tuple[FlagItem, ...]
     total_max: int
     positive_from: Mapping[str, int]
+    clusters: tuple[Cluster, ...] = ()
 
     @property
     def scored_items(self) -> tuple[Item, ...]:
@@ -137,6 +151,21 @@ def instrument_from_data(data: Mapping[str, Any]) -> Instrument:
         ),
         total_max=data["total_max"],
         positive_from=MappingProxyType(dict(data.get("positive_from", {}))),
+        clusters=_clusters(data, {item.code for item in items}),
+    )
+
+
+def _clusters(data: Mapping[str, Any], known: set[str]) -> tuple[Cluster, ...]:
+    """The groups of items; refuses a group that names an item which does not exist, and an item in two groups."""
+    of = data.get("clusters")
+    if of is None:
+        return ()
+    named = [code for row in of["groups"] for code in row["items"]]
+    if not set(named) <= known or len(named) != len(set(named)):
+        raise ValueError(f"the clusters of {data['code']} do not fit its items")
+    return tuple(
+        Cluster(row["code"], row["label"], tuple(row["items"]), row["needed"], of["endorsed_from"])
+        for row in of["groups"]
     )
 
 
@@ -149,7 +178,7 @@ def load_data(name: str) -> Mapping[str, Any]:
 
 @cache
 def instrument(code: str) -> Instrument:
-    """An instrument that ships with the product: phq9, gad7 or audit_c."""
+    """An instrument that ships with the product: phq9, gad7, audit_c or pcl5."""
     if code not in INSTRUMENTS:
         raise KeyError(code)
     return instrument_from_data(load_data(code))

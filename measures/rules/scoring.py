@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from measures.rules.instruments import AnswersError, Instrument, Item, instrument
+from measures.rules.instruments import AnswersError, Cluster, Instrument, Item, instrument
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,30 @@ def flags_in(of: Instrument, answers: Mapping[str, int]) -> tuple[Flag, ...]:
         Flag(row.code, answers[row.code], row.trigger)
         for row in of.flag_items
         if _is_choice(of.item(row.code), answers.get(row.code)) and answers[row.code] >= row.positive_from
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterCount:
+    """How many items of a group are endorsed, and whether that is as many as the group needs."""
+
+    cluster: Cluster
+    endorsed: int
+
+    @property
+    def is_met(self) -> bool:
+        """Never a diagnosis: that is a psychiatrist's, after an interview."""
+        return self.endorsed >= self.cluster.needed
+
+
+def cluster_counts(of: Instrument, answers: Mapping[str, int]) -> tuple[ClusterCount, ...]:
+    """The groups of an instrument with what was endorsed in each; empty for an instrument without groups.
+
+    PCL-5: an item of 2 or more counts; B and C need one, D and E two (National Center for PTSD).
+    """
+    return tuple(
+        ClusterCount(one, sum(answers.get(code, 0) >= one.endorsed_from for code in one.items))
+        for one in of.clusters
     )
 
 

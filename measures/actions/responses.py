@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Patient
 from common import audit, hooks, protocol
 from common.audit import actor_name
 from common.errors import Conflict, Invalid
-from measures.models import Instrument, InstrumentResponse
+from measures.models import CssrsResult, Instrument, InstrumentResponse
 from measures.rules import (
     INSTRUMENTS,
+    OF_PTSD_PATHWAY,
     AnswersError,
     Response,
     RiskScreen,
@@ -67,7 +69,7 @@ def record_response(
     `complete=False` keeps a half-filled form whose safety answer must not be lost: no total, same alarm.
     Raises Invalid with a sentence per item that is missing or not among the choices.
     """
-    if instrument not in Instrument.values:
+    if instrument not in Instrument.values or (instrument in OF_PTSD_PATHWAY and not settings.PTSD_PATHWAY):
         raise Invalid("We do not know this questionnaire.", fields={"instrument": "Choose one of the list."})
     given: Any = {code: value for code, value in answers.items() if value not in (None, "")}
     row = InstrumentResponse(
@@ -94,7 +96,8 @@ def record_response(
             patient_id=patient.pk,
             detail={"instrument": instrument, "timepoint": timepoint, "complete": complete},
         )
-        alert = _sound(row, due, by=by, at=at) if due is not None else None
+        code = f"{row.instrument}:{row.risk_level or row.item9}"
+        alert = sound(row, due, code=code, by=by, at=at) if due is not None else None
         if complete:
             hooks.run("instrument.completed", response=row, by=by, at=at)
     return RecordedResponse(row, crisis=due is not None and due.show_help, alert=alert)
@@ -163,7 +166,7 @@ def _risk(row: InstrumentResponse, screen: RiskScreen, complete: bool) -> Respon
     return result.response if result.response.trigger else None
 
 
-def _sound(row: InstrumentResponse, due: Response, *, by: Any, at: datetime) -> Alert | None:
+def sound(row: InstrumentResponse | CssrsResult, due: Response, *, code: str, by: Any, at: datetime) -> Alert:
     """Alert the people, hold the doses. Both outlive any later, better answer."""
     alert = safety.raise_alert(
         patient=row.patient,
@@ -171,7 +174,7 @@ def _sound(row: InstrumentResponse, due: Response, *, by: Any, at: datetime) -> 
         source=row,
         at=at,
         by=by,
-        detail_codes=(f"{row.instrument}:{row.risk_level or row.item9}",),
+        detail_codes=(code,),
         severity=due.severity,
     )
     if due.dosing_hold:
