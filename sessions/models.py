@@ -446,3 +446,6 @@ class FollowUp(models.Model):
 
     def __str__(self) -> str:
         return f"Follow-up of {self.session_id}"
+
+
+from sessions.decision_models import DoseDecision  # noqa: E402, F401

@@ -1,0 +1,124 @@
+"""Beside the parcels of medicine: the kit, the proof of delivery, what went wrong on the way, and units that left without a dose."""
+
+import uuid
+
+import pghistory
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import Patient, User
+from common.encryption import EncryptedTextField
+from common.models import StoredFile, append_only
+
+
+@pghistory.track()
+class KitParcel(models.Model):
+    """Cuff, eye mask, journal and emergency card: a parcel of its own, apart from the medicine."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="kit_parcels")
+    contents = models.JSONField(help_text="Codes of what was packed, as the protocol lists them")
+    carrier_reference = models.CharField(max_length=60, blank=True)
+    shipped_at = models.DateTimeField()
+    shipped_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    due_at = models.DateTimeField(help_text="When it should have arrived")
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    lost_at = models.DateTimeField(null=True, blank=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    missing = models.JSONField(
+        default=list, blank=True, help_text="Codes of what the patient did not find, or found broken"
+    )
+    photo = models.ForeignKey(StoredFile, models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient"],
+                condition=Q(confirmed_at__isnull=True, lost_at__isnull=True),
+                name="one_open_kit_per_patient",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirmed_at__isnull=True) | Q(delivered_at__isnull=False, lost_at__isnull=True),
+                name="a_confirmed_kit_has_arrived",
+            ),
+            models.CheckConstraint(
+                condition=Q(delivered_at__isnull=True) | Q(delivered_at__gte=F("shipped_at")),
+                name="a_kit_arrives_after_it_left",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="kit_parcels_are_never_deleted", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="a_kit_is_confirmed_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__confirmed_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Kit of {self.patient_id}"
+
+
+class ParcelProof(models.Model):
+    """Which adult signed for a parcel of medicine at the door, by the carrier's record. Never edited."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    parcel = models.OneToOneField("consults.Fulfilment", models.PROTECT, related_name="proof")
+    signed_for_by = EncryptedTextField(help_text="The adult who signed, as the carrier wrote it")
+    recorded_at = models.DateTimeField()
+    recorded_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+
+    class Meta:
+        triggers = [append_only("parcel_proofs_stay_as_written")]
+
+    def __str__(self) -> str:
+        return f"Signature for {self.parcel_id}"
+
+
+class ParcelPhoto(models.Model):
+    """The patient's photo of what she counted; for the care team alone. Never edited."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    parcel = models.OneToOneField("consults.Fulfilment", models.PROTECT, related_name="photo")
+    file = models.ForeignKey(StoredFile, models.PROTECT, related_name="+")
+    taken_at = models.DateTimeField()
+
+    class Meta:
+        triggers = [append_only("parcel_photos_stay_as_sent")]
+
+    def __str__(self) -> str:
+        return f"Photo of {self.parcel_id}"
+
+
+class StockMove(models.Model):
+    """Units that left a patient's hands without a dose. Never edited; dispensed, taken and these leave what remains."""
+
+    class Kind(models.TextChoices):
+        LOST = "lost", "Lost or stolen"
+        RETURNED = "returned", "Sent back to the pharmacy"
+        DESTROYED = "destroyed", "Destroyed, with a witness"
+        DAMAGED = "damaged", "Damaged"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="stock_moves")
+    order = models.ForeignKey("consults.Order", models.PROTECT, related_name="stock_moves")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    units = models.PositiveSmallIntegerField()
+    at = models.DateTimeField()
+    by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    note = EncryptedTextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(units__gt=0), name="a_stock_move_moves_something"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["lost", "returned", "destroyed", "damaged"]),
+                name="stock_move_kind_is_known",
+            ),
+        ]
+        indexes = [models.Index(fields=["patient", "at"], name="stock_moves_of_a_patient")]
+        triggers = [append_only("stock_moves_stay_as_written")]
+
+    def __str__(self) -> str:
+        return f"{self.units} {self.kind}"
