@@ -366,6 +366,11 @@ NOT_THEIRS_AFTER_ALL = {
     ("coach", "/work/<uuid:task_id>/"),
     # Whose shift it is hands it over, or an administrator.
     ("coach", "/alerts/roster/<uuid:shift_id>/hand-over/"),
+    # A consult is Alice's and Dana's: the coach has no seat in its room.
+    ("coach", "/video/<uuid:room_id>/"),
+    ("coach", "/video/<uuid:room_id>/pass/"),
+    ("coach", "/video/<uuid:room_id>/line/"),
+    ("coach", "/video/<uuid:room_id>/guests/"),
 }
 
 
