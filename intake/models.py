@@ -5,7 +5,7 @@ import uuid
 import pghistory
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 
 from accounts.models import STATES, Patient, User
 from common.encryption import EncryptedJSONField, EncryptedTextField
@@ -137,6 +137,12 @@ class EligibilityEvaluation(models.Model):
     # What the person changed, and who typed it: the reasons above are the rules it woke (HZ-12).
     changes = EncryptedJSONField(default=list, help_text="[[fact, old answer, new answer], …]")
     changed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    # Who and when are a pair. PostgreSQL keeps it, so that it can never say another time than the row itself.
+    changed_at = models.GeneratedField(
+        expression=Case(When(changed_by__isnull=False, then=F("at"))),
+        output_field=models.DateTimeField(null=True),
+        db_persist=True,
+    )
 
     class Meta:
         constraints = [

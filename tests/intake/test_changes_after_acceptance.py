@@ -112,7 +112,8 @@ def test_the_record_shows_rule_old_and_new_answer_who_and_when(client_for, alice
     send(client_for(alice), "body", pregnant="yes")
     found = EligibilityEvaluation.objects.latest("at")
     assert found.changes == [["pregnant", "no", "yes"]]
-    assert (found.changed_by, found.at) == (alice, at + timedelta(days=2))
+    when = at + timedelta(days=2)
+    assert (found.changed_by, found.changed_at, found.at) == (alice, when, when)
     text = " ".join(client_for(dana).get(f"/chart/{alice.pk}/").content.decode().split())
     assert "Alice Lindqvist</strong> changed this on" in text
     assert "E10" in text and "Are you pregnant?" in text

@@ -3,9 +3,10 @@
 import threading
 import uuid
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.urls import reverse
 
 from common import protocol
@@ -57,6 +58,30 @@ def test_sending_an_intake_counts_its_rules_once(alice, dana, stranger_patient, 
     intake.refresh_from_db()
     actions.submit(intake, by=stranger_patient, at=at + timedelta(minutes=31))
     assert counts() == {"ALL": 2, "E58": 1, "E66": 1}
+
+
+def test_intakes_that_were_sent_before_anybody_counted_are_counted_once(
+    alice, dana, stranger_patient, at, protocol_version
+):
+    """The hit rate begins with the first intake: counted from the history, and again without doubling."""
+    backfill = import_module("intake.migrations.0009_counts_of_intakes_sent_before").count_what_was_sent
+    intake = a_claimed_intake(alice, dana, at, medicines=("Zoloft",))
+    a_submitted_intake(stranger_patient, at, medicines=("Xanax",))
+    again = at + timedelta(minutes=20)
+    actions.decide(intake, "ask_more", by=dana, at=again, items=["heart"], letter="When was it?")
+    actions.add_medicine(intake.patient, name="Nardil", dose_text="", by=alice, at=again)
+    intake.refresh_from_db()
+    entry = intake.answers["heart"]
+    actions.save_step(intake, "heart", entry["data"], version=entry["version"], by=alice, at=again)
+    intake = actions.confirm_medicines(intake, by=alice, at=again)
+    actions.submit(intake, by=alice, at=again + timedelta(minutes=1))
+    counted = counts()
+    assert counted == {"ALL": 2, "E58": 1, "E66": 1}
+    for left in ([], ["ALL"], ["ALL", "E58", "E66"]):
+        RuleCount.objects.exclude(rule_id__in=left).delete()
+        with connection.schema_editor() as editor:
+            backfill(None, editor)
+        assert counts() == counted
 
 
 def test_every_rule_is_on_the_page_with_source_facts_words_numbers_and_hit_rate(
