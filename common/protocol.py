@@ -20,6 +20,7 @@ SOURCES = {
     "gate": "sessions/data/gate.json",
     "timeline": "sessions/data/timeline.json",
     "dosing": "consults/data/dosing.json",
+    "states": "consults/data/state_rules.json",
     "escalations": "safety/data/escalations.json",
     "outcomes": "measures/data/outcomes.json",
     "suicide_risk": "measures/data/suicide_risk.json",

@@ -9,9 +9,12 @@ from video.actions import close_rooms_over
 
 @shared_task(name="consults.tasks.release_holds")
 def release_holds() -> int:
-    """Let go of slots that were kept and not booked, and forget callers whose call is long over."""
-    actions.forget_introductions(at=clock.now())
-    return actions.release_expired_holds(at=clock.now())
+    """Let go of slots that were kept and not booked, forget callers whose call is long over, offer what was freed."""
+    at = clock.now()
+    actions.forget_introductions(at=at)
+    released = actions.release_expired_holds(at=at)
+    actions.go_round(at=at)
+    return released
 
 
 @shared_task(name="consults.tasks.close_visits")

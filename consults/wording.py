@@ -2,6 +2,7 @@
 
 from consults.rules.dosing import Hard, Soft
 from consults.rules.signing import NoteGap, OrderGap
+from consults.rules.state_law import LawGap
 
 NOTE_GAPS: dict[str, str] = {
     NoteGap.HISTORY: "Write what of the history you reviewed.",
@@ -86,3 +87,18 @@ def sentences(reasons: frozenset[str], words: dict[str, str]) -> list[str]:
 NOT_LICENSED_THERE = (
     "This psychiatrist may not see anybody in that state today. Choose another time, or call us."
 )
+
+# What a state's rule forbids, for the patient and for the prescriber.
+LAW_FOR_PATIENT: dict[str, str] = {
+    LawGap.UNKNOWN: "We have not yet confirmed what your state allows, so a consult cannot be booked there. Call us: we tell you when that changes.",
+    LawGap.CLOSED: "Your state does not allow this treatment by video, so a consult cannot be booked there.",
+}
+LAW_FOR_STAFF: dict[str, str] = {
+    LawGap.UNKNOWN: "The rule of the patient's state is not known. Until two administrators have entered it, nothing can be signed.",
+    LawGap.CLOSED: "The patient's state allows no controlled substance by telehealth.",
+    LawGap.IN_PERSON: "The patient's state asks for an examination in person first. Choose that basis when it took place.",
+}
+
+OFFER_OVER = "This time has gone to the next person. You keep your place for another one."
+BIRTH_DATE_DIFFERS = "This is not the date of birth in your record. Check the year, month and day, and try again."
+BIRTH_DATE_CALL_US = "The date of birth does not match your record. Call us, and we let you in when we know it is you."

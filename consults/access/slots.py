@@ -1,23 +1,28 @@
 """Free times. A fixed number of queries, whatever the number of clinicians and days."""
 
+import heapq
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.db.models import Q, UUIDField, Value
+from django.db.models import CharField, Q, UUIDField, Value
 
 from accounts.models import CareTeam, DeaRegistration, Licence, Patient, Role, User
 from common import protocol
 from common.clock import local_date
 from common.errors import Invalid
+from consults.access.state_rules import booking_refusal_in
 from consults.models import Appointment, Availability, AvailabilityException, Introduction, VisitType
 from consults.rules.slots import Hours, Span, slots_in, windows
 
 NEVER = date.max
 NOBODY = uuid.UUID(int=0)
+# A search works through the calendar in strides of this length, so that the first free times never wait for the last ones.
+STRIDE = timedelta(days=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ def prescribers_in(state: str, *, on: date) -> dict[User, date]:
         psychiatrist__is_active=True,
         psychiatrist__role=Role.PSYCHIATRIST,
     ).exclude(issued_on__gt=on)
-    for licence in licences.select_related("psychiatrist"):
+    for licence in licences.select_related("psychiatrist__calendar_settings"):
         people[licence.psychiatrist_id] = licence.psychiatrist
         until[licence.psychiatrist_id] = licence.expires_on
     able: dict[User, date] = {}
@@ -72,7 +77,11 @@ def offered_clinicians(visit_type: str, patient: Patient, *, role: str, on: date
 
     Her own psychiatrist or coach where she has one who may; else, for psychiatrists, anybody who may prescribe in her state.
     """
-    team = CareTeam.objects.select_related("psychiatrist", "coach").filter(pk=patient.pk).first()
+    team = (
+        CareTeam.objects.select_related("psychiatrist__calendar_settings", "coach__calendar_settings")
+        .filter(pk=patient.pk)
+        .first()
+    )
     if role == Role.COACH:
         coach = team.coach if team else None
         return {coach: NEVER} if coach is not None and coach.is_active else {}
@@ -92,11 +101,14 @@ def open_slots(
     at: datetime,
     clinician_id: uuid.UUID | None = None,
     moving: Appointment | None = None,
+    limit: int | None = None,
+    per_start: int | None = None,
 ) -> list[Slot]:
-    """Free times for this patient, earliest first: seven queries, whatever the number of clinicians and days.
+    """Free times for this patient, earliest first: eight queries at most, whatever the number of clinicians and days.
 
-    `moving` is a visit about to be rescheduled: its own time counts as free. Raises Invalid for a kind that is not offered or a
-    patient whose state is not known.
+    `moving` is a visit about to be rescheduled: its own time counts as free. `limit` ends the search after so many; `per_start`
+    names at most so many clinicians for one time. Empty for a consult where the state's rule forbids it or is not known.
+    Raises Invalid for a kind that is not offered or a patient whose state is not known.
     """
     rules = visit_settings(at)
     kind = rules["types"].get(visit_type)
@@ -114,11 +126,16 @@ def open_slots(
     to_at = min(to_at, at + timedelta(days=rules["horizon_days"]))
     if from_at >= to_at:
         return []
+    if visit_type == VisitType.CONSULT and booking_refusal_in(patient.state, at=at):
+        return []
     zone = patient.user.time_zone
     able = offered_clinicians(visit_type, patient, role=kind["role"], on=local_date(at, zone))
     if clinician_id is not None:
         able = {person: until for person, until in able.items() if person.pk == clinician_id}
-    return _free(visit_type, able, patient, from_at, to_at, at=at, zone=zone, moving=moving)
+    return _free(
+        visit_type, able, patient, from_at, to_at, at=at, zone=zone, moving=moving, types=rules["types"], limit=limit,
+        per_start=per_start,
+    )  # fmt: skip
 
 
 def introduction_slots(
@@ -129,6 +146,8 @@ def introduction_slots(
     *,
     at: datetime,
     moving: Introduction | None = None,
+    limit: int | None = None,
+    per_start: int | None = None,
 ) -> list[Slot]:
     """Free times for a first call with any psychiatrist who may prescribe in this state: six queries, nobody's record."""
     rules = visit_settings(at)
@@ -137,40 +156,81 @@ def introduction_slots(
     if from_at >= to_at:
         return []
     able = prescribers_in(state, on=local_date(at, zone))
-    return _free(VisitType.INTRO, able, None, from_at, to_at, at=at, zone=zone, moving=moving)
+    return _free(
+        VisitType.INTRO, able, None, from_at, to_at, at=at, zone=zone, moving=moving, types=rules["types"], limit=limit,
+        per_start=per_start,
+    )  # fmt: skip
 
 
 def _free(
     visit_type: str, able: dict[User, date], patient: Patient | None, from_at: datetime, to_at: datetime, *, at: datetime,
-    zone: str, moving: Appointment | Introduction | None,
+    zone: str, moving: Appointment | Introduction | None, types: dict[str, Any], limit: int | None, per_start: int | None,
 ) -> list[Slot]:  # fmt: skip
     """The free times of these people, earliest first."""
     if not able:
         return []
-    kind = visit_settings(at)["types"][visit_type]
-    hours, extra, taken = _calendar(list(able), patient, visit_type, from_at, to_at, at=at, moving=moving)
+    hours, extra, taken = _calendar(
+        list(able), patient, visit_type, from_at, to_at, at=at, moving=moving, types=types
+    )
+    hers = taken[patient.pk] if patient is not None else []
+
+    def of(person: User, until: date) -> Iterator[tuple[datetime, str, str, Slot]]:
+        rows, busy, name, key = hours[person.pk], taken[person.pk] + hers, str(person), str(person.pk)
+        if not rows and not extra[person.pk]:
+            return
+        begin = from_at
+        while begin < to_at:
+            end = min(begin + STRIDE, to_at)
+            offered = windows(rows, person.time_zone, begin, end) + extra[person.pk]
+            for span in slots_in(
+                offered,
+                busy,
+                minutes=types[visit_type]["minutes"],
+                step_minutes=types[visit_type]["step_minutes"],
+                from_at=begin,
+                to_at=end,
+            ):
+                if until is NEVER or local_date(span.starts_at, zone) <= until:
+                    slot = Slot(person.pk, name, visit_type, span.starts_at, span.ends_at)
+                    yield span.starts_at, name, key, slot
+            begin = end
+
     found: list[Slot] = []
-    for person, until in able.items():
-        offered = windows(hours[person.pk], person.time_zone, from_at, to_at) + extra[person.pk]
-        busy = taken[person.pk] + (taken[patient.pk] if patient is not None else [])
-        for span in slots_in(
-            offered,
-            busy,
-            minutes=kind["minutes"],
-            step_minutes=kind["step_minutes"],
-            from_at=from_at,
-            to_at=to_at,
-        ):
-            if until is NEVER or local_date(span.starts_at, zone) <= until:
-                found.append(Slot(person.pk, str(person), visit_type, span.starts_at, span.ends_at))
-    return sorted(found, key=lambda slot: (slot.starts_at, slot.clinician_name, str(slot.clinician_id)))
+    at_once: Counter[datetime] = Counter()
+    for starts_at, _, _, slot in heapq.merge(*(of(person, until) for person, until in able.items())):
+        at_once[starts_at] += 1
+        if per_start is not None and at_once[starts_at] > per_start:
+            continue
+        found.append(slot)
+        if limit is not None and len(found) >= limit:
+            break
+    return found
 
 
 def calls_of(people: list[User], around: DateTimeTZRange) -> Any:
     """Introductory calls of people without an account, as rows beside appointments: they take the same time."""
     return Introduction.objects.filter(
         clinician__in=people, during__overlap=around, state="booked"
-    ).values_list("pk", "clinician_id", Value(None, output_field=UUIDField()), "during")
+    ).values_list(
+        "pk",
+        "clinician_id",
+        Value(None, output_field=UUIDField()),
+        "during",
+        Value(str(VisitType.INTRO), output_field=CharField()),
+    )
+
+
+def gap_of(person: User) -> int:
+    """Free minutes that this clinician wants between visits."""
+    own = getattr(person, "calendar_settings", None)
+    return own.gap_minutes if own is not None else 0
+
+
+def _around(during: DateTimeTZRange, there: dict[str, Any], new: dict[str, Any], gap_minutes: int) -> Span:
+    """A visit with the free time it needs before and after it, beside a new one: the longest wish counts."""
+    before = max(there.get("before_minutes", 0), new.get("after_minutes", 0), gap_minutes)
+    after = max(there.get("after_minutes", 0), new.get("before_minutes", 0), gap_minutes)
+    return Span(during.lower - timedelta(minutes=before), during.upper + timedelta(minutes=after))
 
 
 def _calendar(
@@ -182,18 +242,22 @@ def _calendar(
     *,
     at: datetime,
     moving: Appointment | Introduction | None,
+    types: dict[str, Any],
 ) -> tuple[dict[uuid.UUID, list[Hours]], dict[uuid.UUID, list[Span]], dict[uuid.UUID, list[Span]]]:
-    """Weekly hours, extra hours, and time already taken, by person: three queries."""
+    """Weekly hours, extra hours, and time already taken with its buffers, by person: three queries."""
     who = patient.pk if patient is not None else NOBODY
     around = DateTimeTZRange(from_at - timedelta(days=1), to_at + timedelta(days=1))
     hours: dict[uuid.UUID, list[Hours]] = defaultdict(list)
     extra: dict[uuid.UUID, list[Span]] = defaultdict(list)
     taken: dict[uuid.UUID, list[Span]] = defaultdict(list)
-    for row in Availability.objects.filter(clinician__in=people, visit_types__contains=[visit_type]):
-        hours[row.clinician_id].append(
-            Hours(row.weekday, row.starts, row.ends, row.effective_from, row.effective_until)
-        )
-    for exception in AvailabilityException.objects.filter(clinician__in=people, during__overlap=around):
+    gaps = {person.pk: gap_of(person) for person in people}
+    for clinician_id, *row in Availability.objects.filter(
+        clinician__in=people, visit_types__contains=[visit_type]
+    ).values_list("clinician_id", "weekday", "starts", "ends", "effective_from", "effective_until"):
+        hours[clinician_id].append(Hours(*row))
+    for exception in AvailabilityException.objects.filter(clinician__in=people, during__overlap=around).only(
+        "clinician_id", "kind", "during", "visit_types"
+    ):
         span = Span(exception.during.lower, exception.during.upper)
         if exception.kind == "leave":
             taken[exception.clinician_id].append(span)
@@ -202,18 +266,20 @@ def _calendar(
     booked = (
         Appointment.objects.filter(Q(clinician__in=people) | Q(patient=who), during__overlap=around)
         .filter(Q(state="booked") | Q(state="held", hold_expires_at__gt=at))
-        # Her own hold is let go when she chooses another time.
-        .exclude(state="held", patient=who)
-        .values_list("pk", "clinician_id", "patient_id", "during")
+        # Her own hold is let go when she chooses another time; what is kept for her from the waiting list is not.
+        .exclude(state="held", patient=who, for_offer=False)
+        .values_list("pk", "clinician_id", "patient_id", "during", "visit_type")
         .union(calls_of(people, around), all=True)
     )
-    for pk, clinician_id, patient_id, during in booked:
+    for pk, clinician_id, patient_id, during, kind in booked:
         if moving is not None and pk == moving.pk:
             continue
-        span = Span(during.lower, during.upper)
-        taken[clinician_id].append(span)
+        if clinician_id in gaps:
+            taken[clinician_id].append(
+                _around(during, types.get(kind, {}), types[visit_type], gaps[clinician_id])
+            )
         if patient is not None and patient_id == patient.pk:
-            taken[patient.pk].append(span)
+            taken[patient.pk].append(Span(during.lower, during.upper))
     return hours, extra, taken
 
 

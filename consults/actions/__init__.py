@@ -2,7 +2,6 @@
 
 from consults.actions.availability import add_exception, remove_exception, set_weekly_hours
 from consults.actions.booking import (
-    arrive,
     cancel,
     close_visit,
     confirm_booking,
@@ -11,6 +10,8 @@ from consults.actions.booking import (
     reschedule,
     set_meeting_url,
 )
+from consults.actions.double_booking import double_book
+from consults.actions.entry import arrive, birth_date_tries, come_in
 from consults.actions.introductions import (
     VISITOR,
     book_introduction,
@@ -24,28 +25,36 @@ from consults.actions.notes import add_addendum, open_note, record_pdmp_check, s
 from consults.actions.orders import discard_draft, hand_over, revoke, save_draft, sign_order, supersede
 from consults.actions.parcels import confirm_count, mark_delivered, ship
 from consults.actions.rooms import close_by_attendance, open_visit_room
+from consults.actions.waiting_list import go_round, join_waiting_list, leave_waiting_list, pass_offer, take_offer
 
 __all__ = [
     "VISITOR",
     "add_addendum",
     "add_exception",
     "arrive",
+    "birth_date_tries",
     "book_introduction",
     "cancel",
     "cancel_introduction",
     "close_by_attendance",
     "close_introduction",
     "close_visit",
+    "come_in",
     "confirm_booking",
     "confirm_count",
     "discard_draft",
+    "double_book",
     "forget_introductions",
+    "go_round",
     "hand_over",
     "hold_slot",
+    "join_waiting_list",
+    "leave_waiting_list",
     "mark_delivered",
     "move_introduction",
     "open_note",
     "open_visit_room",
+    "pass_offer",
     "record_pdmp_check",
     "release_expired_holds",
     "remove_exception",
@@ -60,4 +69,5 @@ __all__ = [
     "sign_note",
     "sign_order",
     "supersede",
+    "take_offer",
 ]

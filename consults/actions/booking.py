@@ -1,7 +1,8 @@
 """Find, hold, confirm; move, cancel, come, close. Overlap is impossible: PostgreSQL refuses it (exclusion constraints)."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +21,9 @@ from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible, SlotTaken
 from consults import wording
 from consults.access.slots import Slot, open_slots, visit_settings
-from consults.access.visits import blockers, can_join
+from consults.access.state_rules import booking_refusal_in
+from consults.access.visits import blockers
+from consults.actions.freed import note_freed
 from consults.models import Appointment, VisitType
 from consults.states import APPOINTMENT_MOVES
 from intake.models import Intake
@@ -112,36 +115,56 @@ def hold_slot(
     Raises SlotTaken when the time is not free (any more).
     """
     _may_book(patient, by)
+    until = at + timedelta(minutes=visit_settings(at)["hold_minutes"])
+    # Asked before any lock, so that whoever comes too late is told so without standing in line.
+    _slot(patient, visit_type, clinician_id, starts_at, at=at)
+    with slot_refusals(), transaction.atomic():
+        _lock_times_of(clinician_id, patient.pk)
+        release_expired_holds(at=at, people=[clinician_id, patient.pk])
+        for earlier in Appointment.objects.filter(patient=patient, state="held", for_offer=False):
+            states.move(
+                earlier,
+                "cancelled",
+                moves=APPOINTMENT_MOVES,
+                by=by,
+                at=at,
+                reasons=["another_time_chosen"],
+                cancelled_at=at,
+                cancel_reason="another_time",
+            )
+        return keep_slot(
+            patient, visit_type=visit_type, clinician_id=clinician_id, starts_at=starts_at, until=until, by=by, at=at
+        )  # fmt: skip
+
+
+def keep_slot(
+    patient: Patient, *, visit_type: str, clinician_id: uuid.UUID, starts_at: datetime, until: datetime, by: User | str,
+    at: datetime, for_offer: bool = False,
+) -> Appointment:  # fmt: skip
+    """The row of a hold, once more checked. The caller has locked the times of both people and holds a transaction."""
     slot = _slot(patient, visit_type, clinician_id, starts_at, at=at)
-    hold_minutes = visit_settings(at)["hold_minutes"]
+    with transaction.atomic():
+        row = Appointment.objects.create(
+            patient=patient,
+            clinician_id=clinician_id,
+            visit_type=visit_type,
+            during=DateTimeTZRange(slot.starts_at, slot.ends_at),
+            state="held",
+            hold_expires_at=until,
+            state_of_care=patient.state,
+            for_offer=for_offer,
+            created_at=at,
+        )
+    states.opened(row, "held", by=by, at=at)
+    audit.record("visit.held", by=by, at=at, about=row, patient_id=patient.pk)
+    return row
+
+
+@contextmanager
+def slot_refusals() -> Iterator[None]:
+    """An overlap that PostgreSQL refused, or a lock that took too long, is one sentence: somebody else has the time."""
     try:
-        with transaction.atomic():
-            _lock_times_of(clinician_id, patient.pk)
-            release_expired_holds(at=at, people=[clinician_id, patient.pk])
-            for earlier in Appointment.objects.filter(patient=patient, state="held"):
-                states.move(
-                    earlier,
-                    "cancelled",
-                    moves=APPOINTMENT_MOVES,
-                    by=by,
-                    at=at,
-                    reasons=["another_time_chosen"],
-                    cancelled_at=at,
-                    cancel_reason="another_time",
-                )
-            with transaction.atomic():
-                row = Appointment.objects.create(
-                    patient=patient,
-                    clinician_id=clinician_id,
-                    visit_type=visit_type,
-                    during=DateTimeTZRange(slot.starts_at, slot.ends_at),
-                    state="held",
-                    hold_expires_at=at + timedelta(minutes=hold_minutes),
-                    state_of_care=patient.state,
-                    created_at=at,
-                )
-            states.opened(row, "held", by=by, at=at)
-            audit.record("visit.held", by=by, at=at, about=row, patient_id=patient.pk)
+        yield
     except IntegrityError as error:
         if "in_one_visit_at_a_time" not in str(error):
             raise
@@ -150,7 +173,6 @@ def hold_slot(
         if getattr(error.__cause__, "pgcode", "") not in LOCK_TROUBLE:
             raise
         raise SlotTaken(wording.SLOT_TAKEN) from None
-    return row
 
 
 def _check_blockers(patient: Patient, visit_type: str, at: datetime) -> None:
@@ -162,6 +184,9 @@ def _check_blockers(patient: Patient, visit_type: str, at: datetime) -> None:
             "A consult can be booked when a psychiatrist has looked at your intake and accepted it.",
             code="intake_not_accepted",
         )
+    gap = booking_refusal_in(patient.state, at=at) if visit_type == VisitType.CONSULT else None
+    if gap:
+        raise Conflict(wording.LAW_FOR_PATIENT[gap], code=gap)
     found = blockers(patient, visit_type, at)
     if found:
         raise Conflict(found[0]["sentence"], code=found[0]["code"])
@@ -197,7 +222,10 @@ def confirm_booking(appointment: Appointment, *, by: User, at: datetime) -> Appo
             raise SlotTaken(wording.HOLD_OVER)
         _check_licence(row, row.patient.state, row.starts_at)
         _check_blockers(row.patient, row.visit_type, at)
-        states.move(row, "booked", moves=APPOINTMENT_MOVES, by=by, at=at, booked_at=at, hold_expires_at=None)
+        states.move(
+            row, "booked", moves=APPOINTMENT_MOVES, by=by, at=at, booked_at=at, hold_expires_at=None,
+            state_of_care=row.patient.state,
+        )  # fmt: skip
         if row.clinician.role == Role.PSYCHIATRIST and row.visit_type == VisitType.CONSULT:
             assign_care_team(row.patient, psychiatrist=row.clinician, by=by, at=at)
         audit.record("visit.booked", by=by, at=at, about=row, patient_id=row.patient_id)
@@ -214,28 +242,29 @@ def reschedule(
     patient = appointment.patient
     clinician_id = clinician_id or appointment.clinician_id
     slot = _slot(patient, appointment.visit_type, clinician_id, starts_at, at=at, moving=appointment)
-    try:
+    with slot_refusals(), transaction.atomic():
+        _lock_times_of(clinician_id, appointment.clinician_id, patient.pk)
+        release_expired_holds(at=at, people=[clinician_id, patient.pk])
+        row = Appointment.objects.select_for_update(of=("self",)).get(pk=appointment.pk)
+        if row.state != "booked" or row.starts_at <= at:
+            raise Conflict("This appointment can no longer be moved.", code="cannot_be_moved")
+        _slot(patient, row.visit_type, clinician_id, starts_at, at=at, moving=row)
+        before = (row.clinician_id, row.during, row.double_booked)
+        row.during = DateTimeTZRange(slot.starts_at, slot.ends_at)
+        row.clinician_id = clinician_id
+        row.state_of_care = patient.state
+        row.sequence += 1
+        # The new time is free, so what was double booked on purpose no longer is.
+        row.double_booked, row.double_booked_by, row.double_booked_reason = False, None, ""
         with transaction.atomic():
-            _lock_times_of(clinician_id, appointment.clinician_id, patient.pk)
-            release_expired_holds(at=at, people=[clinician_id, patient.pk])
-            row = Appointment.objects.select_for_update(of=("self",)).get(pk=appointment.pk)
-            if row.state != "booked" or row.starts_at <= at:
-                raise Conflict("This appointment can no longer be moved.", code="cannot_be_moved")
-            row.during = DateTimeTZRange(slot.starts_at, slot.ends_at)
-            row.clinician_id = clinician_id
-            row.state_of_care = patient.state
-            row.sequence += 1
-            with transaction.atomic():
-                row.save(update_fields=["during", "clinician_id", "state_of_care", "sequence"])
-            row = Appointment.objects.select_related("patient__user", "clinician").get(pk=row.pk)
-            audit.record("visit.moved", by=by, at=at, about=row, patient_id=row.patient_id)
-            cancel_for(row, at=at, why="the visit moved")
-            _tell(row, "visit_moved", at=at)
-            _promise_reminders(row, at=at)
-    except IntegrityError as error:
-        if "in_one_visit_at_a_time" not in str(error):
-            raise
-        raise SlotTaken(wording.SLOT_TAKEN) from None
+            row.save()
+        row = Appointment.objects.select_related("patient__user", "clinician").get(pk=row.pk)
+        audit.record("visit.moved", by=by, at=at, about=row, patient_id=row.patient_id)
+        cancel_for(row, at=at, why="the visit moved")
+        _tell(row, "visit_moved", at=at)
+        _promise_reminders(row, at=at)
+        if not before[2]:
+            note_freed(clinician_id=before[0], visit_type=row.visit_type, during=before[1], at=at)
     return row
 
 
@@ -265,6 +294,8 @@ def cancel(appointment: Appointment, *, by: User, at: datetime, reason: str = ""
         if was_booked:
             cancel_for(row, at=at, why="the visit was cancelled")
             _tell(row, "visit_cancelled", at=at)
+        if not row.double_booked and (was_booked or row.for_offer):
+            note_freed(clinician_id=row.clinician_id, visit_type=row.visit_type, during=row.during, at=at)
     return row
 
 
@@ -283,51 +314,6 @@ def set_meeting_url(appointment: Appointment, *, url: str, by: User, at: datetim
         audit.record("visit.room_set", by=by, at=at, about=appointment, patient_id=appointment.patient_id)
     appointment.meeting_url = url
     return appointment
-
-
-def arrive(appointment: Appointment, *, state_now: str, by: User, at: datetime) -> Appointment:
-    """The patient has come and says which state she is in; the clinician hears of it at once.
-
-    Raises Conflict when the door is closed, or the psychiatrist may not see anybody in that state.
-    """
-    if by.pk != appointment.patient_id:
-        raise NotVisible("There is no such page.")
-    if not can_join(appointment, at, visit_settings(at)["join_opens_minutes_before"]):
-        raise Conflict("The door opens a quarter of an hour before your appointment.", code="not_open_yet")
-    _check_licence(appointment, state_now, at)
-    with transaction.atomic():
-        row = (
-            Appointment.objects.select_for_update(of=("self",))
-            .select_related("patient__user", "clinician")
-            .get(pk=appointment.pk)
-        )
-        first = row.patient_arrived_at is None
-        row.state_of_care = state_now
-        row.patient_arrived_at = row.patient_arrived_at or at
-        row.save(update_fields=["state_of_care", "patient_arrived_at"])
-        audit.record(
-            "visit.patient_arrived",
-            by=by,
-            at=at,
-            about=row,
-            patient_id=row.patient_id,
-            detail={"state": state_now},
-        )
-        if first:
-            promise(
-                "visit_waiting",
-                to=row.clinician,
-                channel="email",
-                context=_words_for(row),
-                due_at=at,
-                at=at,
-                about=row,
-                patient=row.patient,
-                dedupe_key=f"visit_waiting:{row.pk}",
-                respect_quiet_hours=False,
-                expires_at=row.ends_at,
-            )
-    return row
 
 
 def close_visit(appointment: Appointment, *, happened: bool, by: User, at: datetime) -> Appointment:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
@@ -41,6 +42,7 @@ class Span:
         return self.starts_at <= other.starts_at and other.ends_at <= self.ends_at
 
 
+@lru_cache(maxsize=16384)
 def instant_of(day: date, wall: time, zone: ZoneInfo) -> datetime:
     """The instant at which a clock on the wall in `zone` first reads `wall` on `day`.
 
@@ -176,3 +178,21 @@ def time_words(at: datetime, zone_name: str) -> str:
 def day_words(day: date) -> str:
     """A day as people write it: "April 2, 1988"."""
     return f"{day:%B} {day.day}, {day.year}"
+
+
+def offset_change_words(now: datetime, then: datetime, zone_name: str) -> str:
+    """A sentence when the clocks of a zone change between now and a visit; empty when they do not.
+
+    "Clocks change before this visit: it is at UTC-8, today is UTC-7." Somebody who counts in hours would come an hour off.
+    """
+    zone = ZoneInfo(zone_name)
+    before, after = now.astimezone(zone).utcoffset(), then.astimezone(zone).utcoffset()
+    if before is None or after is None or before == after:
+        return ""
+    way = "forward" if after > before else "back"
+    minutes = int(abs(after - before).total_seconds() // 60)
+    length = "an hour" if minutes == 60 else f"{minutes} minutes"
+    return (
+        f"The clocks go {way} by {length} before this visit. The time shown is what your clock will say then: "
+        f"{zone_words(then, zone_name)}; today it is {zone_words(now, zone_name)}."
+    )

@@ -1,0 +1,115 @@
+"""Coming to a visit: which state, which place, who; then the clinician hears of it."""
+
+from datetime import date, datetime
+
+from django.db import transaction
+
+from accounts.models import User
+from common import audit
+from common.errors import Conflict, Invalid, NotVisible
+from consults import wording
+from consults.access.slots import visit_settings
+from consults.access.visits import can_join
+from consults.actions.booking import _check_licence, _words_for
+from consults.models import Appointment, VisitEntry
+from notify.actions import promise
+
+
+def birth_date_tries(at: datetime) -> int:
+    """How many dates of birth may be wrong before only a call helps."""
+    return int(visit_settings(at).get("entry", {}).get("birth_date_tries", 3))
+
+
+def come_in(
+    appointment: Appointment,
+    *,
+    state_now: str,
+    date_of_birth: date | None,
+    at_address_on_file: bool,
+    address_now: str = "",
+    by: User,
+    at: datetime,
+) -> VisitEntry:
+    """The patient says who she is and where, and is let in. The clinician still compares the photo ID.
+
+    A date of birth that differs from the one on file lets nobody in: the answer has no `confirmed_at` and one more try counted.
+    After the last try it raises Conflict and only a call helps. Raises Invalid without an address when she is elsewhere.
+    """
+    if by.pk != appointment.patient_id:
+        raise NotVisible("There is no such page.")
+    _door(appointment, at)
+    if not at_address_on_file and not address_now.strip():
+        raise Invalid(
+            "Tell us where you are, so that help can find you.", fields={"address_now": "Write the address."}
+        )
+    with transaction.atomic():
+        VisitEntry.objects.get_or_create(appointment=appointment)
+        entry = VisitEntry.objects.select_for_update().get(pk=appointment.pk)
+        on_file = appointment.patient.date_of_birth
+        if entry.confirmed_at is None and entry.tries >= birth_date_tries(at):
+            raise Conflict(wording.BIRTH_DATE_CALL_US, code="birth_date_tries_used")
+        if on_file is not None and date_of_birth != on_file:
+            entry.tries += 1
+            entry.save(update_fields=["tries"])
+            audit.record(
+                "visit.birth_date_differs", by=by, at=at, about=appointment, patient_id=appointment.patient_id,
+                detail={"tries": entry.tries},
+            )  # fmt: skip
+            return entry
+        entry.state = state_now
+        entry.at_address_on_file = at_address_on_file
+        entry.address_now = "" if at_address_on_file else address_now.strip()
+        if on_file is not None:
+            entry.matched_at = entry.confirmed_at = at
+        entry.save()
+        arrive(appointment, state_now=state_now, by=by, at=at)
+    return entry
+
+
+def _door(appointment: Appointment, at: datetime) -> None:
+    if not can_join(appointment, at, visit_settings(at)["join_opens_minutes_before"]):
+        raise Conflict("The door opens a quarter of an hour before your appointment.", code="not_open_yet")
+
+
+def arrive(appointment: Appointment, *, state_now: str, by: User, at: datetime) -> Appointment:
+    """The patient has come and says which state she is in; the clinician hears of it at once.
+
+    Raises Conflict when the door is closed, or the psychiatrist may not see anybody in that state.
+    """
+    if by.pk != appointment.patient_id:
+        raise NotVisible("There is no such page.")
+    _door(appointment, at)
+    _check_licence(appointment, state_now, at)
+    with transaction.atomic():
+        row = (
+            Appointment.objects.select_for_update(of=("self",))
+            .select_related("patient__user", "clinician")
+            .get(pk=appointment.pk)
+        )
+        first = row.patient_arrived_at is None
+        row.state_of_care = state_now
+        row.patient_arrived_at = row.patient_arrived_at or at
+        row.save(update_fields=["state_of_care", "patient_arrived_at"])
+        audit.record(
+            "visit.patient_arrived",
+            by=by,
+            at=at,
+            about=row,
+            patient_id=row.patient_id,
+            detail={"state": state_now},
+        )
+        if first:
+            promise(
+                "visit_waiting",
+                to=row.clinician,
+                channel="email",
+                context=_words_for(row),
+                due_at=at,
+                at=at,
+                about=row,
+                patient=row.patient,
+                dedupe_key=f"visit_waiting:{row.pk}",
+                respect_quiet_hours=False,
+                expires_at=row.ends_at,
+            )
+    return row
