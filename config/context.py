@@ -1,5 +1,6 @@
 """What every page knows."""
 
+import functools
 from typing import Any
 
 from django.conf import settings
@@ -7,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 
 from common import clock
+from measures.plan_page import own_safety_plan
 from portal.navigation import items_for
 from portal.prices import programme_price
 from safety.access import lane_trouble
@@ -25,6 +27,8 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
             {"level": LEVELS.get(m.level_tag, "info"), "text": str(m)} for m in messages.get_messages(request)
         ],
         "nav_items": nav_items(request, role),
+        # Asked only by pages that bring help to a patient.
+        "own_safety_plan": functools.partial(own_safety_plan, request),
         "lane_alert": lane_alert(role),
         "is_demo": not settings.PRODUCTION,
         # The total stands wherever somebody is invited to go on, so every page can say it.

@@ -13,6 +13,7 @@ PAGES = (
     "notify",
     "safety",
     "video",
+    "measures",
     "intake",
     "consults",
     "sessions",

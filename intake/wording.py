@@ -112,6 +112,7 @@ _FACTS_IN_WORDS: Mapping[str, str] = {
     "phq9_total": "PHQ-9 total",
     "phq9_item9": "PHQ-9 item 9",
     "gad7_total": "GAD-7 total",
+    "pcl5_total": "PCL-5 total",
     "audit_c": "AUDIT-C total",
 }
 

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from accounts.access import visible_patient
 from accounts.models import Patient
+from common.errors import NotVisible
 from measures.models import CssrsResult, InstrumentResponse, SafetyPlan
 from measures.rules import facts_of_result
 
@@ -61,6 +62,21 @@ def safety_plan_of(patient: Patient | uuid.UUID) -> SafetyPlan | None:
     return SafetyPlan.objects.filter(patient=patient).order_by("-number").first()
 
 
+def safety_plan_saved_at(patient: Patient) -> QuerySet[Any]:
+    """When the plan was last saved, as a part of somebody else's query."""
+    return SafetyPlan.objects.filter(patient=patient).order_by("-number").values("saved_at")[:1]
+
+
 def safety_plans_of(patient: Patient | uuid.UUID, limit: int) -> list[SafetyPlan]:
     """The newest versions, the newest first."""
     return list(SafetyPlan.objects.filter(patient=patient).order_by("-number")[:limit])
+
+
+def own_cssrs(patient: Patient, result_id: uuid.UUID | None) -> CssrsResult | None:
+    """An entry of this person that is to be corrected; None for none. Raises NotVisible."""
+    if result_id is None:
+        return None
+    found = CssrsResult.objects.filter(patient=patient, pk=result_id).first()
+    if found is None:
+        raise NotVisible("There is no such page.")
+    return found

@@ -5,7 +5,17 @@ from typing import Any
 
 from django import forms
 
-from measures.rules import Item, RiskQuestion, instrument, is_asked, risk_screen
+from measures.rules import (
+    Item,
+    PlanPart,
+    RiskQuestion,
+    cssrs_form,
+    instrument,
+    is_asked,
+    plan_parts,
+    risk_screen,
+)
+from measures.rules.safety_plan import part_max_characters
 
 YES_NO_UNSURE = (("yes", "Yes"), ("no", "No"), ("unsure", "I am not sure"))
 
@@ -74,3 +84,77 @@ def instrument_form(code: str) -> type[_InstrumentForm]:
         fields = {item.code: _scored_field(item) for item in instrument(code).items}
         base = _InstrumentForm
     return type(f"{code.title()}Form", (base,), {**fields, "item_codes": tuple(fields)})
+
+
+def _plan_field(part: PlanPart) -> forms.CharField:
+    return forms.CharField(
+        label=part.title,
+        help_text=part.hint,
+        required=False,
+        max_length=part_max_characters(),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={
+            "max_length": f"“{part.title}”: keep it to %(limit_value)d characters; these are %(show_value)d."
+        },
+    )
+
+
+class _SafetyPlanForm(forms.Form):
+    """Six parts, none of them required: it is saved with as much as there is."""
+
+    base = forms.IntegerField(widget=forms.HiddenInput, min_value=0, required=False)
+
+    def typed(self) -> dict[str, str]:
+        """The parts that this page sent; one that it did not send stays as it is."""
+        return {part.code: self.cleaned_data[part.code] for part in plan_parts() if part.code in self.data}
+
+
+SafetyPlanForm: Any = type(
+    "SafetyPlanForm", (_SafetyPlanForm,), {part.code: _plan_field(part) for part in plan_parts()}
+)
+
+
+class CssrsForm(forms.Form):
+    """What a C-SSRS interview showed. The clinician has the licensed form beside her; only the result is entered."""
+
+    assessed_on = forms.DateField(
+        label="Day of the interview",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        error_messages={"required": "Give the day.", "invalid": "Write the day as YYYY-MM-DD."},
+    )
+    form = forms.ChoiceField(
+        label="Version used",
+        choices=list(cssrs_form().forms.items()),
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose which version was used."},
+    )
+    ideation_level = forms.TypedChoiceField(
+        label="Ideation, the highest level in the time asked about",
+        choices=[
+            (str(n), f"Level {n}" if n else "0, none") for n in range(cssrs_form().ideation_level_max + 1)
+        ],
+        coerce=int,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose a level from 0 to 5."},
+    )
+    behaviour = forms.ChoiceField(
+        label="Suicidal behaviour",
+        choices=[(str(code), label) for code, label in cssrs_form().behaviours.items()],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose one."},
+    )
+    intensity_total = forms.IntegerField(
+        label="Intensity, total",
+        required=False,
+        min_value=0,
+        max_value=cssrs_form().intensity_total_max,
+        widget=forms.NumberInput(attrs={"data-width": "short"}),
+    )
+    note = forms.CharField(
+        label="Note",
+        required=False,
+        max_length=10_000,
+        help_text="What was said and agreed, who was told. Read by psychiatrists who treat this person.",
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+    corrects = forms.UUIDField(widget=forms.HiddenInput, required=False)

@@ -15,6 +15,9 @@ SEVERITY_FOR_PATIENT: Mapping[str, str] = {
     "low": "a low level",
     "some": "a level worth talking about",
     "high": "a high level",
+    "below_cut": "below the range that calls for a closer look",
+    "near_cut": "near the range that calls for a closer look",
+    "above_cut": "in the range that calls for a closer look",
 }
 
 RISK_FOR_STAFF: Mapping[RiskLevel, str] = {
@@ -43,6 +46,7 @@ def change_for_staff(change: Change) -> str:
             ("response", change.response),
             ("remission", bool(change.remission)),
             ("clinically significant change", change.clinically_significant),
+            ("improvement beyond error", change.reliable),
             ("deterioration", change.deterioration),
         )
         if holds

@@ -8,13 +8,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from accounts.models import Patient
 from measures.models import InstrumentResponse
-from measures.rules import ChangeDefinitions, change_definitions, definitions_from_data
+from measures.rules import OF_PTSD_PATHWAY, ChangeDefinitions, change_definitions, definitions_from_data
 from outcomes import rules
 from sessions.models import Course, DosingSession
 
 SCORED = ("phq9", "gad7")
+
+
+def scored_instruments() -> tuple[str, ...]:
+    """What is scored over a course: the PCL-5 only where the PTSD pathway is on."""
+    return (*SCORED, *OF_PTSD_PATHWAY) if settings.PTSD_PATHWAY else SCORED
 
 
 @functools.cache
@@ -37,10 +44,10 @@ def latest_course(patient: Patient) -> Course | None:
     return Course.objects.filter(patient=patient).select_related("protocol").order_by("-started_at").first()
 
 
-def definitions_for(course: Course | None) -> ChangeDefinitions:
-    """The definitions of the protocol this course was enrolled under; without a course, those that ship."""
+def definitions_for(course: Course | None, instrument: str = "phq9") -> ChangeDefinitions:
+    """The definitions of the protocol this course was enrolled under, for one instrument; without a course, those that ship."""
     data = course.protocol.data.get("outcomes") if course is not None else None
-    return definitions_from_data(data) if data else change_definitions()
+    return definitions_from_data(data, instrument) if data else change_definitions(instrument)
 
 
 def doses_of(course: Course | None) -> dict[int, datetime]:
@@ -54,19 +61,24 @@ def doses_of(course: Course | None) -> dict[int, datetime]:
 def responses_of(patient: Patient) -> list[InstrumentResponse]:
     """Scored questionnaires of one person, oldest first; items are left sealed."""
     return list(
-        InstrumentResponse.objects.filter(patient=patient, instrument__in=SCORED, total__isnull=False)
+        InstrumentResponse.objects.filter(
+            patient=patient, instrument__in=scored_instruments(), total__isnull=False
+        )
         .defer("items")
         .order_by("completed_at", "id")[:400]
     )
 
 
-def courses_of(rows: list[InstrumentResponse], definitions: ChangeDefinitions) -> dict[str, rules.Course]:
-    """Each instrument's scores over time, compared with the baseline."""
-    by_instrument: dict[str, list[rules.Point]] = {name: [] for name in SCORED}
+def courses_of(rows: list[InstrumentResponse], course: Course | None) -> dict[str, rules.Course]:
+    """Each instrument's scores over time, compared with the baseline by the instrument's own numbers."""
+    by_instrument: dict[str, list[rules.Point]] = {name: [] for name in scored_instruments()}
     for row in rows:
         if row.total is not None:
             by_instrument[row.instrument].append(rules.Point(row.timepoint, row.total, row.completed_at))
-    return {name: rules.course_of(name, points, definitions) for name, points in by_instrument.items()}
+    return {
+        name: rules.course_of(name, points, definitions_for(course, name))
+        for name, points in by_instrument.items()
+    }
 
 
 def due_for(patient: Patient, *, at: datetime) -> list[rules.Due]:
@@ -84,7 +96,7 @@ def due_for(patient: Patient, *, at: datetime) -> list[rules.Due]:
     return rules.due(
         open_windows=rules.windows(sessions=doses, zone=patient.user.time_zone, numbers=numbers),
         answered=answered,
-        instruments=numbers["instruments"],
+        instruments=[*numbers["instruments"], *(OF_PTSD_PATHWAY if settings.PTSD_PATHWAY else ())],
         at=at,
     )
 
@@ -111,7 +123,7 @@ def practice_scores() -> tuple[int, int, dict[str, dict[Any, Mapping[str, int]]]
     completed = begun.filter(state="completed").values("patient").distinct().count()
     rows = (
         InstrumentResponse.objects.filter(
-            instrument__in=SCORED,
+            instrument__in=scored_instruments(),
             timepoint__in=rules.COURSE_POINTS,
             total__isnull=False,
             patient__in=begun.values("patient"),
@@ -119,7 +131,7 @@ def practice_scores() -> tuple[int, int, dict[str, dict[Any, Mapping[str, int]]]
         .order_by("completed_at")
         .values_list("patient_id", "instrument", "timepoint", "total")
     )
-    found: dict[str, dict[Any, dict[str, int]]] = {name: defaultdict(dict) for name in SCORED}
+    found: dict[str, dict[Any, dict[str, int]]] = {name: defaultdict(dict) for name in scored_instruments()}
     for patient_id, instrument, timepoint, total in rows.iterator(chunk_size=5000):
         if total is not None:
             found[instrument][patient_id][timepoint] = total

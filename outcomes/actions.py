@@ -15,9 +15,9 @@ DETERIORATION = "X18"
 
 
 def on_instrument_completed(*, response: Any, by: Any, at: datetime) -> None:
-    """Compare with the baseline. Five points worse (by the protocol's number) tells the psychiatrist and holds the next dose."""
+    """Compare with the baseline. Worse by the protocol's number (five points; ten on the PCL-5) tells the psychiatrist and holds the next dose."""
     if (
-        response.instrument not in access.SCORED
+        response.instrument not in access.scored_instruments()
         or response.total is None
         or response.timepoint == rules.BASELINE
     ):
@@ -27,11 +27,11 @@ def on_instrument_completed(*, response: Any, by: Any, at: datetime) -> None:
     if baseline is None:
         return
     course = access.latest_course(patient)
-    definitions = access.definitions_for(course)
+    definitions = access.definitions_for(course, response.instrument)
     moved = change(baseline, response.total, definitions)
     fell_back = False
     if response.timepoint.startswith("follow_up"):
-        scores = access.courses_of(access.responses_of(patient), definitions)[response.instrument]
+        scores = access.courses_of(access.responses_of(patient), course)[response.instrument]
         after = scores.after.get(rules.AFTER_4)
         if after is not None and after.change is not None:
             fell_back = relapse(

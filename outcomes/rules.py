@@ -145,6 +145,7 @@ class Group:
     remission: Share
     clinically_significant: Share
     any_improvement: Share
+    reliable: Share
     deterioration: Share
     mean_change: float | None
     effect_size: float | None
@@ -152,7 +153,7 @@ class Group:
     carried_forward: Mapping[str, Share] = field(default_factory=dict)
 
 
-NAMES = ("response", "remission", "clinically_significant", "any_improvement", "deterioration")
+NAMES = ("response", "remission", "clinically_significant", "any_improvement", "reliable", "deterioration")
 
 
 def shares(changes: Sequence[Change]) -> dict[str, Share]:

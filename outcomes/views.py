@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,12 +18,12 @@ from accounts.models import Patient
 from common import clock, intents
 from measures.actions import is_alarming, record_response
 from measures.forms import instrument_form
+from measures.rules import OF_PTSD_PATHWAY, ChangeDefinitions, risk_screen
 from measures.rules import instrument as instrument_of
-from measures.rules import risk_screen
 from measures.wording import HELP_HEADING, HELP_LINES, HELP_WHILE_HELD, change_for_patient, change_for_staff
 from outcomes import access, rules, wording
 
-ASKED = ("phq9", "gad7", "suicide_risk")
+ASKED = ("phq9", "gad7", "pcl5", "suicide_risk")
 
 
 def _summary(patient: Patient, *, at: datetime) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def _summary(patient: Patient, *, at: datetime) -> dict[str, Any]:
     definitions = access.definitions_for(course)
     rows = access.responses_of(patient)
     doses = access.doses_of(course)
-    scores = access.courses_of(rows, definitions)
+    scores = access.courses_of(rows, course)
     zone = ZoneInfo(patient.user.time_zone)
     instants = [row.completed_at for row in rows] + list(doses.values())
     first_day = min(instants).astimezone(zone).date() if instants else None
@@ -51,7 +52,9 @@ def _summary(patient: Patient, *, at: datetime) -> dict[str, Any]:
                     "gad7": None,
                 },
             )
-            spot[name] = point.total
+            if name in access.SCORED:
+                # The chart has the scale of the two that everybody is asked; the PCL-5 has its table.
+                spot[name] = point.total
     return {
         "patient": patient,
         "course": course,
@@ -59,12 +62,21 @@ def _summary(patient: Patient, *, at: datetime) -> dict[str, Any]:
         "points": [by_day[day] for day in sorted(by_day)],
         "doses": [{"day": day_of(dose_at), "number": number} for number, dose_at in sorted(doses.items())],
         "tables": [_table(name, one) for name, one in scores.items()],
-        "definitions": wording.definitions(definitions),
+        "definitions": wording.definitions(definitions, _of_others(course)),
         "titles": wording.TITLES,
         "definitions_version": definitions.version,
         "due": access.due_for(patient, at=at),
         "instruments": wording.INSTRUMENTS,
         "at": at,
+    }
+
+
+def _of_others(course: Any) -> dict[str, ChangeDefinitions]:
+    """The numbers of the instruments beside the PHQ-9, whose numbers the definitions name first."""
+    return {
+        wording.SHORT[name]: access.definitions_for(course, name)
+        for name in access.scored_instruments()
+        if name != "phq9"
     }
 
 
@@ -120,8 +132,10 @@ def practice(request: HttpRequest) -> HttpResponse:
     eligible, completed, scores = access.practice_scores()
     definitions = access.definitions_for(None)
     groups = [
-        rules.group(name, timepoint, scores[name], n_eligible=eligible, definitions=definitions)
-        for name in access.SCORED
+        rules.group(
+            name, timepoint, scores[name], n_eligible=eligible, definitions=access.definitions_for(None, name)
+        )
+        for name in access.scored_instruments()
         for timepoint in (rules.AFTER_2, rules.AFTER_4)
     ]
     return render(
@@ -139,7 +153,7 @@ def practice(request: HttpRequest) -> HttpResponse:
             "eligible": eligible,
             "completed": completed,
             "titles": wording.TITLES,
-            "definitions": wording.definitions(definitions),
+            "definitions": wording.definitions(definitions, _of_others(None)),
             "definitions_version": definitions.version,
         },
     )
@@ -149,7 +163,7 @@ def practice(request: HttpRequest) -> HttpResponse:
 @intents.guard
 def questionnaire(request: HttpRequest, instrument: str) -> HttpResponse:
     """One questionnaire. A positive safety answer brings help on this very response, finished or not."""
-    if instrument not in ASKED:
+    if instrument not in ASKED or (instrument in OF_PTSD_PATHWAY and not settings.PTSD_PATHWAY):
         raise Http404
     at = clock.now()
     patient = patient_of(request.user)

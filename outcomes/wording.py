@@ -1,5 +1,7 @@
 """Names of outcomes, and the definition beside each name."""
 
+from collections.abc import Mapping
+
 from measures.rules import Change, ChangeDefinitions
 
 TITLES = {
@@ -7,19 +9,39 @@ TITLES = {
     "remission": "Remission",
     "clinically_significant": "Clinically significant change",
     "any_improvement": "Any improvement",
+    "reliable": "Improved beyond error",
     "deterioration": "Got worse",
 }
-INSTRUMENTS = {"phq9": "PHQ-9, depression", "gad7": "GAD-7, anxiety", "suicide_risk": "Safety questions"}
+SHORT = {"phq9": "PHQ-9", "gad7": "GAD-7", "pcl5": "PCL-5"}
+INSTRUMENTS = {
+    "phq9": "PHQ-9, depression",
+    "gad7": "GAD-7, anxiety",
+    "pcl5": "PCL-5, after a bad experience",
+    "suicide_risk": "Safety questions",
+}
 FOR_PATIENT = {
     "phq9": "Your mood over the last two weeks",
     "gad7": "Worry and tension over the last two weeks",
+    "pcl5": "After a bad experience: the last month",
     "suicide_risk": "Questions about your safety",
 }
-MAXIMUM = {"phq9": 27, "gad7": 21}
+MAXIMUM = {"phq9": 27, "gad7": 21, "pcl5": 80}
 
 
-def definitions(numbers: ChangeDefinitions) -> dict[str, str]:
-    """What each name means, in numbers of the protocol in force."""
+def definitions(
+    numbers: ChangeDefinitions, others: Mapping[str, ChangeDefinitions] | None = None
+) -> dict[str, str]:
+    """What each name means, in numbers of the protocol in force: of the PHQ-9, and where another differs, of that one."""
+    others = others or {}
+
+    def differs(name: str, words: str) -> str:
+        found = [
+            f" {title}: {words.format(getattr(one, name))}."
+            for title, one in others.items()
+            if getattr(one, name) not in (None, getattr(numbers, name))
+        ]
+        return "".join(found)
+
     return {
         "response": f"The total fell by at least {numbers.response_drop_from_fraction:.0%} from before the course.",
         "remission": (
@@ -28,9 +50,16 @@ def definitions(numbers: ChangeDefinitions) -> dict[str, str]:
         ),
         "clinically_significant": (
             f"The total fell by {numbers.significant_drop_from} points or more, to below {numbers.significant_total_below}."
+            + differs("significant_drop_from", "{} points or more")
+            + differs("significant_total_below", "to below {}")
         ),
         "any_improvement": "The total is lower than before, by any amount. A weak test: scores also move by chance.",
-        "deterioration": f"The total rose by {numbers.deterioration_rise_from} points or more from before the course.",
+        "deterioration": f"The total rose by {numbers.deterioration_rise_from} points or more from before the course."
+        + differs("deterioration_rise_from", "{} points or more"),
+        "reliable": (
+            f"The total fell by {numbers.reliable_change_from} points or more: more than scores usually move by chance."
+            + differs("reliable_change_from", "{} points or more")
+        ),
     }
 
 

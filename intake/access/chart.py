@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists
+from django.db.models import Exists, Subquery
 from django.db.models.functions import JSONObject
 
 from accounts.models import Patient
@@ -17,7 +17,7 @@ from intake.models import Decision, EligibilityEvaluation, Intake, Medicine
 from intake.rules import Outcome
 from intake.rules.eligibility import UNANSWERED
 from intake.wording import RuleText, rule_texts
-from measures.access import responses_of
+from measures.access import cssrs_of, responses_of, safety_plan_saved_at
 from measures.models import InstrumentResponse
 from notify.models import OptOut
 from safety.access import holds_of
@@ -26,7 +26,7 @@ from vitals.models import Reading
 from vitals.rules import BpLimits, limits_from_data
 
 # What fits on one page; older rows are a click away, so ten years of history cost what a month costs.
-RESPONSES, READINGS, DECISIONS = 40, 30, 10
+RESPONSES, READINGS, DECISIONS, FINDINGS = 40, 30, 10, 5
 
 
 # Diagnosis, monitoring programme, signatures and identity are settled at the visit, so they say nothing about the person.
@@ -45,6 +45,16 @@ class Hold:
 
 
 @dataclass(frozen=True)
+class ClinicianFinding:
+    """A signed C-SSRS result, as the chart tells it."""
+
+    ideation_level: int
+    risk_level: str
+    signed_at: datetime
+    signed_by: str
+
+
+@dataclass(frozen=True)
 class Chart:
     """One person, summary first."""
 
@@ -60,6 +70,9 @@ class Chart:
     holds: list[Hold]
     # The number has answered STOP: texts do not arrive, and the care team must know.
     opted_out: bool
+    # What psychiatrists found, the newest first, and when the safety plan was last saved.
+    findings: list[ClinicianFinding]
+    plan_saved_at: datetime | None
 
     def reasons(self, outcome: Outcome) -> list[RuleText]:
         """The rules about the person that are true and of this outcome, in words; what is unanswered stands in `unknown`."""
@@ -106,6 +119,20 @@ def chart_of(patient: Patient) -> Chart | None:
                 .select_related(None)
                 .values(json=JSONObject(reason_code="reason_code", placed_at="placed_at"))
             ),
+            findings=ArraySubquery(
+                cssrs_of(patient)
+                .filter(corrected_by__isnull=True)
+                .select_related(None)
+                .values(
+                    json=JSONObject(
+                        ideation_level="ideation_level",
+                        risk_level="risk_level",
+                        signed_at="signed_at",
+                        signed_by="signed_by__full_name",
+                    )
+                )[:FINDINGS]
+            ),
+            plan_saved_at=Subquery(safety_plan_saved_at(patient)),
         )
         .order_by("-at", "-id")
         .first()
@@ -129,4 +156,9 @@ def chart_of(patient: Patient) -> Chart | None:
             Hold(row["reason_code"], datetime.fromisoformat(row["placed_at"])) for row in evaluation.holds
         ],
         opted_out=bool(patient.user.phone) and evaluation.opted_out,
+        findings=[
+            ClinicianFinding(**{**row, "signed_at": datetime.fromisoformat(row["signed_at"])})
+            for row in evaluation.findings
+        ],
+        plan_saved_at=evaluation.plan_saved_at,
     )

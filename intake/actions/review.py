@@ -14,12 +14,12 @@ from common.errors import Conflict, Invalid, NotPermitted, NotVisible, StaleVers
 from common.states import move
 from intake import states
 from intake.access import intake_readings, open_clearances, queue_page, signed_now, states_today
+from intake.access.asking import asked_steps
 from intake.actions import clearance
 from intake.actions.eligibility import evaluate_now
 from intake.actions.rulebook import count_sent
 from intake.models import Decision, EligibilityEvaluation, Intake
 from intake.rules.documents import DOCUMENTS
-from intake.rules.steps import intake_steps
 from intake.rules.urgency import urgency_of
 from intake.wording import rule_texts
 from notify.actions import promise
@@ -36,7 +36,7 @@ def steps_left(intake: Intake) -> list[str]:
     """The steps that are not complete, in order; signatures and readings are looked up where they live."""
     left = [
         step.id
-        for step in intake_steps()
+        for step in asked_steps()
         if step.id not in ("bp", "consent") and not intake.answers.get(step.id, {}).get("complete")
     ]
     if not _two_readings(intake):
@@ -295,7 +295,7 @@ def _checked(
             )
         return reasons
     if kind == Decision.Kind.ASK_MORE:
-        known = {step.id for step in intake_steps()}
+        known = {step.id for step in asked_steps()}
         if not items or not set(items) <= known:
             raise Invalid("Choose the pages to look at again.", fields={"items": "Choose at least one page."})
         if not letter.strip():

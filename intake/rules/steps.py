@@ -48,6 +48,8 @@ class Step:
     intro: str = ""
     minutes: int = 1
     instrument: str = ""
+    # Asked only where the practice has turned this pathway on; empty: asked of everybody.
+    pathway: str = ""
 
     @property
     def is_form(self) -> bool:
@@ -89,8 +91,13 @@ def _load(name: str) -> dict[str, Any]:
 
 
 @cache
-def intake_steps() -> tuple[Step, ...]:
-    """The steps of the intake, in order."""
+def intake_steps(*pathways: str) -> tuple[Step, ...]:
+    """The steps of the intake, in order: those that everybody is asked, and those of the pathways named."""
+    return tuple(step for step in _every_step() if not step.pathway or step.pathway in pathways)
+
+
+@cache
+def _every_step() -> tuple[Step, ...]:
     return tuple(
         Step(
             id=row["step"],
@@ -100,6 +107,7 @@ def intake_steps() -> tuple[Step, ...]:
             intro=row["intro"],
             minutes=row["minutes"],
             instrument=row.get("instrument", ""),
+            pathway=row.get("pathway", ""),
         )
         for row in _load("steps")["steps"]
     )
@@ -108,7 +116,7 @@ def intake_steps() -> tuple[Step, ...]:
 @cache
 def step(id: str) -> Step:
     """One step of the intake; KeyError when there is none of that name."""
-    for one in intake_steps():
+    for one in _every_step():
         if one.id == id:
             return one
     raise KeyError(id)

@@ -15,12 +15,12 @@ from accounts.guards import for_role
 from common import clock, intents
 from common.errors import StaleVersion
 from intake import actions, states
+from intake.access.asking import asked_step, asked_steps
 from intake.forms import step_form
 from intake.models import Intake
 from intake.rules.answers import DERIVED
 from intake.rules.merging import SCORED, Clash
-from intake.rules.steps import Step, intake_steps
-from intake.rules.steps import step as step_of
+from intake.rules.steps import Step
 from intake.views.common import LIST, next_address, own_intake
 from intake.views.saying import said
 
@@ -40,8 +40,8 @@ def page_context(asked: Step, intake: Intake, form: Any, **more: Any) -> dict[st
         "version": entry.get("version", 0),
         "answered": entry.get("at") if entry.get("complete") else "",
         "intent": intents.mint(),
-        "position": [step.id for step in intake_steps()].index(asked.id) + 1,
-        "of": len(intake_steps()),
+        "position": [step.id for step in asked_steps()].index(asked.id) + 1,
+        "of": len(asked_steps()),
         "help": False,
         "conflict": [],
         "follow_ups": 0,
@@ -200,7 +200,7 @@ def _time_words(iso: str, person: Any) -> str:
 def answer(request: HttpRequest, step_id: str) -> HttpResponse:
     """One answer, kept as soon as it is given. Without JavaScript the page's own button does the same for all of them."""
     try:
-        asked = step_of(step_id)
+        asked = asked_step(step_id)
     except KeyError:
         raise Http404 from None
     _, intake = own_intake(request)

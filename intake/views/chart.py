@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -26,7 +27,7 @@ from intake.views.changes import reopening_of
 from intake.views.queue import OUTCOME_KIND, URGENCY, span_words
 from intake.views.saying import said, said_in
 from intake.wording import SCREEN_RESULT_FOR_STAFF
-from measures.rules import RiskLevel
+from measures.rules import OF_PTSD_PATHWAY, RiskLevel, cluster_counts, instrument
 from measures.wording import RISK_FOR_STAFF
 from vitals.wording import BAND
 
@@ -40,7 +41,7 @@ SECTIONS = (
     ("b", "pressure", "Blood pressure"),
     ("e", "everything", "Everything else"),
 )
-INSTRUMENTS = (("phq9", "PHQ-9"), ("gad7", "GAD-7"), ("audit_c", "AUDIT-C"))
+INSTRUMENTS = (("phq9", "PHQ-9"), ("gad7", "GAD-7"), ("pcl5", "PCL-5"), ("audit_c", "AUDIT-C"))
 
 
 def opened_chart(request: HttpRequest, patient_id: uuid.UUID, why: str) -> access.Chart:
@@ -153,12 +154,17 @@ def _chart_context(
                         "total": row.total,
                         "band": row.band.replace("_", " "),
                         "item9": row.item9,
+                        "clusters": [
+                            f"{one.cluster.code} {one.endorsed} of {len(one.cluster.items)}{' (met)' if one.is_met else ''}"
+                            for one in cluster_counts(instrument(code), row.items)
+                        ],
                         "new": new(row.completed_at, row.recorded_by),
                     }
                     for row in found.of(code)
                 ],
             }
             for code, title in INSTRUMENTS
+            if code not in OF_PTSD_PATHWAY or settings.PTSD_PATHWAY or found.of(code)
         ],
         "partial": [row for row in found.responses if row.instrument == "phq9" and row.total is None],
         "risk": [
@@ -168,6 +174,10 @@ def _chart_context(
                 "new": new(row.completed_at, row.recorded_by),
             }
             for row in found.of("suicide_risk")
+        ],
+        "findings": [
+            {"row": one, "words": RISK_FOR_STAFF[RiskLevel(one.risk_level)], "new": new(one.signed_at)}
+            for one in found.findings
         ],
         "new_readings": sum(
             new(row.received_at, row.entered_by) for row in found.readings if not row.rejected

@@ -8,9 +8,10 @@ from django.urls import reverse
 from accounts.access import patient_of
 from accounts.models import Patient
 from intake import access, actions, states
+from intake.access.asking import asked_steps
 from intake.models import Intake
 from intake.rules.clearance import specialties
-from intake.rules.steps import Step, intake_steps
+from intake.rules.steps import Step
 from intake.rules.steps import step as step_of
 
 WORDS = {
@@ -36,7 +37,7 @@ def address_of(step: Step) -> str:
 def next_address(intake: Intake, after: str) -> str:
     """The next step that is not finished, or the list when none is."""
     left = actions.steps_left(intake)
-    order = [step.id for step in intake_steps()]
+    order = [step.id for step in asked_steps()]
     later = order[order.index(after) + 1 :] + order[: order.index(after)]
     coming = next((id for id in later if id in left), None)
     return address_of(step_of(coming)) if coming else reverse(LIST)
@@ -51,7 +52,7 @@ def own_intake(request: HttpRequest) -> tuple[Patient, Intake | None]:
 def task_groups(intake: Intake, left: list[str], address: Any) -> list[dict[str, Any]]:
     """The task list: groups of steps with what is done, begun or asked for."""
     groups: list[dict[str, Any]] = []
-    for step in intake_steps():
+    for step in asked_steps():
         if not groups or groups[-1]["title"] != step.group:
             groups.append({"title": step.group, "tasks": []})
         asked = step.id in intake.more_info_items
@@ -71,7 +72,7 @@ def task_groups(intake: Intake, left: list[str], address: Any) -> list[dict[str,
 
 def minutes_left(left: list[str]) -> int:
     """About how long the rest takes."""
-    return sum(step.minutes for step in intake_steps() if step.id in left)
+    return sum(step.minutes for step in asked_steps() if step.id in left)
 
 
 def awaited_letters(intake: Intake) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.guards import for_role
 from common import clock, intents
 from intake import access, actions, states
+from intake.access.asking import asked_step
 from intake.models import Intake
 from intake.rules.steps import Step
 from intake.rules.steps import step as step_of
@@ -102,7 +103,7 @@ def begin(request: HttpRequest) -> HttpResponse:
 def step(request: HttpRequest, step_id: str) -> HttpResponse:
     """One page of questions, saved when it is sent."""
     try:
-        asked = step_of(step_id)
+        asked = asked_step(step_id)
     except KeyError:
         raise Http404 from None
     if not asked.is_form:

@@ -23,7 +23,7 @@ class ChangeDefinitions:
     significant_total_below: int
     deterioration_rise_from: int
     relapse_total_from: int
-    # Points, up or down, from which a change is more than error of measurement; its source stands in outcomes.json.
+    # Points from which an improvement is more than error of measurement; the source stands in outcomes.json.
     reliable_change_from: int
 
 
@@ -56,7 +56,7 @@ class Change:
     remission: bool | None
     clinically_significant: bool
     deterioration: bool
-    # More than error of measurement, whichever way.
+    # Better by more than error of measurement; worse has a word of its own.
     reliable: bool
 
 
@@ -76,7 +76,7 @@ def change(baseline: int, follow_up: int, definitions: ChangeDefinitions | None 
             drop >= rules.significant_drop_from and follow_up < rules.significant_total_below
         ),
         deterioration=-drop >= rules.deterioration_rise_from,
-        reliable=abs(drop) >= rules.reliable_change_from,
+        reliable=drop >= rules.reliable_change_from,
     )
 
 

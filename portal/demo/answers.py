@@ -5,10 +5,11 @@ from typing import Any
 
 from accounts.models import User
 from intake import actions
+from intake.access.asking import asked_steps
 from intake.forms import step_form
 from intake.models import Intake
 from intake.rules.documents import DOCUMENTS, document
-from intake.rules.steps import Question, Step, intake_steps
+from intake.rules.steps import Question, Step
 from portal.demo.cast import Cast
 
 MINUTE = timedelta(minutes=1)
@@ -105,7 +106,7 @@ def fill_intake(
     patient = user.patient
     intake = actions.start_intake(patient, by=user, at=at)
     person = {**_about(cast, user), **changes}
-    for index, step in enumerate(intake_steps()[:steps]):
+    for index, step in enumerate(asked_steps()[:steps]):
         when = at + index * 2 * MINUTE
         typed = {question.name: _plain(question, person) for question in step.questions}
         if step.id == "phq9":
@@ -114,6 +115,8 @@ def fill_intake(
             )
         elif step.id == "gad7":
             actions.record_instrument(intake, step.id, scale(cast, "gad7", 7, gad7), by=user, at=when)
+        elif step.id == "ptsd":
+            actions.record_instrument(intake, step.id, scale(cast, "pcl5", 20, gad7), by=user, at=when)
         elif step.id == "safety":
             safe = {"cssrs_q1": "no", "cssrs_q2": "no", "cssrs_q6_life": "no"}
             typed = {**safe, **{k: v for k, v in changes.items() if k.startswith("cssrs_")}}

@@ -6,9 +6,11 @@ from typing import Any
 from accounts.access import patient_of
 from accounts.models import User
 from intake import actions
+from intake.access.asking import asked_steps
 from intake.models import Decision, Intake
 from intake.rules.documents import DOCUMENTS, document
-from intake.rules.steps import Question, intake_steps
+from intake.rules.steps import Question
+from intake.rules.steps import step as step_of
 
 # Somebody for whom every rule says no: the starting point of all examples.
 PLAIN = {
@@ -37,6 +39,7 @@ PLAIN = {
 }
 PHQ9 = {f"phq9_{n}": 2 for n in range(1, 9)} | {"phq9_9": 0}
 GAD7 = {f"gad7_{n}": 2 for n in range(1, 8)}
+PCL5 = {f"pcl5_{n}": 1 for n in range(1, 21)}
 SAFE = {"cssrs_q1": "no", "cssrs_q2": "no", "cssrs_q6_life": "no"}
 
 
@@ -53,7 +56,7 @@ def plain_answer(question: Question) -> Any:
 
 def plain_answers(step_id: str, **changes: Any) -> dict[str, Any]:
     """A whole page as a person would type it."""
-    step = next(step for step in intake_steps() if step.id == step_id)
+    step = step_of(step_id)
     typed = {question.name: plain_answer(question) for question in step.questions}
     if step.instrument == "audit_c":
         typed.update({name: value for name, value in PLAIN.items() if name.startswith("audit_c")})
@@ -61,6 +64,8 @@ def plain_answers(step_id: str, **changes: Any) -> dict[str, Any]:
         typed.update(PHQ9)
     if step.id == "gad7":
         typed.update(GAD7)
+    if step.id == "ptsd":
+        typed.update(PCL5)
     if step.id == "safety":
         typed.update(SAFE)
     return {name: value for name, value in {**typed, **changes}.items() if value not in ("", None)}
@@ -77,7 +82,7 @@ def a_filled_intake(user: User, at: datetime, *, medicines: tuple[str, ...] = ()
 
     intake = a_draft(user, at)
     systolic, diastolic = changes.pop("bp", (118, 76))
-    for step in intake_steps():
+    for step in asked_steps():
         own = {question.name for question in step.questions}
         codes = {
             name: value for name, value in changes.items() if name in own or name.startswith(f"{step.id}_")
@@ -85,7 +90,7 @@ def a_filled_intake(user: User, at: datetime, *, medicines: tuple[str, ...] = ()
         if step.id == "safety":
             codes = {name: value for name, value in changes.items() if name.startswith("cssrs_")}
         typed = plain_answers(step.id, **codes)
-        if step.id in ("phq9", "gad7", "safety"):
+        if step.id in ("phq9", "gad7", "ptsd", "safety"):
             actions.record_instrument(intake, step.id, typed, by=user, at=at)
         elif step.id == "medicines":
             for name in medicines:

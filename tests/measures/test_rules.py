@@ -446,7 +446,7 @@ def test_every_band_and_level_has_its_words():
 def test_a_change_reads_as_one_line_for_staff_and_one_sentence_for_the_patient():
     assert (
         wording.change_for_staff(change(16, 4))
-        == "16 to 4 (-12, -75 %): response, remission, clinically significant change"
+        == "16 to 4 (-12, -75 %): response, remission, clinically significant change, improvement beyond error"
     )
     assert wording.change_for_staff(change(0, 2)) == "0 to 2 (+2): none of the definitions met"
     assert "half or more" in wording.change_for_patient(change(16, 8))
