@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shlex
 import subprocess
 import time
@@ -126,20 +127,33 @@ def bench(arguments: Sequence[str]) -> int:
 
 
 def faults(arguments: Sequence[str]) -> int:
-    """The whole fault suite, on servers of its own that it kills. FAULTS_SEED repeats a run, FAULTS_KILLS says how many kills."""
+    """The whole fault suite, on servers of its own that it kills. FAULTS_SEED repeats a run, FAULTS_KILLS says how many kills.
+
+    The storm takes most of it and waits most of the time, so the other tests run beside it, on servers of their own.
+    """
     make_folders()
     check_disk()
     venv.ensure()
     words = [*shlex.split(os.environ.get("ARGS", "")), *arguments] or ["tests/faults"]
+    if not any(word.startswith(("-n", "--numprocesses")) for word in words):
+        words = ["-n", "2", "-v", *words]
+    seed = os.environ.get("FAULTS_SEED") or str(secrets.randbelow(1_000_000))
+    report = ROOT / "var" / "faults" / "report"
+    report.unlink(missing_ok=True)
     environment = {
         **demo_secrets(),
         "PYTHONPATH": str(ROOT),
         "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "HEARTHSIDE_FAULTS": "1",
+        "FAULTS_SEED": seed,
         "REDIS_URL": "",
     }
     began = time.monotonic()
+    say(f"FAULTS_SEED={seed} repeats this storm")
     code = run_with([str(PYTHON), "-m", "pytest", "-p", "no:cacheprovider", *words], environment)
+    if report.exists():
+        # The storm runs in a process whose own words nobody sees.
+        say(report.read_text().rstrip())
     say(f"The fault suite took {time.monotonic() - began:.0f} s")
     return code
 
