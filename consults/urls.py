@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from consults.views import booking, calendar, introductions, medicine, notes, orders
+from consults.views import booking, calendar, feed, introductions, medicine, notes, orders, waiting
 
 app_name = "consults"
 urlpatterns = [
@@ -14,6 +14,8 @@ urlpatterns = [
     path("consults/<uuid:appointment_id>/cancel/", booking.cancel, name="cancel"),
     path("consults/<uuid:appointment_id>/join/", booking.join, name="join"),
     path("consults/<uuid:appointment_id>/invite.ics", booking.invite, name="invite"),
+    path("consults/waiting/<slug:visit_type>/", waiting.waiting, name="waiting"),
+    path("consults/offers/<uuid:offer_id>/", waiting.offer, name="offer"),
     path("consults/medicine/", medicine.medicine, name="medicine"),
     path("consults/parcels/<uuid:parcel_id>/count/", medicine.count, name="count"),
     path("consults/parcels/<uuid:parcel_id>/delivered/", orders.delivered, name="delivered"),
@@ -47,6 +49,9 @@ urlpatterns = [
     path("consults/introduction/<uuid:introduction_id>/end/", introductions.end, name="introduction_end"),
     path("calendar/", calendar.calendar, name="calendar"),
     path("calendar/hours/", calendar.hours, name="hours"),
+    path("calendar/options/", feed.calendar_options, name="calendar_options"),
+    path("calendar/feed/<str:token>.ics", feed.feed, name="feed"),
+    path("consults/patient/<uuid:patient_id>/over/", feed.double_book, name="double_book"),
     path("calendar/exceptions/new/", calendar.exception, name="exception"),
     path(
         "calendar/exceptions/<uuid:exception_id>/remove/", calendar.exception_remove, name="exception_remove"

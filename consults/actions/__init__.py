@@ -10,6 +10,7 @@ from consults.actions.booking import (
     reschedule,
     set_meeting_url,
 )
+from consults.actions.calendar_settings import make_feed, revoke_feed, set_gap
 from consults.actions.double_booking import double_book
 from consults.actions.entry import arrive, birth_date_tries, come_in
 from consults.actions.introductions import (
@@ -25,7 +26,13 @@ from consults.actions.notes import add_addendum, open_note, record_pdmp_check, s
 from consults.actions.orders import discard_draft, hand_over, revoke, save_draft, sign_order, supersede
 from consults.actions.parcels import confirm_count, mark_delivered, ship
 from consults.actions.rooms import close_by_attendance, open_visit_room
-from consults.actions.waiting_list import go_round, join_waiting_list, leave_waiting_list, pass_offer, take_offer
+from consults.actions.waiting_list import (
+    go_round,
+    join_waiting_list,
+    leave_waiting_list,
+    pass_offer,
+    take_offer,
+)
 
 __all__ = [
     "VISITOR",
@@ -50,6 +57,7 @@ __all__ = [
     "hold_slot",
     "join_waiting_list",
     "leave_waiting_list",
+    "make_feed",
     "mark_delivered",
     "move_introduction",
     "open_note",
@@ -60,8 +68,10 @@ __all__ = [
     "remove_exception",
     "reschedule",
     "revoke",
+    "revoke_feed",
     "save_draft",
     "save_note",
+    "set_gap",
     "set_introduction_room",
     "set_meeting_url",
     "set_weekly_hours",

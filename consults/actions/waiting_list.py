@@ -39,7 +39,9 @@ def join_waiting_list(
     if not days or not set(days) <= set(range(7)):
         raise Invalid("Choose at least one day.", fields={"weekdays": "Choose at least one day."})
     if until_time < from_time:
-        raise Invalid("The latest start is before the earliest.", fields={"until_time": "Choose a later time."})
+        raise Invalid(
+            "The latest start is before the earliest.", fields={"until_time": "Choose a later time."}
+        )
     with transaction.atomic():
         Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
         booked = (
@@ -111,7 +113,9 @@ def _suits(entry: WaitingListEntry, freed: FreedSlot, at: datetime) -> bool:
     if local.weekday() not in entry.weekdays or not entry.from_time <= local.time() <= entry.until_time:
         return False
     booked = entry.appointment
-    return booked is None or booked.state != "booked" or (at < booked.starts_at and starts_at < booked.starts_at)
+    return (
+        booked is None or booked.state != "booked" or (at < booked.starts_at and starts_at < booked.starts_at)
+    )
 
 
 def _offer_to_next(freed: FreedSlot, *, at: datetime) -> str:
@@ -249,4 +253,3 @@ def _tell_of(offer: SlotOffer, *, at: datetime) -> None:
             due_at=at, at=at, about=offer, patient=offer.patient, dedupe_key=f"visit_offered:{offer.pk}:{channel}",
             expires_at=offer.expires_at,
         )  # fmt: skip
-

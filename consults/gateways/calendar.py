@@ -3,6 +3,7 @@
 Nothing in them says what the visit is for: calendars are shared, synchronised and shown on lock screens.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -60,4 +61,25 @@ def _file(appointment: Appointment | Introduction, address: str, attendee_email:
         alarm.add("trigger", timedelta(minutes=-15))
         event.add_component(alarm)
     calendar.add_component(event)
+    return calendar.to_ical()
+
+
+def feed(rows: Iterable[tuple[Appointment | Introduction, str]], *, at: datetime) -> bytes:
+    """A clinician's calendar to subscribe to: visits and the words that may stand there. Same UID and SEQUENCE as the invitations."""
+    calendar = Calendar()
+    calendar.add("prodid", "-//Hearthside//Visits//EN")
+    calendar.add("version", "2.0")
+    calendar.add("method", "PUBLISH")
+    calendar.add("x-wr-calname", settings.PRACTICE["name"])
+    for row, words in rows:
+        event = Event()
+        event.add("uid", uid_of(row))
+        event.add("sequence", row.sequence)
+        event.add("dtstamp", at)
+        event.add("dtstart", row.starts_at)
+        event.add("dtend", row.ends_at)
+        event.add("summary", words)
+        event.add("status", "CONFIRMED")
+        event.add("class", "PRIVATE")
+        calendar.add_component(event)
     return calendar.to_ical()

@@ -1,5 +1,6 @@
 """The patient's visits: what is booked, free times, hold, confirm, move, cancel, join, and the calendar file."""
 
+import functools
 import uuid
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -16,17 +17,21 @@ from accounts.models import Patient
 from common import clock, intents
 from common.clock import local_date
 from common.errors import NotVisible
-from consults import access, actions
+from consults import access, actions, wording
 from consults.access.slots import Slot, visit_settings
+from consults.access.state_rules import booking_refusal_in
 from consults.access.visits import can_join
-from consults.forms import StateForm
+from consults.access.waiting import offer_of_hold, waiting_entry
+from consults.forms_booking import EntryForm
 from consults.gateways.calendar import invitation
-from consults.models import Appointment, VisitType
-from consults.rules.slots import zone_words
+from consults.models import Appointment, VisitEntry, VisitType
+from consults.rules.slots import offset_change_words, zone_words
 from consults.views.common import day_from, day_window, slot_from, visit_row
 from intake.access import current_intake
 
 WEEK = 7
+# Where many could see her, so many names stand beside one time.
+PEOPLE_PER_TIME = 3
 KINDS = {
     VisitType.CONSULT: (
         "Consult with your psychiatrist",
@@ -36,7 +41,7 @@ KINDS = {
         "Introduction",
         "Twenty minutes by video with a psychiatrist who may see you in your state. Free, and no medical advice yet.",
     ),
-    VisitType.FOLLOW_UP: ("Follow-up", "Half an hour with your psychiatrist about how it is going."),
+    VisitType.FOLLOW_UP: ("Follow-up", "A quarter of an hour with your psychiatrist about how it is going."),
     VisitType.PREP: ("Preparation call", "Half an hour with your coach before the first session."),
     VisitType.INTEGRATION: ("Integration call", "Half an hour with your coach about what came up."),
 }
@@ -78,6 +83,11 @@ def _days_of(slots: list[Slot], zone: str) -> list[dict[str, Any]]:
     return days
 
 
+def _clocks(slots: list[Slot], at: datetime, zone: str) -> str:
+    """Said above the times when the clocks change between now and the last of them."""
+    return offset_change_words(at, slots[-1].starts_at, zone) if slots else ""
+
+
 def _offer(
     request: HttpRequest, patient: Patient, visit_type: str, at: datetime, moving: Appointment | None = None
 ) -> dict[str, Any]:
@@ -86,19 +96,26 @@ def _offer(
     today = local_date(at, zone)
     horizon = at + timedelta(days=visit_settings(at)["horizon_days"])
     asked = request.GET.get("from", "")
-    slots = access.open_slots(visit_type, patient, at, horizon, at=at, moving=moving)
-    first_free = local_date(slots[0].starts_at, zone) if slots else today
-    first = max(today, day_from(asked, first_free))
+    first = max(today, day_from(asked, today))
+    search = functools.partial(
+        access.open_slots, visit_type, patient, at=at, moving=moving, per_start=PEOPLE_PER_TIME
+    )
+    if not asked:
+        soonest = search(at, horizon, limit=1)
+        first = local_date(soonest[0].starts_at, zone) if soonest else today
     from_at, to_at = day_window(first, WEEK, zone)
-    shown = [slot for slot in slots if from_at <= slot.starts_at < to_at]
-    later = [slot for slot in slots if slot.starts_at >= to_at]
+    shown = search(from_at, to_at)
+    later = search(to_at, horizon, limit=1)
+    any_free = bool(shown or later) or bool(search(at, horizon, limit=1))
     return {
         "days": _days_of(shown, zone),
-        "several": len({slot.clinician_id for slot in slots}) > 1,
+        "several": len({slot.clinician_id for slot in shown}) > 1,
         "earlier": first - timedelta(days=WEEK) if first > today else None,
         "later": first + timedelta(days=WEEK) if later else None,
         "first": first,
-        "any_free": bool(slots),
+        "any_free": any_free,
+        "clocks": _clocks(shown, at, zone),
+        "visit_type": visit_type,
         "patient_zone": zone,
         "intent": intents.mint(),
     }
@@ -126,6 +143,10 @@ def book(request: HttpRequest, visit_type: str) -> HttpResponse:
     title, text = KINDS[VisitType(visit_type)]
     if not patient.state:
         return render(request, "patient/consults/state_needed.html", {"title": title})
+    gap = booking_refusal_in(patient.state, at=at) if visit_type == VisitType.CONSULT else None
+    if gap:
+        context = {"title": title, "sentence": wording.LAW_FOR_PATIENT[gap]}
+        return render(request, "patient/consults/state_closed.html", context)
     context = _offer(request, patient, visit_type, at)
     context |= {"title": title, "text": text, "address": reverse("consults:book", args=[visit_type])}
     return render(request, "patient/consults/times.html", context)
@@ -141,6 +162,9 @@ def _own(request: HttpRequest, appointment_id: uuid.UUID) -> Appointment:
 def confirm(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
     """The time that is kept, what stands in the way if anything, and the button that books it."""
     row, at = _own(request, appointment_id), clock.now()
+    kept = offer_of_hold(row)
+    if kept is not None:
+        return redirect("consults:offer", kept.pk)
     if request.method == "POST":
         actions.confirm_booking(row, by=request.user, at=at)
         return redirect("consults:appointment", row.pk)
@@ -156,6 +180,7 @@ def confirm(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
         "visit": visit_row(row, row.patient.user.time_zone),
         "text": KINDS[VisitType(row.visit_type)][1],
         "blockers": access.blockers(row.patient, row.visit_type, at),
+        "clocks": offset_change_words(at, row.starts_at, row.patient.user.time_zone),
         "held_until": row.hold_expires_at,
         "intent": intents.mint(),
         "cancel_intent": intents.mint(),
@@ -179,6 +204,8 @@ def appointment(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse
         "can_join": can_join(row, at, rules["join_opens_minutes_before"]),
         "opens_minutes": rules["join_opens_minutes_before"],
         "can_change": row.state == "booked" and row.starts_at > at,
+        "clocks": offset_change_words(at, row.starts_at, row.patient.user.time_zone),
+        "waits": waiting_entry(row.patient, row.visit_type) is not None,
     }
     return render(request, "patient/consults/appointment.html", context)
 
@@ -230,10 +257,25 @@ def join(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
     row, at = _own(request, appointment_id), clock.now()
     rules = visit_settings(at)
     open_now = can_join(row, at, rules["join_opens_minutes_before"])
-    form = StateForm(request.POST or None, initial={"state_now": row.patient.state})
+    entry = VisitEntry.objects.filter(pk=row.pk).first()
+    tries = entry.tries if entry and not entry.confirmed_at else 0
+    form = EntryForm(
+        request.POST or None,
+        initial={"state_now": row.patient.state},
+        asks_birth_date=row.patient.date_of_birth is not None,
+    )
     if request.method == "POST" and form.is_valid():
-        actions.arrive(row, state_now=form.cleaned_data["state_now"], by=request.user, at=at)
-        if row.meeting_url:
+        data = form.cleaned_data
+        came = actions.come_in(
+            row,
+            state_now=data["state_now"],
+            date_of_birth=data.get("date_of_birth"),
+            at_address_on_file=data["at_address"] == "yes",
+            address_now=data["address_now"],
+            by=request.user,
+            at=at,
+        )
+        if came.at_address_on_file is None or row.meeting_url:
             return redirect("consults:join", row.pk)
         return redirect("video:room", actions.open_visit_room(row, by=request.user, at=at).pk)
     context = {
@@ -243,6 +285,9 @@ def join(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
         "arrived": row.patient_arrived_at is not None,
         "room": access.room_of(row),
         "form": form,
+        "address_on_file": row.patient.address,
+        "differs": wording.BIRTH_DATE_DIFFERS if tries else "",
+        "call_us": wording.BIRTH_DATE_CALL_US if tries >= actions.birth_date_tries(at) else "",
         "intent": intents.mint(),
         "phone": row.patient.user.phone,
     }

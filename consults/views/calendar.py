@@ -39,6 +39,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
             "patient": str(row.patient),
             "href": reverse("consults:visit", args=[row.pk]),
             "waiting": row.state == "booked" and row.patient_arrived_at is not None,
+            "double": row.double_booked,
             "noted": getattr(getattr(row, "note", None), "signed_at", None) is not None,
         }
         for row in access.appointments_between(request.user, from_at, to_at)
@@ -74,6 +75,7 @@ def call_row(row: Introduction) -> dict[str, Any]:
         "kind": kind,
         "waiting": False,
         "noted": False,
+        "double": False,
     }
 
 

@@ -1,0 +1,110 @@
+"""Reading what people type when they come to a visit, wait for an earlier one, or book over one."""
+
+from typing import Any
+
+from django import forms
+
+from consults.forms import STATE_CHOICES, WEEKDAYS
+from consults.models import CalendarSettings
+
+
+class EntryForm(forms.Form):
+    """Who she is and where she is right now."""
+
+    date_of_birth = forms.DateField(
+        label="Your date of birth",
+        help_text="So that we know it is you.",
+        error_messages={"required": "Enter your date of birth."},
+    )
+    state_now = forms.ChoiceField(
+        label="Which state are you in right now?",
+        help_text="Your psychiatrist may see you only where they are licensed.",
+        choices=STATE_CHOICES,
+        widget=forms.Select(attrs={"data-width": "short"}),
+        error_messages={"required": "Choose the state you are in."},
+    )
+    at_address = forms.ChoiceField(
+        label="Are you at the address we have for you?",
+        help_text="In an emergency we send help there.",
+        choices=[("yes", "Yes, I am there"), ("no", "No, I am somewhere else")],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Say whether you are at that address."},
+    )
+    address_now = forms.CharField(
+        label="The address where you are now",
+        required=False,
+        max_length=300,
+        help_text="Only if you are somewhere else: street, number, city.",
+    )
+
+    def __init__(self, *args: Any, asks_birth_date: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not asks_birth_date:
+            del self.fields["date_of_birth"]
+        self.fields["address_now"].needed_later = True  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("at_address") == "no" and not data.get("address_now", "").strip():
+            self.add_error("address_now", "Write the address where you are, so that help can find you.")
+        return data
+
+
+class WaitingForm(forms.Form):
+    """Which days and hours would suit."""
+
+    weekdays = forms.TypedMultipleChoiceField(
+        label="Days that suit you",
+        choices=list(enumerate(WEEKDAYS)),
+        coerce=int,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one day."},
+    )
+    from_time = forms.TimeField(label="Earliest start", error_messages={"required": "Enter a time."})
+    until_time = forms.TimeField(label="Latest start", error_messages={"required": "Enter a time."})
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        first, last = data.get("from_time"), data.get("until_time")
+        if first is not None and last is not None and last < first:
+            self.add_error("until_time", "The latest start must not be before the earliest.")
+        return data
+
+
+class DoubleBookForm(forms.Form):
+    """A visit at a time that may be taken."""
+
+    visit_type = forms.ChoiceField(
+        label="What",
+        choices=[("consult", "Consult"), ("follow_up", "Follow-up")],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose the kind of visit."},
+    )
+    day = forms.DateField(label="Day", error_messages={"required": "Enter the day."})
+    time = forms.TimeField(label="Start", error_messages={"required": "Enter the time."})
+    reason = forms.CharField(
+        label="Why over another visit",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=1000,
+        help_text="Kept with the visit and shown to whoever opens it.",
+        error_messages={"required": "A double booking needs a reason."},
+    )
+
+
+class GapForm(forms.Form):
+    gap_minutes = forms.IntegerField(
+        label="Free minutes between two visits",
+        min_value=0,
+        max_value=120,
+        widget=forms.NumberInput(attrs={"data-unit": "minutes"}),
+        error_messages={"required": "Enter a number; 0 is none."},
+    )
+
+
+class FeedForm(forms.Form):
+    shows = forms.ChoiceField(
+        label="What the other calendar shows of each visit",
+        choices=CalendarSettings.Shows.choices,
+        widget=forms.RadioSelect,
+        initial="nothing",
+    )
