@@ -66,6 +66,8 @@ class OutboxMessage(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.SCHEDULED)
     lease_until = models.DateTimeField(null=True, blank=True)
     attempts = models.SmallIntegerField(default=0)
+    # A page's severity: in a storm what is graver goes first. The ordinary lane goes by its due time alone.
+    priority = models.SmallIntegerField(default=0, db_default=0)
     provider_id = models.CharField(max_length=64, blank=True)
     provider_status = models.CharField(max_length=16, blank=True)
     dedupe_key = models.CharField(max_length=160, null=True, blank=True, unique=True)
@@ -96,9 +98,9 @@ class OutboxMessage(models.Model):
                 name="outbox_due_ordinary",
             ),
             models.Index(
-                fields=["due_at", "id"],
+                fields=["-priority", "due_at", "id"],
                 condition=Q(state="scheduled", lane="crisis"),
-                name="outbox_due_crisis",
+                name="outbox_gravest_pages_first",
             ),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="outbox_in_flight"),
             models.Index(fields=["about_type", "about_id"], condition=~Q(about_type=""), name="outbox_about"),

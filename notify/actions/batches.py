@@ -118,6 +118,7 @@ def fall_over(message: OutboxMessage, *, at: datetime) -> OutboxMessage | None:
         expires_at=message.expires_at,
         respect_quiet_hours=message.respect_quiet_hours,
         fallbacks=message.fallbacks[1:],
+        priority=message.priority,
         patient=message.patient,
         about=_About(message.about_type, message.about_id) if message.about_type else None,
     )

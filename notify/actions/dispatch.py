@@ -46,21 +46,27 @@ UPDATE notify_outboxmessage SET state = 'sending', lease_until = %s, attempts = 
  WHERE id = ANY(ARRAY(
        SELECT id FROM notify_outboxmessage
         WHERE lane = '{lane}' AND state = 'scheduled' AND due_at <= %s
-        ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED))
+        ORDER BY {first}due_at, id LIMIT %s FOR UPDATE SKIP LOCKED))
 RETURNING notify_outboxmessage.*
 """
-# The partial index is only used when the planner can see its condition, hence the lane as a literal.
-_CLAIM_DUE = {lane: _CLAIM.format(lane=lane) for lane in ("ordinary", "crisis")}
+# The partial index is only used when the planner can see its condition, hence the lane as a literal. A crisis page's severity
+# comes before its due time, so that a storm of milder ones never stands before an emergency (HZ-24).
+_CLAIM_DUE = {
+    "ordinary": _CLAIM.format(lane="ordinary", first=""),
+    "crisis": _CLAIM.format(lane="crisis", first="priority DESC, "),
+}
 _CLAIM_ABANDONED = """
 UPDATE notify_outboxmessage SET lease_until = %s{count}
  WHERE id = ANY(ARRAY(
        SELECT id FROM notify_outboxmessage
         WHERE state = 'sending' AND lease_until < %s AND lane = '{lane}'
-        ORDER BY lease_until LIMIT %s FOR UPDATE SKIP LOCKED))
+        ORDER BY {first}lease_until LIMIT %s FOR UPDATE SKIP LOCKED))
 RETURNING notify_outboxmessage.*
 """
-_CLAIM_CRISIS_ABANDONED = _CLAIM_ABANDONED.format(lane="crisis", count=", attempts = attempts + 1")
-_CLAIM_ORDINARY_ABANDONED = _CLAIM_ABANDONED.format(lane="ordinary", count="")
+_CLAIM_CRISIS_ABANDONED = _CLAIM_ABANDONED.format(
+    lane="crisis", count=", attempts = attempts + 1", first="priority DESC, "
+)
+_CLAIM_ORDINARY_ABANDONED = _CLAIM_ABANDONED.format(lane="ordinary", count="", first="")
 
 
 def _address(message: OutboxMessage, recipient: User | None, devices: Devices) -> str:
@@ -311,9 +317,10 @@ def resolve_expired(*, at: datetime, limit: int = 100) -> int:
 def dispatch_crisis(*, at: datetime, limit: int = AT_ONCE) -> Dispatched:
     """Send what is due in the crisis lane, and whatever a dead sender left behind. Called by `manage.py pager` alone."""
     lease_until = at + CRISIS_LEASE
-    rows = list(OutboxMessage.objects.raw(_CLAIM_DUE["crisis"], [lease_until, at, limit]))
+    # Half the places at most for what a dead sender left: it has waited a lease already, and neither starves the other.
+    rows = list(OutboxMessage.objects.raw(_CLAIM_CRISIS_ABANDONED, [lease_until, at, max(limit // 2, 1)]))
     if len(rows) < limit:
-        rows += list(OutboxMessage.objects.raw(_CLAIM_CRISIS_ABANDONED, [lease_until, at, limit - len(rows)]))
+        rows += list(OutboxMessage.objects.raw(_CLAIM_DUE["crisis"], [lease_until, at, limit - len(rows)]))
     counts = Dispatched(claimed=len(rows))
     if not rows:
         return counts

@@ -41,6 +41,7 @@ def promise(
     expires_at: datetime | None = None,
     respect_quiet_hours: bool = True,
     fallbacks: Sequence[str] = (),
+    priority: int = 0,
 ) -> OutboxMessage:
     """Write the promise of a message in the caller's transaction; it goes when it is due, whatever dies meanwhile.
 
@@ -48,7 +49,8 @@ def promise(
     templates/messages/<language>/<template>.<channel>.txt, and a missing one fails here rather than at night. Instants in
     `context` are read in the person's zone and language when the message goes. With a `dedupe_key` the second promise answers
     the first one's row; if that one was taken back meanwhile (a session moved away and back), it is wanted again and goes. The
-    person's own quiet hours move `due_at`, they never drop it.
+    person's own quiet hours move `due_at`, they never drop it. Of the crisis lane's pages those of the highest `priority` (the
+    alert's severity) go first.
     """
     name = template or kind
     if not template_exists(name, channel):
@@ -68,6 +70,7 @@ def promise(
         due_at=in_their_day(due_at, recipient) if quiet and recipient is not None else due_at,
         expires_at=expires_at,
         respect_quiet_hours=quiet,
+        priority=priority,
         dedupe_key=dedupe_key,
         about_type=about._meta.label_lower if about is not None else "",
         about_id=about.pk if about is not None else None,

@@ -109,6 +109,7 @@ def page(people: Iterable[User], alert: Alert, *, at: datetime) -> None:
             about=alert,
             patient=alert.patient,
             respect_quiet_hours=False,
+            priority=alert.severity,
         )
 
 
@@ -131,19 +132,21 @@ def begin(alert: Alert, *, at: datetime) -> None:
 
 
 def escalate_due(*, at: datetime, limit: int = 20) -> int:
-    """Every alert whose time for another page or the next rung has come. Answers how many. Safe with several pagers."""
+    """Every alert whose time for another page or the next rung has come, the gravest first: five hundred missed checkpoints
+    never keep an emergency waiting (HZ-24). Answers how many. Safe with several pagers.
+    """
     done = 0
     while done < limit:
         with transaction.atomic():
             alert = (
                 Alert.objects.select_for_update(of=("self",), skip_locked=True)
                 .filter(state__in=LIVE_STATES, next_page_at__lte=at)
-                .order_by("next_page_at")
+                .order_by("-severity", "next_page_at")
                 .first()
             ) or (
                 Alert.objects.select_for_update(of=("self",), skip_locked=True)
                 .filter(state="open", next_escalation_at__lte=at)
-                .order_by("next_escalation_at")
+                .order_by("-severity", "next_escalation_at")
                 .first()
             )
             if alert is None:

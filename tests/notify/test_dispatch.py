@@ -243,3 +243,47 @@ def test_a_tick_with_nothing_due_reads_one_small_index(alice: User, at: datetime
         )
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "outbox_due_ordinary" in plan and "Sort" not in plan
+
+
+def test_the_gravest_page_goes_in_the_first_batch_however_many_milder_ones_wait(
+    dana: User, at: datetime
+) -> None:
+    """HZ-24, PR-05: five hundred missed checkpoints wait since a minute, then somebody is not safe."""
+    one = a_text(dana, at, lane="crisis", due_at=at - timedelta(minutes=1), priority=3)
+    fields = {f.name: getattr(one, f.name) for f in OutboxMessage._meta.concrete_fields if f.name != "id"}
+    OutboxMessage.objects.bulk_create(OutboxMessage(**fields) for _ in range(499))
+    grave = a_text(dana, at, lane="crisis", priority=4)
+    assert dispatch_crisis(at=at).sent == 8
+    grave.refresh_from_db()
+    assert grave.state == "sent"
+    # Of equals the oldest goes first, and one that is not due yet waits whatever its severity.
+    older = a_text(dana, at, lane="crisis", due_at=at - timedelta(minutes=2), priority=3)
+    early = a_text(dana, at, lane="crisis", due_at=at + timedelta(seconds=1), priority=4)
+    dispatch_crisis(at=at)
+    older.refresh_from_db()
+    early.refresh_from_db()
+    assert (older.state, early.state) == ("sent", "scheduled")
+
+
+def test_pages_a_dead_sender_left_go_on_in_the_midst_of_a_storm(dana: User, at: datetime) -> None:
+    """HZ-24, PR-05: neither the new pages nor the abandoned ones starve the other."""
+    abandoned = [a_text(dana, at, lane="crisis", priority=n) for n in (3, 3, 3, 3, 3, 4)]
+    OutboxMessage.objects.filter(pk__in=[row.pk for row in abandoned]).update(
+        state="sending", lease_until=at - timedelta(seconds=1), attempts=1
+    )
+    for _ in range(20):
+        a_text(dana, at, lane="crisis", priority=4)
+    assert dispatch_crisis(at=at).sent == 8
+    sent = set(OutboxMessage.objects.filter(state="sent").values_list("pk", flat=True))
+    assert abandoned[-1].pk in sent and len(sent & {row.pk for row in abandoned}) == 4
+
+
+def test_a_page_keeps_its_place_when_it_changes_its_channel(
+    dana: User, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HZ-24"""
+    monkeypatch.setenv("HEARTHSIDE_SANDBOX_FAIL", "sms")
+    a_text(dana, at, lane="crisis", priority=4, fallbacks=["email"])
+    for n in range(10):
+        dispatch_crisis(at=at + timedelta(seconds=n))
+    assert OutboxMessage.objects.get(channel="email").priority == 4

@@ -89,3 +89,22 @@ def test_a_person_on_call_whose_account_was_closed_is_stepped_over(
     close_by_force(dana)
     an_alert(alice, at, trigger="X04")
     assert [m.recipient.full_name for m in OutboxMessage.objects.all()] == ["Priya Raman"]
+
+
+def test_a_page_carries_the_severity_of_its_alert(roster: None, alice: User, at: datetime) -> None:
+    """HZ-24: what is graver goes first."""
+    for trigger, severity in (("X02", 4), ("X04", 3)):
+        alert = an_alert(alice, at, trigger=trigger)
+        assert {p.priority for p in OutboxMessage.objects.filter(about_id=alert.pk)} == {severity}
+
+
+def test_in_a_storm_the_gravest_alert_climbs_first(
+    roster: None, alice: User, stranger_patient: User, at: datetime
+) -> None:
+    """HZ-24: its next page waits for none of the milder ones, whichever was due before."""
+    for n in range(30):
+        an_alert(alice, at, trigger="X19", episode=f"missing_contact_{n}")
+    grave = an_alert(stranger_patient, at + timedelta(seconds=30), trigger="X02")
+    assert escalate_due(at=at + timedelta(seconds=91), limit=1) == 1
+    grave.refresh_from_db()
+    assert grave.pages == 2
