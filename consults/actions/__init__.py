@@ -26,6 +26,7 @@ from consults.actions.notes import add_addendum, open_note, record_pdmp_check, s
 from consults.actions.orders import discard_draft, hand_over, revoke, save_draft, sign_order, supersede
 from consults.actions.parcels import confirm_count, mark_delivered, ship
 from consults.actions.rooms import close_by_attendance, open_visit_room
+from consults.actions.state_rules import approve_state_rule, propose_state_rule
 from consults.actions.waiting_list import (
     go_round,
     join_waiting_list,
@@ -38,6 +39,7 @@ __all__ = [
     "VISITOR",
     "add_addendum",
     "add_exception",
+    "approve_state_rule",
     "arrive",
     "birth_date_tries",
     "book_introduction",
@@ -63,6 +65,7 @@ __all__ = [
     "open_note",
     "open_visit_room",
     "pass_offer",
+    "propose_state_rule",
     "record_pdmp_check",
     "release_expired_holds",
     "remove_exception",
