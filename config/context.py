@@ -11,7 +11,7 @@ from common import clock
 from measures.plan_page import own_safety_plan
 from portal.navigation import items_for
 from portal.prices import programme_price
-from safety.access import lane_trouble
+from safety.access import staff_banner
 
 LEVELS = {"error": "pause", "warning": "pause", "success": "ok", "info": "info", "debug": "info"}
 
@@ -47,7 +47,7 @@ _lane_seen: tuple[float, str] = (float("-inf"), "")
 
 
 def lane_alert(role: str) -> str:
-    """The sentence of the red banner when the crisis lane is older than 30 s; empty for patients and when it is well.
+    """The sentence of the red banner when pages, messages or checks do not go on; empty for patients and when it is well.
 
     Asked of the database every two seconds at most in each process: it stands on every page of the staff.
     """
@@ -56,5 +56,5 @@ def lane_alert(role: str) -> str:
         return ""
     now_s = clock.monotonic_s()
     if now_s - _lane_seen[0] >= settings.LANE_LOOK_SECONDS:
-        _lane_seen = (now_s, lane_trouble(at=clock.now()))
+        _lane_seen = (now_s, staff_banner(at=clock.now()))
     return _lane_seen[1]

@@ -14,7 +14,7 @@ from accounts.access import patients_visible_to
 from accounts.models import Patient, Role, User
 from common.errors import NotVisible
 from common.models import ProtocolVersion
-from notify.models import OutboxMessage
+from notify.models import Heartbeat, OutboxMessage
 from safety import wording
 from safety.models import LIVE_STATES, Alert, OnCallShift, SafetyHold
 from safety.rules import gaps
@@ -33,6 +33,7 @@ class SqlNow(Func):
 
 CLINICAL_ROLES = (Role.PSYCHIATRIST, Role.COACH)
 CRISIS_SEVERITY = 3
+ORDINARY_BEATS = ("ordinary", "sweeps")
 
 
 @functools.lru_cache(maxsize=1)
@@ -304,19 +305,54 @@ def upcoming_gaps(*, at: datetime) -> dict[int, list[tuple[datetime, datetime]]]
 
 
 def lane_trouble(*, at: datetime) -> str:
-    """The sentence of the red banner when the crisis lane is older than it may be; empty when it is well. One query."""
+    """What is wrong with the crisis lane when it is older than it may be; empty when it is well. One query."""
+    return _look_at_lanes(at)[0]
+
+
+def staff_banner(*, at: datetime) -> str:
+    """What all staff must know about both lanes: pages first, else messages and checks. One query; empty when all is well."""
+    crisis, ordinary = _look_at_lanes(at)
+    return crisis or ordinary
+
+
+def _look_at_lanes(at: datetime) -> tuple[str, str]:
+    """The sentences about the crisis lane and about the ordinary one."""
     stale = timedelta(seconds=_shipped()["lane_stale_seconds"])
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT (SELECT max(at) FROM notify_heartbeat WHERE lane = 'crisis'), "
-            "(SELECT count(*) FROM notify_outboxmessage WHERE lane = 'crisis' AND state = 'scheduled' AND due_at < %s)",
+            "(SELECT count(*) FROM notify_outboxmessage WHERE lane = 'crisis' AND state = 'scheduled' AND due_at < %s), "
+            "(SELECT max(at) FROM notify_heartbeat WHERE lane = 'ordinary'), "
+            "(SELECT max(at) FROM notify_heartbeat WHERE lane = 'sweeps')",
             [at - stale],
         )
-        last_at, late_pages = cursor.fetchone()
+        last_at, late_pages, messages_at, sweeps_at = cursor.fetchone()
     silent = at - last_at if last_at is not None else None
-    return wording.lane_trouble(
+    crisis = wording.lane_trouble(
         None if silent is None else (silent.total_seconds() if silent > stale else 0), late_pages
     )
+    ordinary = wording.ordinary_lane_trouble(
+        ordinary_lane_silent_s(messages_at, at=at), ordinary_lane_silent_s(sweeps_at, at=at)
+    )
+    return crisis, ordinary
+
+
+def ordinary_lane_beats() -> dict[str, datetime]:
+    """When a worker last looked for due messages (`ordinary`), and when one last looked for what is late (`sweeps`)."""
+    return dict(
+        Heartbeat.objects.filter(lane__in=ORDINARY_BEATS).values_list("lane").annotate(last=Max("at"))
+    )
+
+
+def ordinary_lane_silent_s(lane_beat_at: datetime | None, *, at: datetime) -> float | None:
+    """For how long it has been silent, in seconds, when that is longer than it may be; None while it is well or never began."""
+    silent_s = (at - lane_beat_at).total_seconds() if lane_beat_at is not None else 0
+    return silent_s if silent_s >= ordinary_lane_patience_s() else None
+
+
+def ordinary_lane_patience_s() -> float:
+    """Longer than a worker's watchdog and a supervisor need to put things right by themselves."""
+    return _shipped()["ordinary_lane_silent_seconds"]
 
 
 def alert_title(alert: Alert) -> str:

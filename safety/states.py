@@ -20,4 +20,5 @@ DISPOSITIONS = (
     "entered_by_mistake",
     "drill",
     "roster_filled",
+    "lane_restored",
 )

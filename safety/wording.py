@@ -11,11 +11,14 @@ DISPOSITION_WORDS = {
     "entered_by_mistake": "Entered by mistake, checked with the person",
     "drill": "A drill",
     "roster_filled": "Roster filled",
+    "lane_restored": "Programs started again, messages and checks go on",
 }
 
 HOLD_WORDS_FOR_PATIENT = {
     "suicide_risk": "We are pausing here until a clinician has talked with you.",
     "blood_pressure": "We are pausing because of a blood pressure reading. A clinician will look at it with you.",
+    "diversion": "Thank you for telling us what happened to your medicine. We are pausing until a clinician has talked it over with you.",
+    "possible_misuse": "We would like to talk with you before the next parcel or session. Your psychiatrist gets in touch; you can also write to us first.",
 }
 HOLD_WORDS_DEFAULT = "We are pausing here. A clinician will look at it with you."
 
@@ -57,6 +60,19 @@ def hold_for_patient(reason_code: str) -> str:
 def hold_for_staff(reason_code: str) -> str:
     """The same in a clinician's words."""
     return HOLD_WORDS_FOR_STAFF.get(reason_code, reason_code.replace("_", " ").capitalize())
+
+
+def ordinary_lane_trouble(messages_s: float | None, checks_s: float | None) -> str:
+    """The banner when messages, or the checks for what is missing, have stopped for so many seconds. Empty when both go on."""
+    stopped = {"Messages": messages_s, "Checks for missing readings": checks_s}
+    longest_s = max((s for s in stopped.values() if s is not None), default=None)
+    if longest_s is None:
+        return ""
+    what = " and ".join(name for name, seconds in stopped.items() if seconds is not None).capitalize()
+    return (
+        f"{what} have stood still for {int(longest_s // 60)} minutes. Watch the times of running sessions yourself, "
+        "and tell an administrator."
+    )
 
 
 def lane_trouble(seconds: float | None, late_pages: int) -> str:

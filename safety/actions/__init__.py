@@ -13,6 +13,7 @@ from safety.actions.handover import (
 )
 from safety.actions.holds import clear_hold, place_hold
 from safety.actions.incidents import misuse_signal, report_incident
+from safety.actions.lanes import ordinary_lane_fell_silent
 from safety.actions.roster import (
     add_holiday,
     add_shift,
@@ -45,6 +46,7 @@ __all__ = [
     "misuse_signal",
     "offer_handover",
     "open_task",
+    "ordinary_lane_fell_silent",
     "person_left",
     "place_hold",
     "raise_alert",

@@ -1,6 +1,7 @@
 """`manage.py pager`: the crisis lane. It needs PostgreSQL and nothing else; run two or more of it.
 
-Each turn: climb the ladders that are due, send the pages that are due, say that it is alive. It sleeps until a page is
+Each turn: climb the ladders that are due, send the pages that are due, look whether the ordinary lane goes on, say that it
+is alive. It sleeps until a page is
 promised (NOTIFY) or a second has passed. A lost database is waited for; SIGTERM ends it within two seconds.
 """
 
@@ -23,7 +24,13 @@ from common import clock
 from notify import actions as notify
 from notify.actions.promises import CRISIS_CHANNEL
 from safety import actions as safety
-from safety.access import lane_is_well
+from safety.access import (
+    ORDINARY_BEATS,
+    lane_is_well,
+    ordinary_lane_beats,
+    ordinary_lane_patience_s,
+    ordinary_lane_silent_s,
+)
 
 log = logging.getLogger("safety")
 
@@ -31,6 +38,7 @@ BEAT_EVERY_S = 5.0
 COVERAGE_EVERY_S = 300.0
 HANDOVERS_EVERY_S = 15.0
 DEADMAN_EVERY_S = 60.0
+ORDINARY_EVERY_S = 10.0
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 3.0)
 
 
@@ -58,7 +66,13 @@ class Command(BaseCommand):
 class Pager:
     """One loop. What it must remember between turns is only when it last did something by the clock on the wall."""
 
-    def __init__(self, *, interval_s: float = 1.0, deadman_url: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        interval_s: float = 1.0,
+        deadman_url: str | None = None,
+        ordinary_patience_s: float | None = None,
+    ) -> None:
         self.name = f"pager:{socket.gethostname()}:{os.getpid()}"
         self.interval_s = interval_s
         self.deadman_url = os.environ.get("PAGER_DEADMAN_URL", "") if deadman_url is None else deadman_url
@@ -69,6 +83,9 @@ class Pager:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
         self._last: dict[str, float] = {}
+        self.ordinary_patience_s = ordinary_patience_s
+        # By lane: its newest beat, and since when by this process's own watch that has been the newest.
+        self._beats: dict[str, tuple[datetime | None, float]] = {}
 
     def stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         """Finish the turn and end; the pipe wakes the loop out of its wait."""
@@ -115,7 +132,7 @@ class Pager:
         trouble: Exception | None = None
         busy = False
         # Sending first: what is promised goes before anything else is computed.
-        for work in (self._send, self._climb, self._coverage):
+        for work in (self._send, self._climb, self._coverage, self._watch_ordinary_lane):
             try:
                 busy = work(at) or busy
             except (DatabaseError, InterfaceError):
@@ -145,6 +162,25 @@ class Pager:
         if self._is_time("handovers", HANDOVERS_EVERY_S):
             safety.carry_out_handovers(at=at)
             safety.watch_drill(at=at)
+        return False
+
+    def _watch_ordinary_lane(self, at: datetime) -> bool:
+        """Beat or workers dead: a person hears of it. Two watches must agree, the calendar's and this process's own, so that a
+        practice that is just starting, or whose demo clock was moved, is given the time to beat."""
+        if not self._is_time("ordinary", ORDINARY_EVERY_S):
+            return False
+        beats, now_s = ordinary_lane_beats(), clock.monotonic_s()
+        patience_s = ordinary_lane_patience_s()
+        watched_s = patience_s if self.ordinary_patience_s is None else self.ordinary_patience_s
+        for lane in ORDINARY_BEATS:
+            beat_at = beats.get(lane)
+            if lane not in self._beats or self._beats[lane][0] != beat_at:
+                self._beats[lane] = (beat_at, now_s)
+            if now_s - self._beats[lane][1] < watched_s:
+                continue
+            # One that never beat has been silent for as long as we have been watching.
+            if beat_at is None or ordinary_lane_silent_s(beat_at, at=at) is not None:
+                safety.ordinary_lane_fell_silent(lane, beat_at=beat_at, at=at)
         return False
 
     def _is_time(self, what: str, every_s: float) -> bool:

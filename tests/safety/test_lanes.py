@@ -1,0 +1,143 @@
+"""When beat or the workers are dead, a person hears of it from the lane that needs neither (HZ-10, PR-18)."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from config import context
+from notify.actions import beat
+from notify.models import OutboxMessage
+from safety.access import ordinary_lane_silent_s, staff_banner
+from safety.actions import acknowledge, close, ordinary_lane_fell_silent
+from safety.management.commands import pager as pager_command
+from safety.management.commands.pager import Pager
+from safety.models import Alert
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def pager(monkeypatch: pytest.MonkeyPatch) -> Pager:
+    """One that looks at each turn, and whose own watch has already run for long enough."""
+    monkeypatch.setattr(pager_command, "ORDINARY_EVERY_S", 0.0)
+    return Pager(ordinary_patience_s=0)
+
+
+def both_beat(at: datetime) -> None:
+    for lane in ("ordinary", "sweeps"):
+        beat(f"{lane}:test:1", lane=lane, at=at)
+
+
+def silent() -> list[Alert]:
+    return list(Alert.objects.filter(trigger="P04"))
+
+
+@pytest.mark.parametrize(("after_s", "silent_s"), [(179, None), (180, 180.0)])
+def test_three_minutes_are_the_patience(at: datetime, after_s: int, silent_s: float | None) -> None:
+    assert ordinary_lane_silent_s(at, at=at + timedelta(seconds=after_s)) == silent_s
+
+
+@pytest.mark.parametrize("dead", ["ordinary", "sweeps"])
+def test_hz_10_the_pager_pages_an_administrator_when_workers_or_beat_are_dead(
+    pager: Pager, admin_ann: User, dana: User, at: datetime, dead: str
+) -> None:
+    """Without sweeps nobody would notice a missing reading."""
+    both_beat(at)
+    pager.turn(at=at + 2 * MINUTE)
+    assert not silent()
+    both = {"ordinary", "sweeps"}
+    (alive,) = both - {dead}
+    beat(f"{alive}:test:1", lane=alive, at=at + 3 * MINUTE)
+    pager.turn(at=at + 3 * MINUTE)
+    (alert,) = silent()
+    assert (alert.severity, alert.is_synthetic, alert.patient) == (3, False, None)
+    page = OutboxMessage.objects.get(about_id=alert.pk)
+    assert (page.recipient, page.lane, page.priority) == (admin_ann, "crisis", 3)
+
+
+def test_one_silence_is_one_alert_also_after_it_was_closed(
+    pager: Pager, admin_ann: User, at: datetime
+) -> None:
+    both_beat(at)
+    for n in range(4, 9):
+        pager.turn(at=at + n * MINUTE)
+    (alert,) = silent()
+    # Two lanes fell silent: two signs of one alert.
+    assert alert.signs == 2
+    acknowledge(alert, by=admin_ann, at=at + 9 * MINUTE)
+    close(
+        alert, by=admin_ann, at=at + 10 * MINUTE, disposition="lane_restored", note="The worker is up again."
+    )
+    pager.turn(at=at + 11 * MINUTE)
+    assert len(silent()) == 1
+    # It went on, and fell silent again: that is another one.
+    both_beat(at + 12 * MINUTE)
+    pager.turn(at=at + 13 * MINUTE)
+    assert len(silent()) == 1
+    pager.turn(at=at + 16 * MINUTE)
+    assert [a.state for a in Alert.objects.filter(trigger="P04").order_by("opened_at")] == ["closed", "open"]
+
+
+def test_a_second_silence_is_heard_although_somebody_has_the_first(admin_ann: User, at: datetime) -> None:
+    """HZ-09: an alert that was taken and forgotten never swallows the next one."""
+    alert = ordinary_lane_fell_silent("ordinary", beat_at=at, at=at + 4 * MINUTE)
+    assert alert is not None
+    acknowledge(alert, by=admin_ann, at=at + 5 * MINUTE)
+    again = ordinary_lane_fell_silent("ordinary", beat_at=at + 60 * MINUTE, at=at + 64 * MINUTE)
+    assert again is not None
+    assert (again.pk, again.state, again.pages) == (alert.pk, "open", 2)
+
+
+def test_a_practice_that_just_starts_or_whose_clock_was_moved_is_given_time_to_beat(
+    admin_ann: User, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The demo's clock jumps a week: the newest beat is a week old, and nothing is wrong."""
+    monkeypatch.setattr(pager_command, "ORDINARY_EVERY_S", 0.0)
+    pager = Pager(ordinary_patience_s=60)
+    pager.turn(at=at)
+    both_beat(at)
+    pager.turn(at=at + timedelta(days=7))
+    assert not silent()
+
+
+def test_a_lane_that_never_ran_is_told_once(pager: Pager, admin_ann: User, at: datetime) -> None:
+    pager.turn(at=at)
+    pager.turn(at=at + MINUTE)
+    (alert,) = silent()
+    assert alert.detail_codes == ["ordinary_never_ran", "sweeps_never_ran"]
+
+
+def test_the_sweep_says_that_it_ran(db: None, at: datetime, clock_at: Any) -> None:
+    from notify.models import Heartbeat
+    from sessions.tasks import sweep_overdue
+
+    with clock_at(at):
+        sweep_overdue()
+    assert Heartbeat.objects.get(lane="sweeps").at == at
+
+
+@pytest.fixture
+def fresh_banner(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(context, "_lane_seen", (float("-inf"), ""))
+    yield
+    context._lane_seen = (float("-inf"), "")
+
+
+def test_all_staff_read_it_on_every_page_and_patients_do_not(
+    fresh_banner: None, client_for: Any, cole: User, alice: User, at: datetime, clock_at: Any
+) -> None:
+    both_beat(at - 4 * MINUTE)
+    beat("pager:test:1", lane="crisis", at=at)
+    words = "Messages and checks for missing readings have stood still for 4 minutes."
+    assert staff_banner(at=at).startswith(words)
+    with clock_at(at):
+        assert words in client_for(cole).get("/profile/").content.decode()
+        assert words not in client_for(alice).get("/profile/").content.decode()
+    # Pages come first: who is not paged is the graver trouble.
+    assert staff_banner(at=at + MINUTE).startswith("Pages have not been sent for 60 seconds")
+    beat("pager:test:1", lane="crisis", at=at + MINUTE)
+    both_beat(at + MINUTE)
+    assert staff_banner(at=at + MINUTE) == ""
