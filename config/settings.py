@@ -295,6 +295,8 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 # No "remember me": the devices are phones that others hold too, and the sessions end by themselves.
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/15m/ip,10/15m/key", "reauthenticate": "10/15m/user"}
+# Behind the proxy everybody would have the proxy's address, and ten failures of one stranger would shut out all.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env_flag("BEHIND_PROXY") else 0
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_ISSUER = "Hearthside"

@@ -32,6 +32,10 @@ class Introduction(models.Model):
     contact_digest = models.CharField(
         max_length=64, help_text="Keyed digest of phone or e-mail, to count calls."
     )
+    # Emptied within a day or two: only so that one address cannot take every time there is.
+    address_digest = models.CharField(
+        max_length=64, blank=True, help_text="Keyed digest of the network address, to count calls of a day."
+    )
     # Rises with each change, so that a calendar updates the entry it has (RFC 5545).
     sequence = models.PositiveIntegerField(default=0)
     meeting_url = models.URLField(max_length=300, blank=True)
@@ -65,6 +69,11 @@ class Introduction(models.Model):
         indexes = [
             models.Index(
                 fields=["contact_digest"], condition=Q(state="booked"), name="introductions_by_contact"
+            ),
+            models.Index(
+                fields=["address_digest", "created_at"],
+                condition=~Q(address_digest=""),
+                name="introductions_by_address",
             ),
         ]
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.urls import reverse
 
@@ -42,20 +42,22 @@ def _slot(
 
 def book_introduction(
     *, state: str, clinician_id: uuid.UUID, starts_at: datetime, name: str, email: str = "", phone: str = "", time_zone: str,
-    at: datetime,
+    address: str = "", at: datetime,
 ) -> Introduction:  # fmt: skip
     """Book a free twenty minutes with a psychiatrist who may care for somebody in this state.
 
     Raises SlotTaken when the time is gone, Invalid without a name and a way to reach the person, Conflict past the number of
-    calls that one contact or one clinician's day can have.
+    calls that one contact, one network address or one clinician's day can have. Another address is never refused for it.
     """
     if not name.strip() or not (email or phone):
         raise Invalid("Give a name, and a phone number or an e-mail address.")
     limits = introduction_settings()
     digest = lookup_digest(phone or email)
+    address_digest = lookup_digest(address) if address else ""
     slot = _slot(state, time_zone, clinician_id, starts_at, at=at)
     try:
         with transaction.atomic():
+            _refuse_a_flood(address_digest, limits["calls_per_address_and_day"], at=at)
             _lock_times_of(clinician_id)
             release_expired_holds(at=at, people=[clinician_id])
             live = Introduction.objects.filter(state="booked", during__endswith__gt=at)
@@ -72,7 +74,8 @@ def book_introduction(
                 raise SlotTaken(wording.SLOT_TAKEN)
             row = Introduction.objects.create(
                 clinician_id=clinician_id, during=DateTimeTZRange(slot.starts_at, slot.ends_at), state_of_care=state,
-                time_zone=time_zone, name=name.strip(), email=email, phone=phone, contact_digest=digest, created_at=at,
+                time_zone=time_zone, name=name.strip(), email=email, phone=phone, contact_digest=digest,
+                address_digest=address_digest, created_at=at,
             )  # fmt: skip
             audit.record("introduction.booked", by=VISITOR, at=at, about=row)
             _tell(row, "visit_booked", at=at)
@@ -82,6 +85,20 @@ def book_introduction(
             raise
         raise SlotTaken(wording.SLOT_TAKEN) from None
     return row
+
+
+def _refuse_a_flood(address_digest: str, most: int, *, at: datetime) -> None:
+    """One address books so many calls in 24 hours, taken back or not; what others book is not counted."""
+    if not address_digest:
+        return
+    with connection.cursor() as cursor:
+        # One after the other, so that pressing everything at once is no way around the number.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [address_digest])
+    if Introduction.objects.filter(address_digest=address_digest, created_at__gt=at - DAY).count() >= most:
+        raise Conflict(
+            "Many calls were booked from your connection today. Please call us, and we find a time with you.",
+            code="too_many_calls",
+        )
 
 
 def move_introduction(
@@ -164,7 +181,11 @@ def set_introduction_room(row: Introduction, *, url: str, by: User, at: datetime
 
 
 def forget_introductions(*, at: datetime) -> int:
-    """Empty name, e-mail and phone of calls that were over so many days ago. The time and who held it stay for the tally."""
+    """Empty name, e-mail and phone of calls that were over so many days ago. The time and who held it stay for the tally.
+
+    The digest of the address goes as soon as it counts no more.
+    """
+    Introduction.objects.filter(created_at__lte=at - DAY).exclude(address_digest="").update(address_digest="")
     over = at - timedelta(days=introduction_settings()["forgotten_after_days"])
     rows = Introduction.objects.filter(forgotten_at__isnull=True, during__endswith__lt=over)
     return rows.update(name="", email="", phone="", contact_digest="", meeting_url="", forgotten_at=at)

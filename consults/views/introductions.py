@@ -3,12 +3,15 @@
 import functools
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from allauth.account.adapter import get_adapter
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,7 +22,7 @@ from accounts.guards import by_link, for_role, public
 from common import clock, intents
 from common.clock import local_date
 from common.encryption import lookup_digest
-from common.errors import NotVisible, SlotTaken
+from common.errors import Conflict, NotVisible, SlotTaken
 from consults import actions
 from consults.access.introductions import introduction_by_token, introduction_token, visible_introduction
 from consults.access.slots import Slot, introduction_slots, visit_settings
@@ -144,6 +147,7 @@ def details(request: HttpRequest, state: str) -> HttpResponse:
                 clinician_id=clinician_id,
                 starts_at=starts_at,
                 time_zone=zone,
+                address=_address_of(request),
                 at=at,
                 **form.cleaned_data,
             )
@@ -152,6 +156,9 @@ def details(request: HttpRequest, state: str) -> HttpResponse:
             form.add_error(None, gone.detail)
             horizon = at + timedelta(days=visit_settings(at)["horizon_days"])
             others, status = introduction_slots(state, zone, at, horizon, at=at)[:OTHER_TIMES], 409
+        except Conflict as refused:
+            form.add_error(None, refused.detail)
+            status = 409
     if row is not None:
         response = redirect("consults:introduction_booked")
         response.set_cookie(
@@ -169,6 +176,15 @@ def details(request: HttpRequest, state: str) -> HttpResponse:
         "others": others,
     }
     return render(request, "public/introduction/details.html", context, status=status)
+
+
+def _address_of(request: HttpRequest) -> str:
+    """The visitor's network address; of IPv6 the part that is one household's (/64). Behind a proxy, what the proxy saw."""
+    try:
+        found = ip_address(get_adapter().get_client_ip(request))
+    except (ValueError, PermissionDenied):
+        return ""
+    return str(ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
 
 
 def _of_cookie(request: HttpRequest) -> Introduction | None:

@@ -18,6 +18,7 @@ from consults import actions
 from consults.access.introductions import introduction_token
 from consults.access.slots import introduction_slots, open_slots
 from consults.models import Appointment, Introduction
+from consults.views import introductions
 from notify.models import OutboxMessage
 from tests.consults.builders import an_appointment, an_introduction, weekly_hours
 from tests.intake.test_assessment_pages import walk
@@ -43,7 +44,7 @@ def free(at):
     return introduction_slots("CA", ZONE, at, at + dt.timedelta(days=7), at=at)
 
 
-def choose(client, slot=None, *, intent=None, **typed):
+def choose(client, slot=None, *, intent=None, REMOTE="127.0.0.1", **typed):
     page = client.get("/introduction/").content.decode()
     found = slot or re.search(r"slot=([^&\"]+)&amp;", page)[1].replace("%7C", "|").replace(
         "%3A", ":"
@@ -51,6 +52,7 @@ def choose(client, slot=None, *, intent=None, **typed):
     return client.post(
         "/introduction/details/",
         {"intent": intent or str(uuid.uuid4()), "slot": found, "zone": ZONE, "name": "Robin", "phone": "(415) 555-0177", **typed},
+        REMOTE_ADDR=REMOTE,
     )  # fmt: skip
 
 
@@ -83,7 +85,7 @@ def test_nothing_of_the_assessment_is_kept_with_the_call_and_nothing_of_the_call
     kept = {field.name for field in Introduction._meta.fields}
     assert kept == {
         "id", "clinician", "during", "state", "state_of_care", "time_zone", "name", "email", "phone", "contact_digest",
-        "sequence", "meeting_url", "created_at", "cancelled_at", "forgotten_at",
+        "address_digest", "sequence", "meeting_url", "created_at", "cancelled_at", "forgotten_at",
     }  # fmt: skip
     assert Session.objects.count() == 0
     with connection.cursor() as cursor:
@@ -345,6 +347,53 @@ def test_one_contact_has_two_calls_at_most(open_week, at):
     response = choose(client)
     assert response.status_code == 409 and "call us" in response.content.decode().lower()
     assert Introduction.objects.count() == 2
+
+
+def test_one_address_books_six_calls_a_day_and_shuts_out_nobody_else(open_week, at, clock_at):
+    """Six from one household; the seventh is told to call, what was typed stays, and the neighbour books as before."""
+    for number in range(6):
+        response = choose(assessed(), phone=f"(415) 555-02{number:02d}", REMOTE="203.0.113.7")
+        assert response.status_code == 302
+    refused = choose(assessed(), phone="(415) 555-0299", REMOTE="203.0.113.7")
+    text = refused.content.decode()
+    assert refused.status_code == 409 and "Please call us" in text and 'value="Robin"' in text
+    assert Introduction.objects.count() == 6
+    assert choose(assessed(), phone="(415) 555-0298", REMOTE="203.0.113.8").status_code == 302
+    raw = str(list(Introduction.objects.values()))
+    assert "203.0.113" not in raw
+    # Taking calls back does not make room for more, a day does.
+    for row in Introduction.objects.filter(phone__isnull=False)[:6]:
+        actions.cancel_introduction(row, by=actions.VISITOR, at=at)
+    with clock_at(at + dt.timedelta(hours=23, minutes=59)):
+        assert choose(assessed(), phone="(415) 555-0297", REMOTE="203.0.113.7").status_code == 409
+    with clock_at(at + dt.timedelta(hours=24)):
+        assert choose(assessed(), phone="(415) 555-0297", REMOTE="203.0.113.7").status_code == 302
+
+
+def test_neighbours_in_one_ipv6_network_count_as_one_household(open_week, rf):
+    def seen(address, **headers):
+        return introductions._address_of(rf.get("/", REMOTE_ADDR=address, **headers))
+
+    assert seen("2001:db8:1:2::a") == seen("2001:db8:1:2:ffff::b") != seen("2001:db8:1:3::a")
+    assert (seen("203.0.113.7"), seen(""), seen("nonsense")) == ("203.0.113.7", "", "")
+
+
+@pytest.mark.parametrize(("proxies", "counts"), [(0, "198.51.100.1"), (1, "203.0.113.9")])
+def test_only_what_our_own_proxy_wrote_is_believed(rf, settings, proxies, counts):
+    """A visitor writes the front of that line as they like; the last entry is the proxy's."""
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = proxies
+    request = rf.get("/", REMOTE_ADDR="198.51.100.1", HTTP_X_FORWARDED_FOR="10.9.9.9, 203.0.113.9")
+    assert introductions._address_of(request) == counts
+
+
+def test_the_digest_of_an_address_goes_after_a_day(open_week, at):
+    choose(assessed(), REMOTE="203.0.113.7")
+    assert Introduction.objects.exclude(address_digest="").count() == 1
+    actions.forget_introductions(at=at + dt.timedelta(hours=23, minutes=59))
+    assert Introduction.objects.exclude(address_digest="").count() == 1
+    actions.forget_introductions(at=at + dt.timedelta(days=1))
+    row = Introduction.objects.get()
+    assert row.address_digest == "" and row.name == "Robin"
 
 
 def test_the_pages_take_few_queries(open_week, client_for, at, django_assert_max_num_queries):
