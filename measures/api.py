@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
@@ -75,6 +76,9 @@ class HelpOut(serializers.Serializer):
     heading = serializers.CharField()
     lines = serializers.ListField(child=serializers.CharField())
     call = serializers.ListField(child=serializers.CharField())
+    safety_plan = serializers.CharField(
+        help_text="The page on which the person writes and reads her safety plan."
+    )
 
 
 class RecordedOut(ResponseOut):
@@ -176,6 +180,7 @@ def help_body() -> dict[str, Any]:
         "heading": HELP_HEADING,
         "lines": list(HELP_LINES),
         "call": ["988", "911", settings.PRACTICE["phone"]],
+        "safety_plan": reverse("measures:safety_plan"),
     }
 
 

@@ -85,7 +85,9 @@ def a_filled_intake(user: User, at: datetime, *, medicines: tuple[str, ...] = ()
     for step in asked_steps():
         own = {question.name for question in step.questions}
         codes = {
-            name: value for name, value in changes.items() if name in own or name.startswith(f"{step.id}_")
+            name: value
+            for name, value in changes.items()
+            if name in own or name.startswith(f"{step.instrument or step.id}_")
         }
         if step.id == "safety":
             codes = {name: value for name, value in changes.items() if name.startswith("cssrs_")}

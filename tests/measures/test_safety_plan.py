@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from common.errors import Invalid, NotPermitted
 from common.models import AuditEntry
+from intake.access import facts_of
 from measures import access
 from measures.actions import save_safety_plan
-from measures.models import SafetyPlan
+from measures.models import InstrumentResponse, SafetyPlan
 from measures.rules import merged_parts, plan_parts
+from safety.models import Alert, SafetyHold
 from tests.coaching.builders import a_course
 from tests.intake.builders import PHQ9, SAFE, a_draft
 
@@ -238,3 +240,62 @@ def test_the_plan_pages_stay_within_their_budget(client_for, alice, dana, at, qu
         hers.get("/safety-plan/")
     with query_budget(14):
         staff.get(f"/safety-plan/{alice.pk}/")
+
+
+@pytest.mark.django_db
+def test_an_answer_that_is_taken_back_leaves_the_first_one_its_alert_and_its_hold(
+    client_for, alice, at, clock_at, protocol_version
+):
+    """HZ-27: an edited answer adds, it never erases."""
+    intake = a_draft(alice, at)
+    browser = client_for(alice)
+    with clock_at(at):
+        post(
+            browser, "/intake/safety/", version="0", **SAFE | {"cssrs_q6_life": "yes", "cssrs_q6_3mo": "yes"}
+        )
+    with clock_at(at + timedelta(minutes=2)):
+        post(browser, "/intake/safety/", version="1", **SAFE)
+    given = InstrumentResponse.objects.filter(instrument="suicide_risk").order_by("completed_at")
+    assert [row.risk_level for row in given] == ["high", "none"]
+    assert given[0].items["cssrs_q6_3mo"] == "yes"
+    alert = Alert.objects.get()
+    assert (alert.trigger, alert.state) == ("X02", "open")
+    assert SafetyHold.objects.get().cleared_at is None
+    intake.refresh_from_db()
+    facts = facts_of(intake, at=at + timedelta(minutes=3), version=protocol_version)
+    assert facts["cssrs_q6_3mo"] == "yes"
+
+
+@pytest.mark.django_db
+def test_a_program_is_told_where_the_plan_is(api_for, alice, at, clock_at, protocol_version):
+    """PR-06."""
+    with clock_at(at):
+        answer = api_for(alice).post(
+            "/api/v1/questionnaire-responses/",
+            {"instrument": "phq9", "timepoint": "checkin", "answers": PHQ9 | {"phq9_9": 2}},
+            format="json",
+        )
+    assert answer.json()["help"]["safety_plan"] == "/safety-plan/"
+
+
+@pytest.mark.django_db
+def test_the_session_room_shows_the_form_below_help(client_for, alice, dana, at, clock_at):
+    """PR-06."""
+    from tests.sessions.builders import an_opened_session
+
+    session = an_opened_session(alice, dana, at)
+    with clock_at(at + timedelta(minutes=1)):
+        text = post(client_for(alice), f"/sessions/{session.pk}/check/", suicidal="yes").content.decode()
+    main = text[text.index("<main") :]
+    assert 0 < main.index("tel:988") < main.index("safety-plan-form")
+
+
+@pytest.mark.django_db
+def test_a_message_of_despair_shows_the_form_below_help(client_for, alice, at, clock_at, protocol_version):
+    """PR-06."""
+    with clock_at(at):
+        text = post(
+            client_for(alice), "/messages/new/", topic="session", body="I want to kill myself"
+        ).content.decode()
+    main = text[text.index("<main") :]
+    assert 0 < main.index("tel:988") < main.index("safety-plan-form")
