@@ -8,6 +8,7 @@ from typing import Any
 
 from intake.rules import Outcome, default_data
 from intake.rules.steps import intake_steps
+from measures.rules import risk_screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,9 @@ def question_words(fact: str) -> str:
     """The question that a fact answers, as it was asked; the fact's own name where it is counted, not asked."""
     if fact in _FACTS_IN_WORDS:
         return _FACTS_IN_WORDS[fact]
+    for asked in risk_screen().questions:
+        if asked.code == fact:
+            return asked.text
     for step in intake_steps():
         for question in step.questions:
             if question.name == fact:

@@ -105,7 +105,7 @@ def cssrs(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
             {
                 "row": row,
                 "words": RISK_FOR_STAFF[RiskLevel(row.risk_level)],
-                "kind": RISK_KIND[row.risk_level],
+                "kind": "neutral" if hasattr(row, "corrected_by") else RISK_KIND[row.risk_level],
             }
             for row in access.cssrs_of(patient)[:RESULTS]
         ],
