@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from safety.models import Alert, SafetyHold
+from safety.models import AdverseEvent, Alert, SafetyHold
 from sessions import actions
 from tests.sessions.builders import (
     CLEAR_ANSWERS,
@@ -103,3 +103,43 @@ def test_tm_04_a_sitters_secret_is_not_kept_with_the_forms_they_sent(alice, dana
             answer = client.post(f"/s/{token}/reading/", form, follow=True)
             assert answer.status_code == 200 and answer.request["PATH_INFO"] == f"/s/{token}/"
     assert not [row for row in ClientIntent.objects.all() if token in row.result_url]
+
+
+def test_x15_a_sitter_who_says_a_child_took_some_gets_poison_control_in_the_answer_and_a_person_is_called(
+    alice, dana, at, clock_at, client
+):
+    """PR-06, X15: heard once however often it is sent, whatever else of the form is wrong, and under the sitter's own link."""
+    session = a_session_in_progress(alice, dana, at)
+    _, token = a_sitter(session, at + MINUTE)
+    form = {
+        "intent": str(uuid.uuid4()), "kind": "child_exposed", "units_missing": "many", "description": "The little one.",
+    }  # fmt: skip
+    with clock_at(at + 8 * MINUTE):
+        page = client.get(f"/s/{token}/medicine/").content.decode()
+        assert "1-800-222-1222" in page and "child_exposed" in page and "early_refill" not in page
+        first = client.post(f"/s/{token}/medicine/", form)
+        again = client.post(f"/s/{token}/medicine/", form, follow=True)
+    assert first.status_code == 200
+    for answer in (first, again):
+        assert "1-800-222-1222" in answer.content.decode() and "tel:911" in answer.content.decode()
+    event = AdverseEvent.objects.get()
+    assert (event.kind, event.description, event.session_id) == (
+        "child_exposed", "The little one.", session.pk,
+    )  # fmt: skip
+    assert event.reported_by.startswith("sitter:")
+    assert (event.alert.trigger, event.alert.signs, event.alert.in_session) == ("X15", 1, True)
+    assert SafetyHold.objects.get().reason_code == "diversion"
+
+
+def test_a_sitters_form_without_a_kind_asks_again_and_a_stranger_finds_no_such_page(
+    alice, dana, at, clock_at, client
+):
+    session = a_session_in_progress(alice, dana, at)
+    _, token = a_sitter(session, at + MINUTE)
+    with clock_at(at + 8 * MINUTE):
+        answer = client.post(
+            f"/s/{token}/medicine/", {"intent": str(uuid.uuid4()), "description": "Keep this"}
+        )
+        assert answer.status_code == 422 and "Keep this" in answer.content.decode()
+        assert client.get(f"/s/{token[:-2]}xx/medicine/").status_code == 404
+    assert not AdverseEvent.objects.exists()

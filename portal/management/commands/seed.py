@@ -16,6 +16,7 @@ from common import clock
 from portal.demo.cast import PASSWORD, Cast, log_ins
 from portal.demo.practice import open_practice
 from portal.demo.stories import STORIES, USUAL
+from portal.demo.trouble import show
 
 
 class Command(BaseCommand):
@@ -55,6 +56,8 @@ class Command(BaseCommand):
                 stage = stages[index] if index < len(stages) else USUAL[index % len(USUAL)]
                 with transaction.atomic():
                     cast.patients.append((STORIES[stage](cast, index), stage))
+            with transaction.atomic():
+                show(cast)
         self._report(cast, options)
 
     def _report(self, cast: Cast, options: dict[str, Any]) -> None:
