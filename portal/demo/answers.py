@@ -10,6 +10,7 @@ from intake.forms import step_form
 from intake.models import Intake
 from intake.rules.documents import DOCUMENTS, document
 from intake.rules.steps import Question, Step
+from measures.actions import save_safety_plan
 from portal.demo.cast import Cast
 
 MINUTE = timedelta(minutes=1)
@@ -89,6 +90,18 @@ def scale(cast: Cast, code: str, items: int, total: int, *, item9: int = 0) -> d
     return {f"{code}_{item}": value for item, value in answers.items()}
 
 
+def _write_safety_plan(cast: Cast, user: User, at: datetime) -> None:
+    """What somebody writes below the help, a minute after the answer."""
+    plan = {
+        "signs": "I stop answering my phone, and I sleep in my clothes.",
+        "alone": "The long way round the lake. The radio, any voice.",
+        "ask": "My sister, at any hour.",
+        "surroundings": "She keeps the sleeping pills at her place.",
+    }
+    words = {code: cast.words("SafetyPlan.parts", text) for code, text in plan.items()}
+    save_safety_plan(user.patient, words, base=0, by=user, at=at)
+
+
 def fill_intake(
     cast: Cast,
     user: User,
@@ -120,7 +133,9 @@ def fill_intake(
         elif step.id == "safety":
             safe = {"cssrs_q1": "no", "cssrs_q2": "no", "cssrs_q6_life": "no"}
             typed = {**safe, **{k: v for k, v in changes.items() if k.startswith("cssrs_")}}
-            actions.record_instrument(intake, step.id, typed, by=user, at=when)
+            recorded = actions.record_instrument(intake, step.id, typed, by=user, at=when)
+            if recorded.crisis:
+                _write_safety_plan(cast, user, when + MINUTE)
         elif step.id == "medicines":
             for name in medicines:
                 actions.add_medicine(
