@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 
 from common.encryption import EncryptedTextField
+from common.phones import phone_words
 
 STATES = [
     "AL",
@@ -143,16 +144,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def phone_words(self) -> str:
         """The number as people write it, "(415) 555-0111"; with its country where that is not the United States."""
-        import phonenumbers
-
-        try:
-            number = phonenumbers.parse(self.phone)
-        except phonenumbers.NumberParseException:
-            return self.phone
-        form = phonenumbers.PhoneNumberFormat
-        return phonenumbers.format_number(
-            number, form.NATIONAL if number.country_code == 1 else form.INTERNATIONAL
-        )
+        return phone_words(self.phone)
 
 
 @pghistory.track()

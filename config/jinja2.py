@@ -8,6 +8,8 @@ from django.templatetags.static import static
 from django.urls import reverse
 from jinja2 import Environment, StrictUndefined
 
+from common.phones import phone_words
+
 
 def url(name: str, *args: Any, **kwargs: Any) -> str:
     return reverse(name, args=args or None, kwargs=kwargs or None)
@@ -46,5 +48,7 @@ def environment(**options: Any) -> Environment:
     options.setdefault("lstrip_blocks", True)
     env = Environment(**options)  # noqa: S701  (Django's backend passes autoescape=True)
     env.globals.update(static=static, url=url)
-    env.filters.update(local_time=local_time, long_date=long_date, age_words=age_words)
+    env.filters.update(
+        local_time=local_time, long_date=long_date, age_words=age_words, phone_words=phone_words
+    )
     return env

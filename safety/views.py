@@ -98,6 +98,7 @@ def _alert_page(
             "chart_url": chart if visible and is_valid_path(chart) else "",
             "pages": access.pages_of(alert),
             "story": alert_story.story_of(alert),
+            "signs": ", ".join(wording.sign_words(code) for code in alert.detail_codes),
             "sees": access.trigger_of(alert.trigger, at=at).get("patient_sees", ""),
             "opted_out": patient is not None and has_opted_out(patient),
             "channel_words": CHANNEL_WORDS,

@@ -86,3 +86,21 @@ def lane_trouble(seconds: float | None, late_pages: int) -> str:
         what = "One page is" if late_pages == 1 else f"{late_pages} pages are"
         return f"{what} waiting to be sent. Watch the alert list and call the person on call yourself."
     return ""
+
+
+SIGN_WORDS = {
+    "phq9": "PHQ-9 item 9",
+    "gad7": "GAD-7",
+    "suicide_risk": "suicide-risk questions",
+    "check_in": "check-in",
+    "message_needs_triage": "words of a message",
+    "implausible_twice": "an implausible reading, twice",
+    "daily_check_ins": "daily check-ins missed",
+}
+
+
+def sign_words(code: str) -> str:
+    """A sign of an alert as the care team reads it: "PHQ-9 item 9: 1" for phq9:1."""
+    name, colon, value = code.partition(":")
+    words = SIGN_WORDS.get(name, name.replace("_", " "))
+    return f"{words}: {value.replace('_', ' ')}" if colon else words

@@ -1,6 +1,6 @@
 """Staff home pages are the work list, with a few numbers that only this role asks for."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
@@ -24,7 +24,7 @@ def _common(user: User, *, at: datetime) -> dict[str, Any]:
         "alerts": [{"alert": alert, "title": alert_title(alert)} for alert in alerts],
         "page": page_of(items, at=at, zone=user.time_zone, size=PAGE_SIZE),
         "at": at,
-        "flexibility_ends_on": settings.TELEMEDICINE_FLEXIBILITY_ENDS_ON,
+        "flexibility_ends_on": date.fromisoformat(settings.TELEMEDICINE_FLEXIBILITY_ENDS_ON),
     }
 
 

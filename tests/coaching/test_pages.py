@@ -153,21 +153,44 @@ def test_a_yes_on_the_phone_tells_the_coach_what_to_do(
 
 
 @pytest.mark.parametrize(
-    "who", ["stranger_patient", "alice", "other_coach", "other_psychiatrist", "dana", "admin_ann"]
+    "who", ["stranger_patient", "alice", "other_coach", "other_psychiatrist", "admin_ann"]
 )
-def test_a_call_does_not_exist_for_anybody_but_the_coach(
+def test_a_call_does_not_exist_outside_the_care_team(
     request: Any, client_for: Browser, course: Course, who: str
 ) -> None:
-    """PR-02."""
+    """PR-02: not for a psychiatrist or coach of somebody else, nor for the patient herself."""
     prep = CheckIn.objects.get(patient=course.patient, kind="prep")
     browser = client_for(request.getfixturevalue(who))
     for answer in (
         browser.get(f"/coaching/check-in/{prep.pk}/"),
         browser.post(f"/coaching/check-in/{prep.pk}/", {"mood": "1"}),
     ):
+        # Without an intent the form is refused before anybody is looked for.
         assert answer.status_code in (404, 422)
         assert "Lindqvist" not in answer.content.decode() or who == "alice"
+    assert browser.get(f"/coaching/check-in/{prep.pk}/").status_code == 404
     assert CheckIn.objects.get(pk=prep.pk).done_at is None
+
+
+def test_the_patients_own_psychiatrist_gives_a_call_where_no_coach_does(
+    client_for: Browser, dana: User, course: Course
+) -> None:
+    """Work is without an owner nowhere: the call is on her list, so its page is hers too, and goes back to her own home."""
+    prep = CheckIn.objects.get(patient=course.patient, kind="prep")
+    browser, address = client_for(dana), f"/coaching/check-in/{prep.pk}/"
+    page = browser.get(address)
+    assert page.status_code == 200 and "Lindqvist" in page.content.decode()
+    answers = {
+        "reached": "yes",
+        "mood": "6",
+        "suicidal_thoughts": "no",
+        "note": "Ready.",
+        "intent": intent_of(page),
+    }
+    answer = browser.post(address, answers)
+    assert (answer.status_code, answer["Location"]) == (302, "/home/")
+    given = CheckIn.objects.get(pk=prep.pk)
+    assert given.done_at is not None and given.done_by == dana
 
 
 @pytest.mark.parametrize(

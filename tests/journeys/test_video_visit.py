@@ -19,16 +19,10 @@ from playwright.sync_api import Browser, Page
 
 from accounts.models import User
 from consults import actions as consults
-from tests.browsers import ARGUMENTS, browser_path
+from tests.browsers import ARGUMENTS, FAKE_DEVICES, browser_path
 from tests.consults.builders import an_appointment, any_protocol
 from tests.journeys.walker import Walker, new_walker
 
-FAKE_DEVICES = [
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--allow-loopback-in-peer-connection",
-    "--autoplay-policy=no-user-gesture-required",
-]
 SECRET = "a secret that only the relay shares"
 
 
