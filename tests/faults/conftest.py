@@ -182,7 +182,7 @@ class World:
 
     def run(self, code: str, **environment: str) -> int:
         """A short program of the product's own code; answers its exit code."""
-        return self.start("-c", code, **environment).wait(timeout=60)
+        return self.start("-c", code, **environment).wait(timeout=150)
 
     def pager(self, **environment: str) -> subprocess.Popen[bytes]:
         return self.start("manage.py", "pager", **environment)

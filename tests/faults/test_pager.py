@@ -20,7 +20,7 @@ def test_the_first_page_is_out_within_seconds_with_redis_and_celery_down(world: 
     world.pager()
     wait_for(
         lambda: world.number("SELECT count(*) FROM notify_heartbeat WHERE lane = 'crisis'") > 0,
-        seconds=45,
+        seconds=150,
         what="a pager runs",
     )
     world.raise_alert()
@@ -34,7 +34,7 @@ def test_a_pager_killed_between_the_vendor_and_its_own_note_pages_again_and_says
     """PR-03, PR-05: class L, at least once, at the deterministic point "vendor accepted, sender dead"."""
     world.raise_alert()
     dead = world.pager(HEARTHSIDE_SANDBOX_DIE="after-accept")
-    assert dead.wait(timeout=45) == -signal.SIGKILL
+    assert dead.wait(timeout=150) == -signal.SIGKILL
     assert world.delivered() == 1
     assert world.number("SELECT count(*) FROM notify_outboxmessage WHERE state = 'sending'") == 1
     world.pager()
@@ -50,13 +50,13 @@ def test_a_page_goes_within_90_seconds_when_the_pager_is_killed_before_it_sends(
     """PR-05"""
     first = world.pager()
     wait_for(
-        lambda: world.number("SELECT count(*) FROM notify_heartbeat") > 0, seconds=45, what="a pager runs"
+        lambda: world.number("SELECT count(*) FROM notify_heartbeat") > 0, seconds=150, what="a pager runs"
     )
     world.kill(first)
     world.raise_alert()
     assert world.delivered() == 0
     world.pager()
-    wait_for(lambda: world.delivered() >= 1, seconds=45, what="the page of the second pager")
+    wait_for(lambda: world.delivered() >= 1, seconds=90, what="the page of the second pager")
 
 
 def test_two_pagers_share_the_work_and_double_nothing(world: World) -> None:
@@ -70,7 +70,7 @@ def test_two_pagers_share_the_work_and_double_nothing(world: World) -> None:
         "for n in range(60):\n"
         "    raise_alert(patient=patient, trigger='X04', severity=3, source='fault', at=clock.now(), by='system:fault', episode=f'e{n}')\n"
     )
-    wait_for(lambda: world.delivered() >= 60, seconds=45, what="60 pages")
+    wait_for(lambda: world.delivered() >= 60, seconds=150, what="60 pages")
     time.sleep(1)
     world.reconcile(at_most=1)
     assert world.delivered() == 60
@@ -80,7 +80,7 @@ def test_the_whole_ladder_runs_in_the_real_pager(world: World) -> None:
     """PR-07: again at 60 s, the second on call at 5 min, everyone at 10 min, and open all the while."""
     world.raise_alert()
     world.pager()
-    wait_for(lambda: world.delivered() == 1, seconds=45, what="the first page")
+    wait_for(lambda: world.delivered() == 1, seconds=150, what="the first page")
     world.advance(61)
     wait_for(lambda: world.delivered() == 2, seconds=10, what="the repeated page")
     assert world.ask("SELECT channel FROM notify_sandboxdelivery ORDER BY id")[-1] == ("voice",)
@@ -97,7 +97,7 @@ def test_sms_and_voice_down_the_page_goes_by_mail_within_a_minute(world: World) 
     """PR-05, PR-18"""
     world.pager(HEARTHSIDE_SANDBOX_FAIL="sms,voice")
     world.raise_alert()
-    wait_for(lambda: world.delivered() >= 1, seconds=30, what="the page by mail")
+    wait_for(lambda: world.delivered() >= 1, seconds=60, what="the page by mail")
     assert world.ask("SELECT DISTINCT channel FROM notify_sandboxdelivery") == [("email",)]
 
 
@@ -105,21 +105,21 @@ def test_the_pager_outlives_a_killed_database(world: World) -> None:
     """PR-03: PostgreSQL is killed and comes back; the same pager process goes on."""
     pager = world.pager()
     wait_for(
-        lambda: world.number("SELECT count(*) FROM notify_heartbeat") > 0, seconds=45, what="a pager runs"
+        lambda: world.number("SELECT count(*) FROM notify_heartbeat") > 0, seconds=150, what="a pager runs"
     )
     world.pair.postgres_child.kill()
     world.pair.postgres_child.wait(timeout=10)
     time.sleep(0.5)
     world.pair.restart_postgres()
     world.raise_alert()
-    wait_for(lambda: world.delivered() == 1, seconds=30, what="the page after the restart")
+    wait_for(lambda: world.delivered() == 1, seconds=90, what="the page after the restart")
     assert pager.poll() is None
 
 
 def test_sigterm_stops_the_pager_within_two_seconds(world: World) -> None:
     pager = world.pager()
     wait_for(
-        lambda: world.number("SELECT count(*) FROM notify_heartbeat") > 0, seconds=45, what="a pager runs"
+        lambda: world.number("SELECT count(*) FROM notify_heartbeat") > 0, seconds=150, what="a pager runs"
     )
     asked = time.monotonic()
     pager.send_signal(signal.SIGTERM)
@@ -138,7 +138,7 @@ def test_ten_thousand_ordinary_messages_waiting_do_not_delay_a_page(world: World
     world.pager()
     wait_for(
         lambda: world.number("SELECT count(*) FROM notify_heartbeat WHERE lane = 'crisis'") > 0,
-        seconds=45,
+        seconds=150,
         what="a pager runs",
     )
     world.raise_alert()
