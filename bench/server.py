@@ -82,7 +82,8 @@ def serving(root: Path, **changes: str) -> Iterator[int]:
         command, cwd=root, env={**os.environ, **changes}, stdout=log, stderr=subprocess.STDOUT
     )
     try:
-        for _ in range(900):
+        # A machine that does much else besides takes minutes to start a server.
+        for _ in range(2_400):
             with (
                 contextlib.suppress(OSError),
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer,
