@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from accounts.models import STATES
+from consults.forms_delivery import photo_field
 from consults.models import AuthorityBasis, Diagnosis, MedicineForm, PharmacyStatus
 from consults.rules.dosing import UL_PER_ML, micrograms
 from intake.models import Medicine
@@ -353,6 +354,7 @@ class CountForm(forms.Form):
         help_text="Count tablets or troches. For a spray, the number on the bottle.",
         error_messages={"required": "Count what is inside and enter the number."},
     )
+    photo = photo_field()
 
 
 class HoursForm(forms.Form):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from consults.views import booking, calendar, feed, introductions, medicine, notes, orders, waiting
+from consults.views import booking, calendar, delivery, feed, introductions, medicine, notes, orders, waiting
 
 app_name = "consults"
 urlpatterns = [
@@ -28,6 +28,12 @@ urlpatterns = [
     path("consults/order/<uuid:order_id>/revoke/", orders.revoke, name="order_revoke"),
     path("consults/order/<uuid:order_id>/pharmacy/", orders.pharmacy, name="order_pharmacy"),
     path("consults/order/<uuid:order_id>/ship/", orders.ship, name="order_ship"),
+    path("consults/medicine/kit/", delivery.kit, name="kit"),
+    path("consults/medicine/practice/", delivery.practice, name="practice"),
+    path("consults/patient/<uuid:patient_id>/kit/", delivery.ship_kit, name="ship_kit"),
+    path("consults/patient/<uuid:patient_id>/kit/lost/", delivery.give_up_kit, name="give_up_kit"),
+    path("consults/parcel/<uuid:parcel_id>/lost/", delivery.give_up, name="give_up"),
+    path("consults/parcel/<uuid:parcel_id>/photo/", delivery.photo, name="parcel_photo"),
     path("consults/patient/<uuid:patient_id>/", notes.treatment, name="treatment"),
     path("consults/pdmp/<uuid:patient_id>/", notes.pdmp, name="pdmp"),
     path("consults/visit/<uuid:appointment_id>/", notes.visit, name="visit"),

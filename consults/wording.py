@@ -35,6 +35,9 @@ ORDER_GAPS: dict[str, str] = {
     OrderGap.PDMP_TOO_OLD: "The last check of the monitoring programme is too old. Check it again.",
     OrderGap.PDMP_DISCREPANCY: "The monitoring programme showed something to resolve first (E55).",
     OrderGap.NOT_LICENSED_HERE: "You hold no licence and DEA registration in the patient's state today.",
+    OrderGap.STATE_RULE_UNKNOWN: "The rule of the patient's state is not known. Until two administrators have entered it, nothing can be signed.",
+    OrderGap.STATE_RULE_CLOSED: "The patient's state allows no controlled substance by telehealth.",
+    OrderGap.STATE_NEEDS_IN_PERSON: "The patient's state asks for an examination in person first. Choose that basis when it took place.",
     OrderGap.AUTHORITY_LAPSED: "The authority to prescribe by telemedicine is not in force today.",
     OrderGap.AUTHORITY_INCOMPLETE: "Write what the authority to prescribe rests on: date and place, or number.",
     OrderGap.SYNTHETIC_PATIENT: "This is a made-up patient of a drill and can never hold an order.",
@@ -88,15 +91,10 @@ NOT_LICENSED_THERE = (
     "This psychiatrist may not see anybody in that state today. Choose another time, or call us."
 )
 
-# What a state's rule forbids, for the patient and for the prescriber.
+# What a state's rule forbids, for the patient.
 LAW_FOR_PATIENT: dict[str, str] = {
     LawGap.UNKNOWN: "We have not yet confirmed what your state allows, so a consult cannot be booked there. Call us: we tell you when that changes.",
     LawGap.CLOSED: "Your state does not allow this treatment by video, so a consult cannot be booked there.",
-}
-LAW_FOR_STAFF: dict[str, str] = {
-    LawGap.UNKNOWN: "The rule of the patient's state is not known. Until two administrators have entered it, nothing can be signed.",
-    LawGap.CLOSED: "The patient's state allows no controlled substance by telehealth.",
-    LawGap.IN_PERSON: "The patient's state asks for an examination in person first. Choose that basis when it took place.",
 }
 
 OFFER_OVER = "This time has gone to the next person. You keep your place for another one."

@@ -33,6 +33,10 @@ CONDITION: dict[str, str] = {
     "G10": "Today's questions answered, nothing open",
     "G11": "Location and emergency contact confirmed",
     "G12": "Right person, step-up fresh, no open crisis or hold, on call staffed",
+    "G13": "Dose of this session decided by a psychiatrist after the session before",
+    "G14": "Medicine and kit at home and counted, cuff practised on two days",
+    "G15": "Questionnaires of this point answered",
+    "G16": "Safety questions since the last contact looked at",
 }
 
 GATE: dict[str, Words] = {
@@ -128,6 +132,46 @@ GATE: dict[str, Words] = {
     ),
     "order_limit_missing": Words(
         "Something about your prescription is missing. We are checking.", "Order has no pressure limits."
+    ),
+    "dose_stopped": Words(
+        "Your psychiatrist has decided that no further dose is given. They will talk with you about what comes next.",
+        "The psychiatrist's decision is to stop.",
+    ),
+    "dose_not_decided": Words(
+        "Your psychiatrist looks at your last session first and decides about this dose.",
+        "No signed dose decision for this session since the last one ended.",
+    ),
+    "decided_dose_differs": Words(
+        "Something about the dose does not match. We are checking.",
+        "Dose differs from the one the psychiatrist decided.",
+    ),
+    "medicine_not_here": Words(
+        "Your medicine must have arrived and been counted first. Tell us if it has not.",
+        "Not enough counted units at home for this dose.",
+    ),
+    "kit_not_here": Words(
+        "Your kit with the cuff must have arrived first. Tell us if it has not.",
+        "Kit not confirmed as complete by the patient.",
+    ),
+    "practice_missing": Words(
+        "Please take a practice reading with your cuff on two different days first.",
+        "Practice readings on fewer days than the protocol asks for.",
+    ),
+    "scores_overdue": Words(
+        "Two short questionnaires come first. You find them under Progress.",
+        "Questionnaires after session 2 not answered.",
+    ),
+    "screen_high": Words(
+        "Thank you for your answers. A clinician will talk with you first. If you are in danger, call 911; call or text 988 at any hour.",
+        "Newest safety screen is high.",
+    ),
+    "screen_moderate": Words(
+        "Thank you for your answers. Your psychiatrist will look at them with you first.",
+        "Newest safety screen is moderate: needs a psychiatrist's decision signed today, after it.",
+    ),
+    "screen_owed": Words(
+        "There are a few questions about your safety first.",
+        "PHQ-9 item 9 was positive and no safety screen was answered since.",
     ),
     "refused_by_database": Words(
         "Something changed a moment ago. We are checking.", "Refused by the database's own check."

@@ -18,7 +18,7 @@ from accounts.models import Patient, User
 from intake.rules.steps import assessment_screens
 from notify.models import InboundText, OutboxMessage
 from portal.routes import Route, every_route
-from tests.consults.builders import a_delivered_parcel, an_appointment, an_introduction, weekly_hours
+from tests.consults.builders import a_delivered_parcel, a_kit, an_appointment, an_introduction, weekly_hours
 from tests.notify.builders import a_device, a_letter
 from tests.safety.builders import a_shift, an_alert
 from tests.sessions.builders import a_session_ready_for_release
@@ -55,6 +55,11 @@ def world(
         order = session.course.order
         parcel = order.fulfilments.first() if hasattr(order, "fulfilments") else None
         parcel = parcel or a_delivered_parcel(order, dana, at - dt.timedelta(days=1))
+        from consults.actions import add_photo
+        from tests.coaching.builders import a_photo
+
+        add_photo(parcel, upload=a_photo(), by=alice, at=at)
+        a_kit(alice, dana, at, delivered_at=None, confirmed_at=None)
         visit = an_appointment(alice, dana, at + dt.timedelta(hours=3))
         alert = an_alert(alice, at)
         from billing.models import Invoice
@@ -86,7 +91,6 @@ def world(
             patient_id=alice.pk, session=session, kind="prep", due_at=at, created_at=at
         )
         from coaching.message_actions import open_thread
-        from tests.coaching.builders import a_photo
 
         written = open_thread(
             Patient.objects.select_related("user", "care_team__coach").get(pk=alice.pk),
@@ -168,6 +172,9 @@ def world(
             "key": "not-a-key",
         }
         ids |= of_papers(alice, dana, at)
+        from tests.consults.builders import an_offer
+
+        ids["offer_id"] = an_offer(alice, dana, at).pk
         from billing.actions import start_payment
         from tests.billing.builders import an_open_invoice
 

@@ -5,14 +5,15 @@ from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from accounts.access import licensed_states, patients_visible_to
 from accounts.models import Patient, Role, User
 from common import protocol
 from common.clock import age_years, local_date
 from common.errors import NotVisible
-from consults.models import Fulfilment, Order, PdmpCheck
+from consults.access.state_rules import rule_in
+from consults.models import Fulfilment, KitParcel, Order, ParcelPhoto, PdmpCheck, StockMove
 from consults.rules.dosing import Proposal, Strength
 from consults.rules.signing import OrderFacts
 from intake.access import consent_current, current_intake, decision_facts, eligibility_stands, facts_of
@@ -20,6 +21,7 @@ from intake.actions.eligibility import result_for, thresholds_in
 from intake.models import Decision
 from intake.rules import EligibilityResult, Outcome, Stage
 from safety.access import has_unresolved_crisis, holds_of
+from vitals.models import Reading
 
 # Diagnosis, PDMP, consent and identity, agreement: an acceptance before the consult cannot have weighed these.
 DECIDED_AT_THE_CONSULT = frozenset({"E08", "E55", "E69", "E70"})
@@ -70,7 +72,7 @@ def fulfilments_of(patient: Patient) -> QuerySet[Fulfilment]:
     """Parcels of a patient, newest first."""
     return (
         Fulfilment.objects.filter(patient=patient)
-        .select_related("order", "shipped_by")
+        .select_related("order", "shipped_by", "photo")
         .order_by("-shipped_at")
     )
 
@@ -82,6 +84,54 @@ def medicine_delivered(order: Order) -> bool:
         for parcel in Fulfilment.objects.filter(
             order=order, delivered_at__isnull=False, confirmed_at__isnull=False
         )
+    )
+
+
+def _same_product(order: Order) -> dict[str, Any]:
+    return {
+        "order__form": order.form,
+        "order__strength_ug": order.strength_ug,
+        "order__concentration_ug_per_ml": order.concentration_ug_per_ml,
+        "order__spray_volume_ul": order.spray_volume_ul,
+        "patient_id": order.patient_id,
+    }
+
+
+def units_at_home(order: Order, *, at: datetime) -> int:
+    """Units of this product that the patient counted in, less what left without a dose; what was taken is the caller's to subtract."""
+    same = _same_product(order)
+    came = (
+        Fulfilment.objects.filter(**same, confirmed_at__lte=at).aggregate(n=Sum("count_confirmed"))["n"] or 0
+    )
+    left = StockMove.objects.filter(**same).aggregate(n=Sum("units"))["n"] or 0
+    return came - left
+
+
+def kit_received(patient: Patient, *, at: datetime) -> bool:
+    """Has a kit arrived with everything in it, by the patient's own word?"""
+    return KitParcel.objects.filter(patient=patient, confirmed_at__lte=at, missing=[]).exists()
+
+
+def open_kit(patient: Patient) -> KitParcel | None:
+    """The kit on its way that the patient has not confirmed yet."""
+    return KitParcel.objects.filter(patient=patient, confirmed_at__isnull=True, lost_at__isnull=True).first()
+
+
+def kits_of(patient: Patient) -> list[KitParcel]:
+    """Kits of a patient, newest first."""
+    return list(KitParcel.objects.filter(patient=patient).order_by("-shipped_at"))
+
+
+def photo_of(parcel: Fulfilment) -> ParcelPhoto | None:
+    """The patient's photo of what she counted."""
+    return ParcelPhoto.objects.filter(parcel=parcel).select_related("file").first()
+
+
+def practice_days(patient: Patient) -> int:
+    """On how many days she has practised with her cuff, in her own zone."""
+    taken = Reading.objects.filter(patient=patient, phase=Reading.Phase.PRACTICE, rejected=False)
+    return len(
+        {local_date(when, patient.user.time_zone) for when in taken.values_list("received_at", flat=True)}
     )
 
 
@@ -192,6 +242,7 @@ def order_facts(
         pdmp_states=frozenset(check.states) if check else frozenset(),
         state_of_care=patient.state,
         licensed_states=licensed_states(order.prescriber, on),
+        state_rule=rule_in(patient.state, at=at),
         authority_basis=order.authority_basis,
         authority_reference=order.authority_reference,
         authority_expires_on=order.authority_expires_on,
@@ -217,7 +268,7 @@ def visible_parcel(user: Any, parcel_id: uuid.UUID | str) -> Fulfilment:
     """That parcel, or NotVisible."""
     row = (
         Fulfilment.objects.filter(pk=parcel_id, patient__in=patients_visible_to(user))
-        .select_related("order")
+        .select_related("order", "patient__user")
         .first()
     )
     if row is None:

@@ -43,9 +43,9 @@ def ship(
                 code="refills_held",
             )
         parcels = Fulfilment.objects.filter(order=row)
-        if parcels.filter(delivered_at__isnull=True).exists():
+        if parcels.filter(delivered_at__isnull=True, lost_at__isnull=True).exists():
             raise Conflict("A parcel of this order is still on its way.", code="parcel_open")
-        sent = parcels.aggregate(total=Sum("count"))["total"] or 0
+        sent = parcels.filter(lost_at__isnull=True).aggregate(total=Sum("count"))["total"] or 0
         if count < 1 or sent + count > row.units_total:
             left = row.units_total - sent
             raise Invalid(
@@ -108,6 +108,8 @@ def confirm_count(parcel: Fulfilment, *, count: int, by: User, at: datetime) -> 
                     "You have told us another number before. Please call us.", code="counted_before"
                 )
             return row
+        if row.lost_at is not None:
+            raise Conflict("This parcel was given up and another one is sent. Please call us.", code="parcel_lost")
         row.delivered_at = row.delivered_at or at
         row.count_confirmed, row.confirmed_at, row.confirmed_by = count, at, by
         row.save(update_fields=["delivered_at", "count_confirmed", "confirmed_at", "confirmed_by"])

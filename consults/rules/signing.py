@@ -6,6 +6,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from consults.rules.state_law import LawGap, signing_gap
+
 
 class NoteGap(StrEnum):
     """A visit note with one of these cannot be signed."""
@@ -98,6 +100,9 @@ class OrderGap(StrEnum):
     PDMP_TOO_OLD = "pdmp_too_old"
     PDMP_DISCREPANCY = "pdmp_discrepancy"
     NOT_LICENSED_HERE = "not_licensed_here"
+    STATE_RULE_UNKNOWN = LawGap.UNKNOWN.value
+    STATE_RULE_CLOSED = LawGap.CLOSED.value
+    STATE_NEEDS_IN_PERSON = LawGap.IN_PERSON.value
     AUTHORITY_LAPSED = "authority_lapsed"
     AUTHORITY_INCOMPLETE = "authority_incomplete"
     SYNTHETIC_PATIENT = "synthetic_patient"
@@ -120,6 +125,7 @@ class OrderFacts:
     pdmp_states: frozenset[str]
     state_of_care: str
     licensed_states: frozenset[str]
+    state_rule: str
     authority_basis: str
     authority_reference: str
     authority_expires_on: date | None
@@ -164,6 +170,9 @@ def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
             found.add(OrderGap.PDMP_DISCREPANCY)
     if f.state_of_care not in f.licensed_states:
         found.add(OrderGap.NOT_LICENSED_HERE)
+    law = signing_gap(f.state_rule, f.authority_basis)
+    if law:
+        found.add(OrderGap(law.value))
     lasts = f.authority_expires_on
     open_ended = lasts is None and f.authority_basis == "prior_in_person"
     if not open_ended and (lasts is None or lasts < f.signing_on):

@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
@@ -10,7 +11,7 @@ from accounts.access import patient_of
 from accounts.actions import open_chart
 from accounts.guards import for_role
 from common import clock, intents
-from common.errors import NotVisible
+from common.errors import Invalid, NotVisible
 from consults import access, actions
 from consults.forms import CountForm
 
@@ -24,6 +25,8 @@ def medicine(request: HttpRequest) -> HttpResponse:
         "order": access.active_order(patient, at),
         "orders": list(access.orders_of(patient)),
         "parcels": list(access.fulfilments_of(patient)),
+        "kit": access.open_kit(patient),
+        "practice_days": access.practice_days(patient),
     }
     return render(request, "patient/consults/medicine.html", context)
 
@@ -37,10 +40,16 @@ def count(request: HttpRequest, parcel_id: uuid.UUID) -> HttpResponse:
     parcel = access.fulfilments_of(patient).filter(pk=parcel_id).first()
     if parcel is None:
         raise NotVisible("There is no such page.")
-    form = CountForm(request.POST or None)
+    form = CountForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
-        actions.confirm_count(parcel, count=form.cleaned_data["count"], by=request.user, at=at)
-        return redirect("consults:medicine")
+        try:
+            with transaction.atomic():
+                actions.confirm_count(parcel, count=form.cleaned_data["count"], by=request.user, at=at)
+                if form.cleaned_data["photo"] is not None:
+                    actions.add_photo(parcel, upload=form.cleaned_data["photo"], by=request.user, at=at)
+            return redirect("consults:medicine")
+        except Invalid as error:
+            form.add_error("photo", error.detail)
     context = {"parcel": parcel, "form": form, "intent": intents.mint()}
     return render(request, "patient/consults/count.html", context, status=422 if form.errors else 200)
 

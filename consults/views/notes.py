@@ -254,6 +254,8 @@ def treatment(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
         "orders": list(access.orders_of(patient)),
         "drafts": access.drafts_of(patient, request.user) if md else [],
         "parcels": list(access.fulfilments_of(patient)),
+        "kits": access.kits_of(patient),
+        "practice_days": access.practice_days(patient),
         "holds": list(holds_of(patient)),
         "medicines": active_medicines(patient),
         "flexibility_days": (access.flexibility_ends_on() - clock.local_date(at, zone)).days,

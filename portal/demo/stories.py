@@ -319,6 +319,19 @@ def _deliver(cast: Cast, user: User, order: Order, doctor: User, at: dt.datetime
         consults.mark_delivered(parcel, by=doctor, at=at + DAY)
         parcel.refresh_from_db()
         consults.confirm_count(parcel, count=order.units_total, by=user, at=at + DAY + HOUR)
+    patient = Patient.objects.select_related("user").get(pk=user.pk)
+    with clock.frozen(at):
+        kit = consults.ship_kit(patient, by=doctor, at=at)
+    with clock.frozen(at + DAY):
+        consults.confirm_kit(kit, missing=[], by=user, at=at + DAY + 2 * HOUR)
+    for days in (1.5, 2.5):
+        when = at + days * DAY
+        if when < cast.now:
+            with clock.frozen(when):
+                consults.practice_reading(
+                    patient, systolic_mmhg=cast.rng.randrange(112, 132), diastolic_mmhg=cast.rng.randrange(70, 84),
+                    pulse_bpm=cast.rng.randrange(60, 84), by=user, at=when,
+                )  # fmt: skip
 
 
 # --- the sessions ---
@@ -367,6 +380,18 @@ def prepare(
                 _session(user, number), systolic_mmhg=systolic, diastolic_mmhg=diastolic, pulse_bpm=cast.rng.randrange(60, 84),
                 by=user, at=when, source="patient",
             )  # fmt: skip
+
+
+def decide(cast: Cast, user: User, number: int, at: dt.datetime) -> None:
+    """The psychiatrist has looked at the session before and leaves the dose as it is."""
+    session = _session(user, number)
+    doctor = session.patient.care_team.psychiatrist
+    assert doctor is not None
+    with clock.frozen(at):
+        sessions.decide_dose(
+            session, kind="same", review=cast.words("DoseDecision.review", "Calm session, readings back to usual, slept well."),
+            reason="", by=doctor, at=at, stepped_up_at=at,
+        )  # fmt: skip
 
 
 def dose(cast: Cast, user: User, number: int, at: dt.datetime) -> None:
@@ -437,6 +462,8 @@ def _read(cast: Cast, user: User, number: int, at: dt.datetime, systolic: int, d
 def whole_session(cast: Cast, user: User, number: int, *, high: bool = False) -> dt.datetime:
     """One session from first question to the morning after; answers when it ended."""
     start = _session(user, number).scheduled_at
+    if number > 1:
+        decide(cast, user, number, start - 3 * DAY)
     prepare(cast, user, number, start)
     dose(cast, user, number, start + 14 * MINUTE)
     watch(cast, user, number, start + 16 * MINUTE, high=high)

@@ -101,6 +101,19 @@ class Day:
         self.room = walk.known.setdefault("rooms", rooms)[number - 1]
         self.link = ""
 
+    def dose_is_decided(self) -> None:
+        """Same dose, signed by the psychiatrist after the session before."""
+        address = f"{self.room}decide/"
+        self.walk.staff("dana").opens(address)
+        page = self.walk.signed(
+            "dana",
+            lambda p: p.form(has=["review"]),
+            kind="same",
+            review="Calm session, slept well, readings back to usual.",
+        )
+        if page.path == address:
+            raise NotThere(f"{address}: the decision was not signed. {page.words[:1500]}")
+
     def begins(self) -> None:
         """The day's questions, the place, the sitter."""
         patient = self.patient
@@ -278,6 +291,8 @@ def session(number: int) -> Callable[[Walk], str]:
         walk.goes_to(walk.at_hour(walk.known["dates"][number - 1], 10, 5))
         before = coach_calls(walk)
         day = Day(walk, number)
+        if number > 1:
+            day.dose_is_decided()
         day.begins()
         day.sitter_confirms()
         if number == 1:

@@ -156,4 +156,17 @@ def the_parcel_arrives(walk: Walk) -> str:
     page = patient.opens(page.link(to="/count/"))
     page = patient.sends(page.form(has=["count"]), count=8)
     page.must_say("Counted")
-    return proves(page, "shipped, delivered, counted by the patient: 8 of 8")
+    page = doctor.opens(f"/consults/patient/{patient_id}/kit/")
+    doctor.sends(page.form(has=["carrier_reference"]), carrier_reference="1Z-4711")
+    page = patient.opens("/consults/medicine/kit/")
+    patient.sends(page.form(has=["photo"]))
+    for turn in (1, 2):
+        if turn == 2:
+            walk.goes_on(days=1)
+        page = patient.opens("/consults/medicine/practice/")
+        page = patient.sends(
+            page.form(has=["systolic_mmhg"]), systolic_mmhg=122, diastolic_mmhg=78, pulse_bpm=70
+        )
+    return proves(
+        page, "shipped, delivered, counted by the patient: 8 of 8; the kit complete; practised on two days"
+    )

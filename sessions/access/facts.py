@@ -1,16 +1,24 @@
 """What the gate reads, gathered once. The release reads it again under locks; a page may show it without."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
+from django.db.models import Q, Sum
+
 from accounts.access import licensed_states
 from common.clock import age_years, local_date
+from consults.access import kit_received, units_at_home
 from intake.access import consent_current, eligibility_stands
+from measures.models import InstrumentResponse
 from safety.access import has_unresolved_crisis, holds_of, staffed_throughout
 from sessions import rules, states
-from sessions.models import DoseRelease, DosingSession, SafetyCheck, SitterLink
+from sessions.models import DoseCount, DoseDecision, DoseRelease, DosingSession, SafetyCheck, SitterLink
+from sessions.rules.zones import zone_of
 from vitals.actions import limits_of
 from vitals.models import Reading
 from vitals.rules import BpLimits
@@ -26,12 +34,24 @@ def timeline_for(session: DosingSession) -> rules.Timeline:
     return rules.timeline_of(session.course.protocol.data["timeline"])
 
 
+@lru_cache(maxsize=1)
+def state_zones() -> dict[str, list[str]]:
+    """The time zones of each state, the usual one first."""
+    return json.loads((settings.BASE_DIR / "sessions/data/zones.json").read_text())["zones"]
+
+
+def zone_for(session: DosingSession) -> str:
+    """The zone this session's day and hours go by: that of the state she is in, whatever zone she chose for herself."""
+    patient = session.patient
+    return zone_of(session.location_state or patient.state, patient.user.time_zone, state_zones())
+
+
 def today_from(session: DosingSession, *, at: datetime) -> datetime:
     """From when on answers and readings count: the opening of this session, or the midnight before it where the patient is.
 
     A session that is moved to the same day, or called off for the next one, does not wipe the day's slate.
     """
-    zone = session.patient.user.time_zone
+    zone = zone_for(session)
     midnight = datetime.combine(local_date(at, zone), time(0), ZoneInfo(zone))
     return min(session.opened_at or at, midnight)
 
@@ -106,7 +126,7 @@ def gate_inputs(
 ) -> GateInputs:
     """Read everything the gate needs. `by` is who would release; without a dose the order's own is meant."""
     patient, order, course = session.patient, session.course.order, session.course
-    zone = patient.user.time_zone
+    zone = zone_for(session)
     today = local_date(at, zone)
     limits, _ = limits_of(course.protocol)
     opened_at = session.opened_at or at
@@ -191,6 +211,7 @@ def gate_inputs(
         on_call=staffed_throughout(
             at, at + timedelta(minutes=course.protocol.data["timeline"]["watch_until_minutes"])
         ),
+        **_decided_and_delivered(session, last=last, zone=zone, at=at),
     )
     used = rules.last_set(facts.readings or (), limits)[-2:]
     chosen = tuple(r.pk for r in readings if reading_facts(r, session) in used)[-2:]
@@ -202,6 +223,115 @@ def gate_inputs(
         check=own[-1] if own else None,
         link=link,
     )
+
+
+def dose_before(session: DosingSession) -> DosingSession | None:
+    """The session of this course whose dose was taken last."""
+    return (
+        DosingSession.objects.filter(course_id=session.course_id, dose_at__isnull=False)
+        .exclude(pk=session.pk)
+        .order_by("-dose_at")
+        .first()
+    )
+
+
+def decision_for(session: DosingSession, *, at: datetime) -> DoseDecision | None:
+    """The newest signed decision about this session's dose: the only one that counts."""
+    return (
+        DoseDecision.objects.filter(session=session, decided_at__lte=at)
+        .select_related("decided_by", "order")
+        .order_by("-decided_at", "-id")
+        .first()
+    )
+
+
+def units_taken(order: Any) -> int:
+    """Units of this order's product that were taken in sessions, by any order of the same product."""
+    same = Q(
+        session__release__order__form=order.form,
+        session__release__order__strength_ug=order.strength_ug,
+        session__release__order__concentration_ug_per_ml=order.concentration_ug_per_ml,
+        session__release__order__spray_volume_ul=order.spray_volume_ul,
+        session__patient_id=order.patient_id,
+    )
+    return DoseCount.objects.filter(same).aggregate(total=Sum("units_taken"))["total"] or 0
+
+
+def practice_days(session: DosingSession, *, zone: str, at: datetime) -> int:
+    """On how many days she has practised with her cuff, where she is."""
+    taken = Reading.objects.filter(
+        patient_id=session.patient_id, phase=Reading.Phase.PRACTICE, rejected=False, received_at__lte=at
+    ).values_list("received_at", flat=True)
+    return len({local_date(when, zone) for when in taken})
+
+
+def scores_given(session: DosingSession, *, at: datetime) -> bool | None:
+    """Whether the questionnaires that are due before a session of this number were answered. None: the protocol says nothing."""
+    due = session.course.protocol.data["gate"].get("scores_before")
+    if not isinstance(due, list):
+        return None
+    for rule in due:
+        if session.number < rule["session"]:
+            continue
+        after = DosingSession.objects.filter(
+            course_id=session.course_id, number=rule["after_session"], dose_at__isnull=False
+        ).first()
+        if after is None:
+            continue
+        given = set(
+            InstrumentResponse.objects.filter(
+                patient_id=session.patient_id, instrument__in=rule["instruments"], total__isnull=False,
+                completed_at__gt=after.dose_at, completed_at__lte=at,
+            ).values_list("instrument", flat=True)
+        )  # fmt: skip
+        if set(rule["instruments"]) - given:
+            return False
+    return True
+
+
+def _decided_and_delivered(
+    session: DosingSession, *, last: DoseRelease | None, zone: str, at: datetime
+) -> dict[str, Any]:
+    """What G13 to G16 read."""
+    order, patient = session.course.order, session.patient
+    before, decision = dose_before(session), decision_for(session, at=at)
+    over_at = None
+    if before is not None and before.state in (states.RELEASED, states.CLOSED, states.ABORTED):
+        over_at = before.released_at or before.dose_at
+    contact = last.released_at if last else order.signed_at
+    screen = owed = newest = None
+    if contact is not None:
+        said = InstrumentResponse.objects.filter(
+            patient=patient, completed_at__gt=contact, completed_at__lte=at
+        ).order_by("-completed_at", "-id")
+        newest = said.filter(instrument="suicide_risk").first()
+        screen = (newest.risk_level or "unknown") if newest else ""
+        worried = said.filter(item9__gte=1)
+        owed = (worried.filter(completed_at__gt=newest.completed_at) if newest else worried).exists()
+    return {
+        "decision_needed": before is not None,
+        "decision_kind": decision.kind if decision else "",
+        "decision_in_time": decision is not None
+        and decision.order_id == order.pk
+        and over_at is not None
+        and decision.decided_at >= over_at,
+        "decided_dose_ug": decision.dose_ug if decision else None,
+        "units_on_hand": units_at_home(order, at=at) - units_taken(order),
+        "units_per_dose": order.units_per_dose,
+        "kit_received": kit_received(patient, at=at),
+        "practice_days": practice_days(session, zone=zone, at=at),
+        "scores_given": scores_given(session, at=at),
+        "screen_level": screen,
+        "screen_decided_today": bool(
+            screen
+            and decision is not None
+            and decision.kind != DoseDecision.Kind.STOP
+            and newest is not None
+            and decision.decided_at > newest.completed_at
+            and local_date(decision.decided_at, zone) == local_date(at, zone)
+        ),
+        "screen_owed": owed,
+    }
 
 
 def _since(when: datetime | None, opened_at: datetime) -> bool:

@@ -13,6 +13,7 @@ from sessions.access.facts import (
     readings_of_today,
     release_lapsed,
     timeline_for,
+    zone_for,
 )
 from sessions.models import (
     Checkpoint,
@@ -100,7 +101,7 @@ class Room:
 
 def room_of(session: DosingSession, *, at: datetime) -> Room:
     """Work out the step that is now."""
-    zone = session.patient.user.time_zone
+    zone = zone_for(session)
     room = Room(
         session=session,
         step=session.state,
@@ -204,7 +205,7 @@ def _readings(room: Room) -> None:
 
 
 def gate_rows(reasons: frozenset[GateReason]) -> list[dict[str, object]]:
-    """The twelve conditions with what is missing from each, for the staff page."""
+    """The sixteen conditions with what is missing from each, for the staff page."""
     from sessions.wording import CONDITION, words_of
 
     return [

@@ -14,14 +14,13 @@ from accounts.models import Patient, Role, User
 from common.clock import local_date
 from common.models import StateEvent
 from common.work import LIMIT, SOON_DAYS, WorkItem, clock_of, kinds, line
-from consults.models import Order, VisitNote
 from safety.access import mine_or_unowned, stands_in_for
 from safety.task_access import is_own, lands
 from sessions import states
-from sessions.models import Checkpoint, Course, DosingSession, SafetyCheck
+from sessions.models import Checkpoint, Course, DoseDecision, DosingSession, SafetyCheck
 
-# A review of the dose is due after the first and the second one (protocol 8.1); a signed note or order after it settles it.
-REVIEWED_DOSES = (1, 2)
+# A dose is decided after each one before the next (protocol 8.1); only a signed decision settles it.
+REVIEWED_DOSES = (1, 2, 3)
 WAITS_A_DAY = timedelta(days=1)
 
 
@@ -187,19 +186,19 @@ def _reviews(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkIt
     coming = DosingSession.objects.filter(
         course=OuterRef("course"), number__gt=OuterRef("number"), state=states.SCHEDULED
     ).order_by("number")
-    note = VisitNote.objects.filter(patient=OuterRef("patient"), signed_at__gt=OuterRef("dose_at"))
-    order = Order.objects.filter(patient=OuterRef("patient"), signed_at__gt=OuterRef("dose_at"))
+    decided = DoseDecision.objects.filter(patient=OuterRef("patient"), decided_at__gt=OuterRef("dose_at"))
     rows = (
         DosingSession.objects.filter(
             mine_or_unowned(user, role=Role.PSYCHIATRIST, covers=covers),
             ~Exists(later),
-            ~Exists(note),
-            ~Exists(order),
+            ~Exists(decided),
             course__state__in=states.COURSE_OPEN,
             number__in=REVIEWED_DOSES,
             dose_at__lt=at - WAITS_A_DAY,
         )
-        .annotate(next_at=Subquery(coming.values("scheduled_at")[:1]))
+        .annotate(
+            next_at=Subquery(coming.values("scheduled_at")[:1]), next_id=Subquery(coming.values("pk")[:1])
+        )
         .select_related("patient__user", "patient__care_team")
         .order_by("dose_at", "id")
     )
@@ -217,7 +216,9 @@ def _reviews(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkIt
                 if session.next_at
                 else dose_at + clock_of("dose.review"),
                 title=f"Review dose {session.number} before the next one",
-                url=f"/outcomes/{session.patient_id}/",
+                url=reverse("sessions:decide", args=[session.next_id])
+                if session.next_id
+                else f"/outcomes/{session.patient_id}/",
             )
         )
     return items

@@ -10,6 +10,7 @@ from sessions.actions.course import (
     stop_course,
     stop_open_course,
 )
+from sessions.actions.deciding import decide_dose, may_be_decided
 from sessions.actions.dose import ReleaseResult, confirm_dose_taken, release_dose
 from sessions.actions.preparing import (
     CheckResult,
@@ -51,9 +52,11 @@ __all__ = [
     "confirm_dose_taken",
     "confirm_place",
     "confirm_sitter",
+    "decide_dose",
     "end_music",
     "hear_crisis",
     "invite_sitter",
+    "may_be_decided",
     "on_consent_withdrawn",
     "on_not_suitable",
     "on_reading",

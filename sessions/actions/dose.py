@@ -45,7 +45,7 @@ def release_dose(
 ) -> ReleaseResult:
     """Release the dose of a session, or answer every reason why it stays locked (PR-08).
 
-    All twelve conditions are read in the transaction that writes the release, after locking patient, order and session in
+    All sixteen conditions are read in the transaction that writes the release, after locking patient, order and session in
     that order. The lock on the patient's row also holds up whoever inserts a hold, an alert or a reading of this patient
     (their foreign key needs it), so that none of them slips in between the reading and the writing. A psychiatrist may
     release a caution reading with a reason and a plan for the reading at the peak.

@@ -18,7 +18,7 @@ from common.errors import Conflict, Invalid, NotPermitted
 from notify.actions import cancel_for, promise
 from safety.models import Alert
 from sessions import rules, states
-from sessions.access.facts import numbers_of, timeline_for
+from sessions.access.facts import numbers_of, timeline_for, zone_for
 from sessions.actions.shared import alarm, lock_session
 from sessions.models import DosingSession, SafetyCheck, Sitter, SitterLink, token_digest
 from sessions.rules import PositiveAnswer
@@ -49,7 +49,7 @@ def start_check(session: DosingSession, *, by: Any, at: datetime) -> DosingSessi
     try:
         with transaction.atomic():
             session = lock_session(session)
-            zone = session.patient.user.time_zone
+            zone = zone_for(session)
             if session.state == states.PREPARING:
                 return session
             if session.course.state != states.ACTIVE_COURSE:

@@ -1,4 +1,4 @@
-"""The dose gate: twelve conditions, all of them, or the dose stays locked. What is missing counts as false.
+"""The dose gate: sixteen conditions, all of them, or the dose stays locked. What is missing counts as false.
 
 `release_guard` (a database trigger, sessions/migrations) repeats these conditions from their text, in SQL.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from vitals.rules import (
     sets_of,
 )
 
-CONDITIONS = tuple(f"G{number}" for number in range(1, 13))
+CONDITIONS = tuple(f"G{number}" for number in range(1, 17))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,11 +52,13 @@ class GateNumbers:
     rechecks_max: int
     recheck_after_minutes: float
     sitter_attestations: tuple[str, ...]
+    # A protocol from before these were asked does not name them; then the condition cannot hold.
+    practice_days_min: int | None = None
 
 
 def gate_numbers(data: Mapping[str, Any]) -> GateNumbers:
     """The numbers of a protocol's `gate` part; a missing one is an error."""
-    picked = {field.name: data[field.name] for field in fields(GateNumbers)}
+    picked = {f.name: data[f.name] for f in fields(GateNumbers) if f.default is MISSING or f.name in data}
     return GateNumbers(**{**picked, "sitter_attestations": tuple(data["sitter_attestations"])})
 
 
@@ -136,6 +138,22 @@ class GateFacts:
     crisis_open: bool | None = None
     holds_open: bool | None = None
     on_call: bool | None = None
+    # G13: whether a dose of this course was taken before, and the newest decision about this session ("" for none)
+    decision_needed: bool | None = None
+    decision_kind: str = ""
+    decision_in_time: bool | None = None
+    decided_dose_ug: int | None = None
+    # G14
+    units_on_hand: int | None = None
+    units_per_dose: int | None = None
+    kit_received: bool | None = None
+    practice_days: int | None = None
+    # G15
+    scores_given: bool | None = None
+    # G16: the newest answers about safety since the last contact; "" for none, None for "nobody looked"
+    screen_level: str | None = None
+    screen_decided_today: bool | None = None
+    screen_owed: bool | None = None
 
 
 def gate(facts: GateFacts, numbers: GateNumbers, limits: BpLimits) -> frozenset[GateReason]:
@@ -200,6 +218,38 @@ def gate(facts: GateFacts, numbers: GateNumbers, limits: BpLimits) -> frozenset[
     need("G12", "crisis_open", facts.crisis_open is False)
     need("G12", "hold_open", facts.holds_open is False)
     need("G12", "nobody_on_call", facts.on_call is True)
+
+    # Software only blocks: same, up, down or stop is a psychiatrist's, after the session before was looked at.
+    need("G13", "dose_stopped", facts.decision_kind != "stop")
+    need("G13", "dose_not_decided", facts.decision_needed is False or facts.decision_in_time is True)
+    need(
+        "G13",
+        "decided_dose_differs",
+        facts.decision_kind in ("", "stop")
+        or (facts.decided_dose_ug is not None and facts.decided_dose_ug == facts.dose_ug),
+    )
+
+    need(
+        "G14",
+        "medicine_not_here",
+        facts.units_on_hand is not None
+        and facts.units_per_dose is not None
+        and 0 < facts.units_per_dose <= facts.units_on_hand,
+    )
+    need("G14", "kit_not_here", facts.kit_received is True)
+    need(
+        "G14",
+        "practice_missing",
+        facts.practice_days is not None
+        and numbers.practice_days_min is not None
+        and facts.practice_days >= numbers.practice_days_min,
+    )
+
+    need("G15", "scores_overdue", facts.scores_given is True)
+
+    need("G16", "screen_high", facts.screen_level in ("", "none", "low", "moderate"))
+    need("G16", "screen_moderate", facts.screen_level != "moderate" or facts.screen_decided_today is True)
+    need("G16", "screen_owed", facts.screen_owed is False)
     return frozenset(found)
 
 

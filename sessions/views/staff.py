@@ -141,6 +141,7 @@ def desk(request: HttpRequest, found: DosingSession, *, at: datetime) -> dict[st
         "readings": [(r, BAND_WORDS.get(r.band, r.band), BAND_KIND.get(r.band, "neutral")) for r in readings],
         "checkpoints": access.checkpoints_of(found),
         "open_answers": [CHECK[rules.PositiveAnswer(code)].staff for code in room.positive],
+        "may_decide": user.role == "psychiatrist" and actions.may_be_decided(found),
         "may_clear": user.role == "psychiatrist" and bool(room.open_checks),
         "open_checks": room.open_checks,
         "is_preparing": found.state == states.PREPARING,

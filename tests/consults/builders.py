@@ -9,7 +9,19 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from accounts.models import Patient, User
 from common import protocol
 from common.models import ProtocolVersion
-from consults.models import Appointment, Availability, Fulfilment, Introduction, Order, PdmpCheck, VisitNote
+from consults.models import (
+    Appointment,
+    Availability,
+    FreedSlot,
+    Fulfilment,
+    Introduction,
+    KitParcel,
+    Order,
+    PdmpCheck,
+    SlotOffer,
+    VisitNote,
+    WaitingListEntry,
+)
 
 ALL_TYPES = ["consult", "intro", "follow_up", "prep", "integration"]
 NOTE_BODY = {
@@ -219,4 +231,35 @@ def an_introduction(clinician: User, at: dt.datetime, **fields: Any) -> Introduc
             "state_of_care": "CA", "time_zone": "America/Los_Angeles", "name": "Robin", "phone": "+14155550177",
             "contact_digest": "d" * 64, "created_at": at, **fields,
         }
+    )  # fmt: skip
+
+
+def a_kit(patient: User, by: User, at: dt.datetime, **fields: Any) -> KitParcel:
+    """The kit, arrived and complete."""
+    return KitParcel.objects.create(
+        patient_id=patient.pk,
+        **{
+            "contents": ["cuff", "eye_mask", "journal", "card"], "shipped_at": at - dt.timedelta(days=2), "shipped_by": by,
+            "due_at": at, "delivered_at": at - dt.timedelta(hours=1), "confirmed_at": at, **fields,
+        },
+    )  # fmt: skip
+
+
+def an_offer(patient: User, clinician: User, at: dt.datetime) -> SlotOffer:
+    """A freed time five days ahead, kept for this patient from the waiting list."""
+    starts_at = at + dt.timedelta(days=5)
+    hold = an_appointment(
+        patient, clinician, starts_at, visit_type="follow_up", minutes=15, state="held", booked_at=None,
+        hold_expires_at=at + dt.timedelta(hours=2), for_offer=True,
+    )  # fmt: skip
+    entry = WaitingListEntry.objects.create(
+        patient_id=patient.pk, visit_type="follow_up", weekdays=list(range(7)), from_time=dt.time(0),
+        until_time=dt.time(23, 59), created_at=at,
+    )  # fmt: skip
+    freed = FreedSlot.objects.create(
+        clinician=clinician, visit_type="follow_up", during=hold.during, freed_at=at
+    )
+    return SlotOffer.objects.create(
+        entry=entry, patient_id=patient.pk, freed=freed, hold=hold, clinician=clinician, starts_at=starts_at, offered_at=at,
+        expires_at=hold.hold_expires_at,
     )  # fmt: skip

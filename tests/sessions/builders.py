@@ -7,11 +7,12 @@ from accounts.models import Patient, User
 from common import clock
 from intake.models import Consent, ConsentText, EligibilityEvaluation, Intake
 from intake.rules.documents import DOCUMENTS, document
+from measures.actions import record_response
 from sessions import actions
-from sessions.models import Course, DoseRelease, DosingSession, SitterLink
-from tests.consults.builders import a_signed_order
+from sessions.models import Course, DoseDecision, DoseRelease, DosingSession, SitterLink
+from tests.consults.builders import a_delivered_parcel, a_kit, a_signed_order
 from tests.safety.builders import a_shift
-from vitals.actions import RecordedReading
+from vitals.actions import RecordedReading, record_reading
 
 MINUTE = dt.timedelta(minutes=1)
 DAY = dt.timedelta(days=1)
@@ -41,7 +42,13 @@ def an_accepted_patient(user: User, psychiatrist: User, at: dt.datetime) -> Inta
         text = document(name, patient.state)
         kept, _ = ConsentText.objects.get_or_create(
             sha256=text.sha256,
-            defaults={"document": name, "version": text.version, "care_state": text.state, "body": text.body, "first_seen_at": at},
+            defaults={
+                "document": name,
+                "version": text.version,
+                "care_state": text.state,
+                "body": text.body,
+                "first_seen_at": at,
+            },
         )
         Consent.objects.create(
             patient=patient, document=name, version=text.version, sha256=text.sha256, text=kept, care_state=patient.state,
@@ -102,9 +109,39 @@ def fresh(session: DosingSession) -> DosingSession:
     ).get(pk=session.pk)
 
 
+def everything_arrived(session: DosingSession, by: User, at: dt.datetime) -> None:
+    """Medicine and kit at home and counted, the cuff practised on two days."""
+    order = session.course.order
+    a_delivered_parcel(order, by, at - 4 * DAY)
+    a_kit(session.patient.user, by, at - 4 * DAY)
+    for days in (3, 2):
+        record_reading(
+            patient=session.patient, systolic_mmhg=121, diastolic_mmhg=78, pulse_bpm=68, taken_at=at - days * DAY,
+            source="patient", by=session.patient.user, at=at - days * DAY, phase="practice",
+        )  # fmt: skip
+
+
+def a_decision(session: DosingSession, by: User, at: dt.datetime, **how: Any) -> DoseDecision:
+    """The psychiatrist's signed decision about a session: the same dose, unless told otherwise."""
+    how = {"kind": "same", "review": "Went well, no effects that lasted.", "reason": "", **how}
+    with clock.frozen(at):
+        return actions.decide_dose(fresh(session), by=by, at=at, stepped_up_at=at, **how)
+
+
+def scored(user: User, at: dt.datetime, *, item9: int = 0) -> None:
+    """PHQ-9 and GAD-7 answered, for what follows session 2."""
+    patient = Patient.objects.select_related("user").get(pk=user.pk)
+    for name, items in (("phq9", 9), ("gad7", 7)):
+        answers = {f"{name}_{n}": 1 for n in range(1, items + 1)}
+        if name == "phq9":
+            answers["phq9_9"] = item9
+        record_response(patient, name, answers, "after_session_2", by=user, at=at)
+
+
 def an_opened_session(user: User, psychiatrist: User, at: dt.datetime, **order: Any) -> DosingSession:
     """Session 1 on its day, opened by the patient, nothing answered yet."""
     session = first_session(a_course(user, psychiatrist, at, **order))
+    everything_arrived(session, psychiatrist, at)
     actions.start_check(session, by=user, at=at)
     return fresh(session)
 

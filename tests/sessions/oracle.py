@@ -62,6 +62,25 @@ def failing(s: dict[str, Any]) -> set[str]:
         or s["on_call"] is not True
     ):
         bad.add("G12")
+    if s["taken_before"] is not False and s["decided"] is not True:
+        bad.add("G13")
+    if s["decision"] == "stop" or (
+        s["decision"] != "" and (s["decided_dose"] is None or s["decided_dose"] != s["dose"])
+    ):
+        bad.add("G13")
+    if s["units"] is None or s["per_dose"] is None or s["per_dose"] < 1 or s["units"] < s["per_dose"]:
+        bad.add("G14")
+    if s["kit"] is not True or s["practised"] is None or s["practised"] < 2:
+        bad.add("G14")
+    if s["scores"] is not True:
+        bad.add("G15")
+    if (
+        s["screen"] is None
+        or s["screen"] == "high"
+        or (s["screen"] == "moderate" and s["seen_today"] is not True)
+        or s["owed"] is not False
+    ):
+        bad.add("G16")
     return bad
 
 

@@ -41,6 +41,8 @@ def all_go() -> dict[str, Any]:
         "readings": [a_reading(NOW - 4 * MIN), a_reading(NOW - 2 * MIN)], "sys_max": 140, "dia_max": 90, "caution": False,
         "sitter_at": NOW - 10 * MIN, "sitter_said": SAID, "checks": [a_check(NOW - 20 * MIN)], "place": True, "contact": True,
         "role": "coach", "assigned": True, "step_up": NOW - MIN, "crisis": False, "hold": False, "on_call": True,
+        "taken_before": False, "decision": "", "decided": None, "decided_dose": None, "units": 8, "per_dose": 2, "kit": True,
+        "practised": 2, "scores": True, "screen": "", "seen_today": None, "owed": False,
     }  # fmt: skip
 
 
@@ -85,7 +87,10 @@ def facts_of(s: dict[str, Any]) -> GateFacts:
         ),
         location_confirmed=s["place"], emergency_contact_confirmed=s["contact"], releaser_role=s["role"],
         releaser_assigned=s["assigned"], stepped_up_at=s["step_up"], crisis_open=s["crisis"], holds_open=s["hold"],
-        on_call=s["on_call"],
+        on_call=s["on_call"], decision_needed=s["taken_before"], decision_kind=s["decision"], decision_in_time=s["decided"],
+        decided_dose_ug=s["decided_dose"], units_on_hand=s["units"], units_per_dose=s["per_dose"], kit_received=s["kit"],
+        practice_days=s["practised"], scores_given=s["scores"], screen_level=s["screen"], screen_decided_today=s["seen_today"],
+        screen_owed=s["owed"],
     )  # fmt: skip
 
 
@@ -124,6 +129,30 @@ def random_state(rng: random.Random) -> dict[str, Any]:
         s["sitter_said"] = SAID[: rng.randint(0, 5)]
     if rng.random() < off:
         s["step_up"] = rng.choice([None, NOW - 5 * MIN, NOW - 5 * MIN - SEC, NOW + SEC, NOW])
+    if rng.random() < 0.4:
+        s["taken_before"] = rng.choice([True, True, False] if not many else [True, False, None])
+        s["decision"] = (
+            rng.choice(["same", "up", "down", "same", "same"])
+            if rng.random() < 0.95
+            else rng.choice(["stop", ""])
+        )
+        s["decided"] = True if rng.random() > off else rng.choice([False, None])
+        s["decided_dose"] = s["dose"] if rng.random() > off else rng.choice([None, 0, 199_999, 200_001])
+    if rng.random() < off:
+        s["units"], s["per_dose"] = rng.choice(
+            [(None, 2), (0, 2), (1, 2), (2, 2), (-1, 2), (2, None), (8, 0)]
+        )
+    if rng.random() < off:
+        s["kit"], s["practised"] = rng.choice(
+            [(None, 2), (False, 2), (True, 1), (True, None), (True, 0), (True, 3)]
+        )
+    if rng.random() < off:
+        s["scores"] = rng.choice([False, None])
+    if rng.random() < 0.2:
+        s["screen"] = rng.choice(["none", "low", "moderate", "moderate", "low", "high", None])
+        s["seen_today"] = rng.choice([True, True, False, None])
+    if rng.random() < off:
+        s["owed"] = rng.choice([True, None])
     if rng.random() < 0.5:
         s["role"] = rng.choice(["coach", "psychiatrist", "psychiatrist", "administrator", "patient", ""])
     if rng.random() < 0.4:
@@ -207,6 +236,11 @@ def test_when_nothing_is_known_every_condition_fails():
         ({"readings": []}, "G8"), ({"sitter_at": None}, "G9"), ({"sitter_said": SAID[:4]}, "G9"), ({"checks": []}, "G10"),
         ({"place": None}, "G11"), ({"contact": False}, "G11"), ({"role": "administrator"}, "G12"), ({"assigned": False}, "G12"),
         ({"step_up": NOW - 5 * MIN - SEC}, "G12"), ({"crisis": True}, "G12"), ({"hold": None}, "G12"), ({"on_call": False}, "G12"),
+        ({"taken_before": True}, "G13"), ({"taken_before": None}, "G13"), ({"decision": "stop"}, "G13"),
+        ({"decision": "same", "decided": True, "decided_dose": 100_000}, "G13"), ({"units": 1}, "G14"), ({"units": None}, "G14"),
+        ({"kit": False}, "G14"), ({"practised": 1}, "G14"), ({"practised": None}, "G14"), ({"scores": None}, "G15"),
+        ({"screen": "high", "seen_today": True}, "G16"), ({"screen": "moderate"}, "G16"), ({"screen": None}, "G16"),
+        ({"owed": True}, "G16"),
     ],
 )  # fmt: skip
 def test_pr_08_each_condition_alone_locks_the_dose(change, condition):
@@ -255,6 +289,21 @@ def test_hz_01_a_crisis_reading_locks_the_day_whoever_releases():
     s = {**all_go(), "role": "psychiatrist", "caution": True}
     s["readings"] = [a_reading(NOW - 25 * MIN, 182, 100), *s["readings"]]
     assert failed(s) == {"G8"}
+
+
+@pytest.mark.parametrize(("units", "goes"), [(1, False), (2, True), (3, True)])
+def test_a_dose_needs_its_units_at_home(units, goes):
+    assert (failed({**all_go(), "units": units}) == set()) is goes
+
+
+def test_a_moderate_screen_needs_a_decision_of_the_day_and_a_high_one_none_can_release():
+    assert failed({**all_go(), "screen": "moderate", "seen_today": True}) == set()
+    assert failed({**all_go(), "screen": "high", "seen_today": True, "role": "psychiatrist"}) == {"G16"}
+
+
+def test_the_second_dose_goes_with_its_decision():
+    s = {**all_go(), "taken_before": True, "decision": "same", "decided": True, "decided_dose": 200_000}
+    assert failed(s) == set() == failing(s)
 
 
 def test_a_third_recheck_needs_a_psychiatrist():
