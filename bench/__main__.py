@@ -1,5 +1,6 @@
 """Run every benchmark, print the table, write var/bench.jsonl. `python -m bench reading_api queue` runs those that begin so."""
 
+import contextlib
 import json
 import os
 import sys
@@ -7,6 +8,8 @@ from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ["HEARTHSIDE_BENCH"] = "1"
+# Measured in this process, like all of bench/reminders.py.
+WITHOUT_A_SERVER = ("reminder_tick_100k", "reminder_dispatch", "screen_vs_csv", "rules_vs_pk_select")
 
 
 def main(wanted: list[str]) -> int:
@@ -20,15 +23,18 @@ def main(wanted: list[str]) -> int:
     from bench.figures import BENCHMARKS, Figure
     from bench.reminders import REMINDERS
     from bench.server import a_practice, serving
+    from bench.slots import SLOTS
 
     call_command("migrate", verbosity=0)
     practice = a_practice()
     figures: list[Figure] = []
-    with serving(Path(os.environ.get("HEARTHSIDE_ROOT", Path.cwd()))) as port:
-        practice.port = port
-        for name, run in {**BENCHMARKS, **REMINDERS, **CRISIS}.items():
+    with contextlib.ExitStack() as stack:
+        for name, run in {**BENCHMARKS, **SLOTS, **REMINDERS, **CRISIS}.items():
             if wanted and not any(name.startswith(word) for word in wanted):
                 continue
+            if not practice.port and name not in {*REMINDERS, *WITHOUT_A_SERVER}:
+                root = Path(os.environ.get("HEARTHSIDE_ROOT", Path.cwd()))
+                practice.port = stack.enter_context(serving(root))
             for figure in run(practice):
                 figures.append(figure)
                 print(figure.line(), flush=True)

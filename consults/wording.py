@@ -87,6 +87,7 @@ def sentences(reasons: frozenset[str], words: dict[str, str]) -> list[str]:
     """The reasons as sentences, in the order in which the table lists them."""
     return [text for code, text in words.items() if code in reasons]
 
+
 NOT_LICENSED_THERE = (
     "This psychiatrist may not see anybody in that state today. Choose another time, or call us."
 )
@@ -98,5 +99,9 @@ LAW_FOR_PATIENT: dict[str, str] = {
 }
 
 OFFER_OVER = "This time has gone to the next person. You keep your place for another one."
-BIRTH_DATE_DIFFERS = "This is not the date of birth in your record. Check the year, month and day, and try again."
-BIRTH_DATE_CALL_US = "The date of birth does not match your record. Call us, and we let you in when we know it is you."
+BIRTH_DATE_DIFFERS = (
+    "This is not the date of birth in your record. Check the year, month and day, and try again."
+)
+BIRTH_DATE_CALL_US = (
+    "The date of birth does not match your record. Call us, and we let you in when we know it is you."
+)
