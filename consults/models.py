@@ -117,6 +117,7 @@ class Appointment(models.Model):
     # Two visits of one clinician at one time, on purpose: who decided it and why. Nothing else sets this.
     double_booked = models.BooleanField(default=False)
     double_booked_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    double_booked_at = models.DateTimeField(null=True, blank=True)
     double_booked_reason = EncryptedTextField(blank=True)
 
     class Meta:

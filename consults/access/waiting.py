@@ -8,7 +8,7 @@ from accounts.models import Patient, Role, User
 from common.errors import NotVisible
 from consults.access.introductions import introductions_between
 from consults.access.visits import appointments_between
-from consults.models import Appointment, CalendarSettings, Introduction, SlotOffer, WaitingListEntry
+from consults.models import Appointment, CalendarSettings, Introduction, SlotOffer, VisitEntry, WaitingListEntry
 
 FEED_BACK, FEED_AHEAD = timedelta(days=30), timedelta(days=120)
 
@@ -33,6 +33,11 @@ def visible_offer(patient: Patient, offer_id: uuid.UUID) -> SlotOffer:
 def offer_of_hold(row: Appointment) -> SlotOffer | None:
     """The offer that a hold belongs to."""
     return SlotOffer.objects.filter(hold=row).first() if row.for_offer else None
+
+
+def entry_to(row: Appointment) -> VisitEntry | None:
+    """What the patient said when she came to this visit."""
+    return VisitEntry.objects.filter(pk=row.pk).first()
 
 
 def feed_digest(secret: str) -> str:

@@ -255,7 +255,8 @@ def reschedule(
         row.state_of_care = patient.state
         row.sequence += 1
         # The new time is free, so what was double booked on purpose no longer is.
-        row.double_booked, row.double_booked_by, row.double_booked_reason = False, None, ""
+        row.double_booked, row.double_booked_by, row.double_booked_at = False, None, None
+        row.double_booked_reason = ""
         with transaction.atomic():
             row.save()
         row = Appointment.objects.select_related("patient__user", "clinician").get(pk=row.pk)

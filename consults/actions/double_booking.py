@@ -66,6 +66,7 @@ def double_book(
             created_at=at,
             double_booked=over,
             double_booked_by=by if over else None,
+            double_booked_at=at if over else None,
             double_booked_reason=reason.strip() if over else "",
         )
         _check_licence(row, patient.state, starts_at)

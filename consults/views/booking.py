@@ -21,10 +21,10 @@ from consults import access, actions, wording
 from consults.access.slots import Slot, visit_settings
 from consults.access.state_rules import booking_refusal_in
 from consults.access.visits import can_join
-from consults.access.waiting import offer_of_hold, waiting_entry
+from consults.access.waiting import entry_to, offer_of_hold, waiting_entry
 from consults.forms_booking import EntryForm
 from consults.gateways.calendar import invitation
-from consults.models import Appointment, VisitEntry, VisitType
+from consults.models import Appointment, VisitType
 from consults.rules.slots import offset_change_words, zone_words
 from consults.views.common import day_from, day_window, slot_from, visit_row
 from intake.access import current_intake
@@ -257,7 +257,7 @@ def join(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
     row, at = _own(request, appointment_id), clock.now()
     rules = visit_settings(at)
     open_now = can_join(row, at, rules["join_opens_minutes_before"])
-    entry = VisitEntry.objects.filter(pk=row.pk).first()
+    entry = entry_to(row)
     tries = entry.tries if entry and not entry.confirmed_at else 0
     form = EntryForm(
         request.POST or None,
