@@ -202,7 +202,9 @@ def test_a_visit_from_waiting_room_to_signed_note(
     assert "Which state are you in right now?" in text_of(
         patient.get(reverse("consults:join", args=[visit.pk]))
     )
-    arrived = send(patient, "join", visit.pk, state_now="CA", follow=True)
+    arrived = send(
+        patient, "join", visit.pk, state_now="CA", date_of_birth="1988-04-02", at_address="yes", follow=True
+    )
     assert "Dana Reyes will call you" in text_of(arrived)
     assert "Waiting since" in text_of(doctor.get(reverse("consults:calendar")))
     room = send(doctor, "room", visit.pk, meeting_url="http://plain.example/room")

@@ -59,9 +59,8 @@ def test_from_the_queue_to_a_signed_order(
 
     # They meet; the note is written and signed
     the_clock.stands_at(visit.starts_at - dt.timedelta(minutes=3))
-    patient.opens(f"/consults/{visit.pk}/join/").picks("state_now", "CA").presses("I am here").sees(
-        "knows that you are here"
-    )
+    patient.opens(f"/consults/{visit.pk}/join/").types("date_of_birth", "1988-04-02").picks("state_now", "CA")
+    patient.chooses("at_address", "yes").presses("I am here").sees("knows that you are here")
     the_clock.stands_at(visit.starts_at + dt.timedelta(minutes=46))
     doctor.opens(f"/consults/visit/{visit.pk}/")
     steps.fills(

@@ -178,7 +178,8 @@ def test_two_people_see_and_hear_each_other_through_the_relay_and_survive_a_cut(
         camera_browser, site, "Alice", user=alice, permissions=["camera", "microphone"]
     )
     patient.opens(f"/consults/{visit.pk}/join/")
-    patient.picks("state_now", "CA").presses("I am here")
+    patient.types("date_of_birth", "1988-04-02").picks("state_now", "CA")
+    patient.chooses("at_address", "yes").presses("I am here")
     patient.is_at("/video/").sees("Waiting room", "Dana Reyes knows that you are here", "Before you nobody")
 
     # When Dana opens the room, she reads who waits, and lets her in without leaving the page
