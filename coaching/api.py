@@ -16,6 +16,7 @@ from coaching.models import CheckIn
 from coaching.wording import SIDE_EFFECTS
 from common import audit, clock
 from common.api import IdempotentWrites, StrictSerializer, flat_errors, refusals
+from measures.api import HelpOut, help_body
 
 
 class CheckInOut(serializers.ModelSerializer):
@@ -84,6 +85,7 @@ class GivenOut(serializers.Serializer):
     check_in = CheckInOut()
     crisis = serializers.BooleanField(help_text="True: show 988 and 911 now; people have been told.")
     triggers = serializers.ListField(child=serializers.CharField())
+    help = HelpOut(allow_null=True, help_text="What to show the person who answered, at once.")
 
 
 ERRORS = refusals(400, 401, 403, 404, 409, 422)
@@ -151,7 +153,7 @@ class CheckIns(IdempotentWrites, ListAPIView):
         given = actions.check_in_today(
             patient_of(request.user), by=request.user, at=clock.now(), **answers.validated_data
         )
-        return _answer(given)
+        return _answer(given, by_patient=True)
 
 
 def _half_filled(answers: CheckInToday) -> Response:
@@ -161,6 +163,7 @@ def _half_filled(answers: CheckInToday) -> Response:
         "detail": "People have been told. Show 988 and 911 now. Some fields need another look.",
         "fields": flat_errors(answers.errors),
         "crisis": True,
+        "help": help_body(),
     }
     return Response(body, status=status.HTTP_400_BAD_REQUEST)
 
@@ -194,10 +197,12 @@ class CheckInDetail(IdempotentWrites, APIView):
         return _answer(actions.give_check_in(row, by=request.user, at=clock.now(), **answers.validated_data))
 
 
-def _answer(given: actions.Given) -> Response:
+def _answer(given: actions.Given, *, by_patient: bool = False) -> Response:
     body = {
         "check_in": CheckInOut(given.check_in).data,
         "crisis": given.crisis,
         "triggers": sorted(given.triggers),
+        # A coach who wrote it down has the page of the call beside her; the numbers are for the person.
+        "help": help_body() if given.crisis and by_patient else None,
     }
     return Response(body, status=status.HTTP_201_CREATED)

@@ -38,6 +38,7 @@ def test_a_patient_gives_todays_check_in_once_whatever_is_replayed(
 def test_a_yes_comes_back_as_crisis(api_for: Any, alice: User, course: Course) -> None:
     answer = api_for(alice).post(URL, {"mood": 1, "suicidal_thoughts": True}, format="json")
     assert answer.json()["crisis"] is True and answer.json()["triggers"] == ["X03"]
+    assert {"988", "911"} <= set(answer.json()["help"]["call"]) and answer.json()["help"]["safety_plan"]
 
 
 @pytest.mark.parametrize(
