@@ -25,7 +25,7 @@ def test_a_session_says_where_it_stands_and_why_it_is_locked(alice, dana, cole, 
         own = api_for(alice).get(address(session)).json()
         staff = api_for(cole).get(address(session)).json()
     assert own["state"] == "scheduled" and own["next_step"]["code"] == "scheduled"
-    assert {r["condition"] for r in own["gate"]} == {"G3", "G7", "G8", "G9", "G10", "G11"}
+    assert {r["condition"] for r in own["gate"]} == {"G3", "G7", "G8", "G9", "G10", "G11", "G14"}
     assert {r["code"] for r in staff["gate"]} >= {"session_not_open", "reading_missing", "sitter_unconfirmed"}
     assert staff["gate"][0]["wording"] != own["gate"][0]["wording"]
 
