@@ -12,6 +12,7 @@ from django.db.models.functions import JSONObject
 from accounts.models import Patient
 from common.encryption import lookup_digest
 from intake import states
+from intake.access.consents import withdrawn_at
 from intake.access.people import active_medicines
 from intake.models import Decision, EligibilityEvaluation, Intake, Medicine
 from intake.rules import Outcome
@@ -70,6 +71,8 @@ class Chart:
     holds: list[Hold]
     # The number has answered STOP: texts do not arrive, and the care team must know.
     opted_out: bool
+    # When they used their right to stop, if nothing was signed after it.
+    withdrawn_at: datetime | None
     # What psychiatrists found, the newest first, and when the safety plan was last saved.
     findings: list[ClinicianFinding]
     plan_saved_at: datetime | None
@@ -113,6 +116,7 @@ def chart_of(patient: Patient) -> Chart | None:
         .select_related("intake__claimed_by", "protocol")
         # Asked on the way, so that the page needs no look-ups of their own for them.
         .annotate(
+            withdrawn_at=withdrawn_at(patient),
             opted_out=Exists(OptOut.objects.filter(number_digest=lookup_digest(patient.user.phone))),
             holds=ArraySubquery(
                 holds_of(patient)
@@ -156,6 +160,7 @@ def chart_of(patient: Patient) -> Chart | None:
             Hold(row["reason_code"], datetime.fromisoformat(row["placed_at"])) for row in evaluation.holds
         ],
         opted_out=bool(patient.user.phone) and evaluation.opted_out,
+        withdrawn_at=evaluation.withdrawn_at,
         findings=[
             ClinicianFinding(**{**row, "signed_at": datetime.fromisoformat(row["signed_at"])})
             for row in evaluation.findings

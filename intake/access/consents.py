@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
@@ -103,6 +103,14 @@ def withdrawn_since_signing(patient: Patient) -> ConsentWithdrawal | None:
         return None
     again = Consent.objects.filter(patient=patient, withdrawals_before=len(newest)).exists()
     return None if again else newest[0]
+
+
+def withdrawn_at(patient: Patient) -> Subquery:
+    """The same as an instant, to be asked within another query."""
+    mine = ConsentWithdrawal.objects.filter(patient=patient)
+    counted = mine.order_by().values("patient").annotate(n=Count("pk")).values("n")
+    again = Consent.objects.filter(patient=patient, withdrawals_before=Subquery(counted))
+    return Subquery(mine.filter(~Exists(again)).order_by("-withdrawn_at").values("withdrawn_at")[:1])
 
 
 def signature_visible_to(user: User, consent_id: uuid.UUID) -> Consent:

@@ -6,10 +6,13 @@ from datetime import timedelta
 import pytest
 
 from intake import actions
-from intake.models import ChartView
+from intake.access.chart import chart_of
+from intake.models import ChartView, ClearanceRequest
+from intake.rules.documents import document
 from intake.views.chart import SECTIONS
 from tests.conftest import a_psychiatrist
 from tests.intake.builders import a_claimed_intake, an_accepted_intake, plain_answers
+from tests.intake.test_documents import a_file
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("protocol_version")]
 
@@ -138,6 +141,63 @@ def test_the_chart_opened_again_with_everything_new_needs_twelve_queries_at_most
         with query_budget(12):
             text = browser.get(f"/chart/{intake.patient_id}/").content.decode()
     assert "Alice Lindqvist added a medicine" in new_part(text)
+
+
+def test_papers_and_a_withdrawal_are_told_at_the_next_look_within_twelve_queries(
+    client_for, dana, alice, at, clock_at, query_budget
+):
+    """Documents, a specialist's answer, the right to stop: each is news, and the last stands on top of the chart."""
+    intake = a_claimed_intake(alice, dana, at, cardiac_history="yes")
+    ask = at + timedelta(minutes=15)
+    actions.decide(
+        intake, "clearance", by=dana, at=ask, items=("cardiology",), letter="Please ask your cardiologist."
+    )
+    with clock_at(at + timedelta(minutes=20)):
+        assert "Consent was withdrawn" not in page(client_for, dana, intake.patient_id)
+    later = at + timedelta(hours=3)
+    asked = ClearanceRequest.objects.get()
+    for kind, about in (("specialist_letter", asked), ("result", None)):
+        actions.upload_document(
+            alice.patient, kind=kind, upload=a_file(), clearance=about, by=alice, at=later
+        )
+    actions.withdraw_consent(alice.patient, what="consent", by=alice, at=later)
+    with clock_at(later + timedelta(hours=1)):
+        browser = client_for(dana)
+        browser.get("/queue/")
+        with query_budget(12):
+            text = browser.get(f"/chart/{intake.patient_id}/").content.decode()
+    new = new_part(text)
+    assert "Alice Lindqvist sent 2 documents" in new and "withdrew consent" in new
+    assert "a specialist" in new
+    assert "Consent was withdrawn on" in text.split('aria-label="On this page"')[0]
+
+
+def test_the_notice_of_a_withdrawal_goes_when_they_sign_again(client_for, dana, alice, at, clock_at):
+    intake = a_claimed_intake(alice, dana, at)
+    shown = []
+    for minute, act in ((20, "withdraw"), (30, "sign"), (40, "withdraw")):
+        now = at + timedelta(minutes=minute)
+        if act == "withdraw":
+            actions.withdraw_consent(alice.patient, what="consent", by=alice, at=now)
+        else:
+            text = document("treatment-consent", "CA")
+            actions.sign_consent(
+                alice.patient, text, sha256=text.sha256, signed_name="Alice Lindqvist", acknowledged=text.acknowledge,
+                by=alice, at=now,
+            )  # fmt: skip
+        found = chart_of(intake.patient)
+        shown.append(found.withdrawn_at)
+    assert shown == [at + timedelta(minutes=20), None, at + timedelta(minutes=40)]
+
+
+def test_whoever_holds_the_claim_finds_the_way_to_the_messages(client_for, dana, alice, at, clock_at):
+    intake = a_claimed_intake(alice, dana, at)
+    with clock_at(at + timedelta(minutes=12)):
+        text = page(client_for, dana, intake.patient_id)
+        address = re.search(
+            r'href="(/[^"]*)"[^>]*>Messages</a>', text.split('aria-label="About this person"')[1]
+        )
+        assert client_for(dana).get(address[1]).status_code == 200
 
 
 def test_every_section_is_on_the_page_with_a_key_of_its_own_and_a_link(client_for, dana, alice, at, clock_at):
