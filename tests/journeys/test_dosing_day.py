@@ -8,11 +8,10 @@ from accounts.models import User
 from notify.models import OutboxMessage
 from safety.models import Alert
 from sessions.models import DosingSession
-from tests.consults.builders import a_delivered_parcel
 from tests.journeys import steps
 from tests.journeys.conftest import JourneyClock
 from tests.journeys.walker import Walker
-from tests.sessions.builders import a_course, a_session_in_progress, first_session
+from tests.sessions.builders import a_course, a_session_in_progress, everything_arrived, first_session
 
 Browsers = Callable[..., Walker]
 ATTESTATIONS = ("adult", "sober", "present", "stays", "read_card")
@@ -38,7 +37,7 @@ def test_a_dosing_day_is_held_at_145_over_92_and_goes_after_a_rest(
 ) -> None:
     """PR-08, HZ-01: nobody is even offered the release of a held dose; after a rest it goes, is watched and ends by rule."""
     course = a_course(alice, dana, at)
-    a_delivered_parcel(course.order, dana, at - dt.timedelta(days=3))
+    everything_arrived(first_session(course), dana, at)
     room = f"/sessions/{first_session(course).pk}/"
     patient = browser_of("Alice", phone=True, user=alice)
     doctor, coach = browser_of("Dana", user=dana), browser_of("Cole", user=cole)
