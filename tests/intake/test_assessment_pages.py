@@ -2,8 +2,10 @@
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.core.cache import caches
 from django.test import Client
 
+from common.logs import AllowListFormatter
 from intake.models import Screening
 from intake.rules.steps import assessment_screens
 
@@ -85,6 +87,22 @@ def test_an_exclusion_says_why_and_keeps_only_a_tally(dana, changes, rule):
         "rule_version",
     }
     assert Session.objects.count() == 0
+
+
+def test_an_excluded_visitor_leaves_nothing_in_log_session_or_cache(dana, caplog, settings):
+    """What the answers were stands in the visitor's own browser, and nowhere here."""
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "traces"}
+    }
+    client = Client(REMOTE_ADDR="203.0.113.77")
+    with caplog.at_level("DEBUG"):
+        walk(client, aneurysm="yes")
+        client.get("/assessment/result/")
+    lines = "\n".join(AllowListFormatter().format(record) for record in caplog.records)
+    for trace in ("203.0.113.77", "aneurysm", "age_years", client.cookies["assessment"].value):
+        assert trace not in lines
+    assert Session.objects.count() == 0 and "sid" not in client.cookies
+    assert not caches["default"]._cache
 
 
 def test_looking_at_the_result_twice_counts_once(dana):
