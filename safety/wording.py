@@ -1,5 +1,7 @@
 """The sentences people read about safety: for patients kind and plain, for staff short."""
 
+from collections.abc import Iterable
+
 DISPOSITION_WORDS = {
     "contacted_safe": "Spoke with the person: safe now",
     "contacted_plan_made": "Spoke with the person: safety plan made or renewed",
@@ -52,9 +54,11 @@ STORY_WORDS = {
 LEVEL_WORDS = {0: "care team", 1: "first on call", 2: "second on call", 3: "everyone"}
 
 
-def hold_for_patient(reason_code: str) -> str:
-    """Why there is a pause, in words for the person it concerns."""
-    return HOLD_WORDS_FOR_PATIENT.get(reason_code, HOLD_WORDS_DEFAULT)
+def holds_for_patient(reason_codes: Iterable[str]) -> str:
+    """Why there is a pause, in words for the person it concerns: each sentence once, the default when none has its own."""
+    codes = list(reason_codes)
+    told = [HOLD_WORDS_FOR_PATIENT[code] for code in codes if code in HOLD_WORDS_FOR_PATIENT]
+    return " ".join(dict.fromkeys(told)) or HOLD_WORDS_DEFAULT
 
 
 def hold_for_staff(reason_code: str) -> str:

@@ -14,6 +14,8 @@ from accounts.access import patient_of
 from accounts.guards import for_role
 from common import clock, intents
 from common.errors import Conflict
+from safety.access import holds_of
+from safety.wording import holds_for_patient
 from sessions import access, actions, rules, states
 from sessions.access import Room
 from sessions.forms import (
@@ -56,6 +58,7 @@ def show(
             "order": session.course.order,
             "room": room,
             "at": at,
+            "held": _held_words(session) if room.held else "",
             "zone": session.patient.user.time_zone,
             "when": local_when(session.scheduled_at, session.patient.user.time_zone),
             "driving": access.driving_allowed(session.patient, at=at),
@@ -85,6 +88,11 @@ def _check(room: Room, form: Any) -> tuple[str, dict[str, Any]]:
 
 def _check_form(session: DosingSession, data: Any = None) -> CheckForm:
     return CheckForm(data, skip=("pregnant",) if session.patient.sex == "male" else ())
+
+
+def _held_words(session: DosingSession) -> str:
+    """Why there is a pause, in the words of each hold that stands."""
+    return holds_for_patient(holds_of(session.patient).values_list("reason_code", flat=True))
 
 
 def _hold(room: Room, form: Any) -> tuple[str, dict[str, Any]]:
