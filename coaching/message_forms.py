@@ -85,6 +85,7 @@ class GiveForm(forms.Form):
 
     def __init__(self, *args: Any, people: list[Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["to"].choices = [  # type: ignore[attr-defined]
+        # Nobody is chosen beforehand: whoever answers now stands among them.
+        self.fields["to"].choices = [("", "Choose a person")] + [  # type: ignore[attr-defined]
             (str(person.pk), f"{person}, {person.get_role_display().lower()}") for person in people
         ]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from common.phones import phone_words
 from intake.models import Intake
 from intake.rules.branching import hidden
 from intake.rules.steps import Question, intake_steps
@@ -13,6 +14,10 @@ def said(question: Question, value: Any) -> str:
     """One answer as a person reads it, with its unit."""
     if value in (None, "", []):
         return "not answered"
+    if question.kind == "phone":
+        return phone_words(str(value))
+    if question.kind == "zone":
+        return str(value).replace("_", " ")
     words: dict[str, str] = {**dict(question.choices), **CHOICE_WORDS}
     if isinstance(value, list):
         return ", ".join(words.get(one, str(one)) for one in value)

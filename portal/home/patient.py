@@ -11,7 +11,7 @@ from coaching import access as coaching
 from coaching import message_access as messages
 from common.clock import local_date
 from consults.access import active_order, blockers, next_appointment
-from intake.access import consent_current, current_intake, withdrawn_since_signing
+from intake.access import consent_current, current_intake, open_clearances, withdrawn_since_signing
 from outcomes import access as outcomes
 from portal.home.steps import steps_of
 from portal.home.things import Thing, session_url, working_days_after
@@ -105,15 +105,27 @@ def _intake_things(intake: Any, things: list[Thing], waiting: list[str], *, zone
             )
         )
     elif state == "more_info":
+        when = (
+            f"by {intake.more_info_due_on:%B} {intake.more_info_due_on.day}"
+            if intake.more_info_due_on
+            else ""
+        )
+        letter = open_clearances(intake.patient_id).first()
         things.append(
             Thing(
+                "A letter from your specialist",
+                "Your psychiatrist would like to hear from a specialist first. The letter to take along is ready.",
+                reverse("intake:clearance", args=[letter.pk]),
+                "Open the letter",
+                when=when,
+            )
+            if letter
+            else Thing(
                 "Your psychiatrist has a question",
                 "Some answers need another look before a decision.",
                 "/intake/",
                 "Look at the questions",
-                when=f"by {intake.more_info_due_on:%B} {intake.more_info_due_on.day}"
-                if intake.more_info_due_on
-                else "",
+                when=when,
             )
         )
     elif state in ("submitted", "claimed"):

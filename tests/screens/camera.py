@@ -3,14 +3,17 @@
 import io
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
+from django.core.management import call_command
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from accounts.models import Patient, User
+from common import clock
 from tests.journeys.walker import WCAG_2_2_AA, session_cookie
 
 PHONE, DESKTOP = ViewportSize(width=360, height=780), ViewportSize(width=1280, height=800)
@@ -88,6 +91,13 @@ class Camera:
             self._pages[(who, size["width"])] = context.new_page()
         return self._pages[(who, size["width"])]
 
+    def waits_until(self, at: datetime) -> None:
+        """Move the demo's clock there; everybody logs in anew, because a log-in lasts hours."""
+        ahead_s = int((at - clock.now()).total_seconds())
+        if ahead_s > 0:
+            call_command("clock", advance=f"{ahead_s}s")
+            self.leaves(*{who for who, _ in self._pages})
+
     def leaves(self, *who: str) -> None:
         """Close the browsers of these people: their link or visit is over."""
         for key in [key for key in self._pages if key[0] in who]:
@@ -115,7 +125,8 @@ class Camera:
         address = re.sub(r"^(/s/|/v/|/introduction/link/)[^/]+", r"\1…", address)
         file = self.out / f"{name}-{width}.webp"
         written = smaller(
-            page.screenshot(animations="disabled", full_page=True, caret="hide"), TALLEST[width]
+            page.screenshot(animations="disabled", full_page="/admin/" not in page.url, caret="hide"),
+            TALLEST[width],
         )
         file.write_bytes(written)
         self.taken.append(Picture(self.area, file.name, caption, address))

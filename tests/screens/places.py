@@ -270,7 +270,7 @@ def review(camera: Camera) -> None:
                     ("accept", "Accept for a consult."),
                     ("decline", "A decline from the reasons chosen, read as the patient will."),
                     ("ask_more", "Ask for one more thing."),
-                    ("ask_clearance", "Ask a specialist."),
+                    ("clearance", "Ask a specialist."),
                 ):
                     shows(name, f"{chart}decide/{kind}/", f"decide-{kind.replace('_', '-')}", caption)
             break
@@ -282,13 +282,6 @@ def review(camera: Camera) -> None:
         "chart-papers",
         "Signed texts, documents and letters.",
     )
-    crisis = camera.patient("crisis")
-    shows(
-        "dana" if crisis.state in ("CA", "NY", "WA") else "priya",
-        f"/chart/{crisis.pk}/",
-        "chart-crisis",
-        "The chart while an alert is open.",
-    )
 
 
 # --- consult and video ---
@@ -299,7 +292,10 @@ def booking(camera: Camera) -> None:
     shows = camera.shows
     shows("accepted", "/home/", "patient-home-accepted", "Accepted: the price, then a time.", phone=True)
     shows("accepted", "/billing/", "billing", "The price, what is paid, receipts.", both=True)
-    shows("accepted", "/billing/pay/", "billing-pay", "Paying the programme.", phone=True)
+    pay = camera.page("accepted", phone=True)
+    pay.goto(f"{camera.url}/billing/")
+    press(pay, "Pay")
+    camera.keeps(pay, "billing-pay", "Paying the programme, at the demo's till.")
     shows("consult booked", "/billing/", "billing-paid", "Paid, with its receipt.", phone=True)
     shows("consult booked", "/consults/", "consults", "Visits of a patient.", both=True)
     shows(
@@ -395,15 +391,13 @@ def video(camera: Camera) -> None:
     """Video visit"""
     shows = camera.shows
     visit = (
-        Appointment.objects.filter(state="booked", starts_at__gt=clock.now(), visit_type="consult")
+        Appointment.objects.filter(state="booked", during__startswith__gt=clock.now(), visit_type="consult")
         .select_related("patient__user", "clinician")
-        .order_by("starts_at")
+        .order_by("during")
         .first()
     )
     assert visit is not None
-    ahead_s = int((visit.starts_at - 6 * MINUTE - clock.now()).total_seconds())
-    if ahead_s > 0:
-        call_command("clock", advance=f"{ahead_s}s")
+    camera.waits_until(visit.starts_at - 6 * MINUTE)
     patient, doctor = visit.patient.user.email.split("@")[0], visit.clinician.email.split("@")[0]
     camera.known[patient] = visit.patient.user
     shows(
@@ -524,20 +518,18 @@ def course(camera: Camera) -> None:
 def dosing_day(camera: Camera) -> None:
     """The dosing day"""
     shows = camera.shows
-    user = camera.person("today")
+    user = camera.person("ordered")
 
     def session() -> Any:
         return DosingSession.objects.select_related(
             "patient__user", "patient__care_team__psychiatrist", "patient__care_team__coach", "course__order", "course__protocol", "sitter"
         ).get(patient=user.pk, number=1)  # fmt: skip
 
-    ahead_s = int((session().scheduled_at - clock.now()).total_seconds())
-    if ahead_s > 0:
-        call_command("clock", advance=f"{ahead_s}s")
+    camera.waits_until(session().scheduled_at)
     room = f"/sessions/{session().pk}/"
-    page = camera.page("today", phone=True)
-    desk = "coach of today"
-    shows("today", room, "day-begins", "The day begins.", phone=True)
+    page = camera.page("ordered", phone=True)
+    desk = "coach of ordered"
+    shows("ordered", room, "day-begins", "The day begins.", phone=True)
     press(page, "Begin the day")
     camera.keeps(page, "day-questions", "Today's questions.")
     no_to_everything(page, "fasted", "holds_followed", "safe_now")
@@ -551,7 +543,7 @@ def dosing_day(camera: Camera) -> None:
     secret = plain if isinstance(plain, str) else newest_sitter_link()
     shows("sitter", f"/s/{secret}/", "sitter-confirm", "The sitter reads the card and confirms.", phone=True)
     sessions.confirm_sitter(link, attested=ATTESTED, at=clock.now())
-    shows("today", room, "day-reading", "Two readings, two minutes apart.", phone=True)
+    shows("ordered", room, "day-reading", "Two readings, two minutes apart.", phone=True)
     shows("sitter", f"/s/{secret}/", "sitter", "The sitter is confirmed.", both=True)
 
     def reads(systolic: int, diastolic: int) -> None:
@@ -563,7 +555,7 @@ def dosing_day(camera: Camera) -> None:
         call_command("clock", advance="3m")
         reads(systolic, diastolic)
     shows(
-        "today",
+        "ordered",
         room,
         "day-pause",
         "Above the limit: a pause, and the time when to measure again.",
@@ -574,18 +566,19 @@ def dosing_day(camera: Camera) -> None:
     for systolic, diastolic in ((124, 80), (121, 78)):
         reads(systolic, diastolic)
         call_command("clock", advance="2m")
-    shows("today", room, "day-ready", "Almost there: what the care team looks at.", phone=True)
-    shows(desk, room, "session-desk", "The gate: twelve conditions, each with its reason.")
-    doctor = camera.person("doctor of today")
-    result = sessions.release_dose(session(), by=doctor, at=clock.now(), stepped_up_at=clock.now())
+    shows("ordered", room, "day-ready", "Almost there: what the care team looks at.", phone=True)
+    shows(desk, room, "session-desk", "The gate: sixteen conditions, each with its reason.")
+    doctor = camera.person("doctor of ordered")
+    at = clock.now()
+    result = sessions.release_dose(session(), by=doctor, at=at, stepped_up_at=at)
     if result.release is None:
         camera.trouble.append(f"dosing day: the gate stayed shut {result.reasons}")
         return
-    shows("today", room, "day-dose", "The dose is open; what to do, step by step.", phone=True)
+    shows("ordered", room, "day-dose", "The dose is open; what to do, step by step.", phone=True)
     sessions.confirm_dose_taken(
         session(), units_taken=session().course.order.units_per_dose, by=user, at=clock.now()
     )
-    shows("today", room, "day-music", "Lie back: music, and who watches.", both=True)
+    shows("ordered", room, "day-music", "Lie back: music, and who watches.", both=True)
     shows("sitter", f"/s/{secret}/", "sitter-watch", "What the sitter looks for, and when.", phone=True)
     shows("sitter", f"/s/{secret}/help/", "sitter-help", "Help, from the sitter's page.", phone=True)
     shows(
@@ -600,10 +593,10 @@ def dosing_day(camera: Camera) -> None:
     shows(desk, room, "session-desk-watch", "The desk while somebody is watched.")
     call_command("clock", advance="48m")
     sessions.end_music(session(), by=user, at=clock.now())
-    shows("today", room, "day-watch", "Welcome back: readings until it is over.", phone=True)
-    shows("today", f"{room}symptoms/", "day-symptoms", "How it feels right now.", phone=True)
-    shows("today", f"{room}help/", "day-help", "I need help.", phone=True)
-    shows("today", f"{room}stop/", "day-stop", "Stopping early.", phone=True)
+    shows("ordered", room, "day-watch", "Welcome back: readings until it is over.", phone=True)
+    shows("ordered", f"{room}symptoms/", "day-symptoms", "How it feels right now.", phone=True)
+    shows("ordered", f"{room}help/", "day-help", "I need help.", phone=True)
+    shows("ordered", f"{room}stop/", "day-stop", "Stopping early.", phone=True)
 
 
 def newest_sitter_link() -> str:
@@ -799,6 +792,6 @@ AREAS = (
     safety,
     work,
     administration,
-    dosing_day,
     video,
+    dosing_day,
 )
