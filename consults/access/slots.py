@@ -2,6 +2,7 @@
 
 import heapq
 import uuid
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from common.clock import local_date
 from common.errors import Invalid
 from consults.access.state_rules import booking_refusal_in
 from consults.models import Appointment, Availability, AvailabilityException, Introduction, VisitType
-from consults.rules.slots import Hours, Span, slots_in, windows
+from consults.rules.slots import Hours, Span, merged, slots_in, windows
 
 NEVER = date.max
 NOBODY = uuid.UUID(int=0)
@@ -162,6 +163,20 @@ def introduction_slots(
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """One of those who offer the same hours; `busy` is in order and without overlaps."""
+
+    name: str
+    pk: uuid.UUID
+    until: date
+    busy: list[Span]
+
+    def is_free(self, span: Span) -> bool:
+        index = bisect_left(self.busy, span.ends_at, key=lambda taken: taken.starts_at) - 1
+        return index < 0 or self.busy[index].ends_at <= span.starts_at
+
+
 def _free(
     visit_type: str, able: dict[User, date], patient: Patient | None, from_at: datetime, to_at: datetime, *, at: datetime,
     zone: str, moving: Appointment | Introduction | None, types: dict[str, Any], limit: int | None, per_start: int | None,
@@ -174,30 +189,42 @@ def _free(
     )
     hers = taken[patient.pk] if patient is not None else []
 
-    def of(person: User, until: date) -> Iterator[tuple[datetime, str, str, Slot]]:
-        rows, busy, name, key = hours[person.pk], taken[person.pk] + hers, str(person), str(person.pk)
-        if not rows and not extra[person.pk]:
-            return
+    # People with the same hours in the same zone have the same grid: it is laid out once, and each looks only at what is taken.
+    groups: dict[tuple[Any, ...], list[_Member]] = defaultdict(list)
+    for person, until in able.items():
+        if hours[person.pk] or extra[person.pk]:
+            key = (person.time_zone, tuple(hours[person.pk]), tuple(extra[person.pk]))
+            groups[key].append(_Member(str(person), person.pk, until, merged(taken[person.pk] + hers)))
+
+    def of(key: tuple[Any, ...], members: list[_Member]) -> Iterator[tuple[datetime, str, str, Slot]]:
+        their_zone, rows, more = key
+        members = sorted(members, key=lambda one: (one.name, str(one.pk)))
         begin = from_at
         while begin < to_at:
             end = min(begin + STRIDE, to_at)
-            offered = windows(rows, person.time_zone, begin, end) + extra[person.pk]
             for span in slots_in(
-                offered,
-                busy,
+                windows(rows, their_zone, begin, end) + list(more),
+                [],
                 minutes=types[visit_type]["minutes"],
                 step_minutes=types[visit_type]["step_minutes"],
                 from_at=begin,
                 to_at=end,
             ):
-                if until is NEVER or local_date(span.starts_at, zone) <= until:
-                    slot = Slot(person.pk, name, visit_type, span.starts_at, span.ends_at)
-                    yield span.starts_at, name, key, slot
+                named = 0
+                for one in members:
+                    if one.is_free(span) and (
+                        one.until is NEVER or local_date(span.starts_at, zone) <= one.until
+                    ):
+                        slot = Slot(one.pk, one.name, visit_type, span.starts_at, span.ends_at)
+                        yield span.starts_at, one.name, str(one.pk), slot
+                        named += 1
+                        if per_start is not None and named >= per_start:
+                            break
             begin = end
 
     found: list[Slot] = []
     at_once: Counter[datetime] = Counter()
-    for starts_at, _, _, slot in heapq.merge(*(of(person, until) for person, until in able.items())):
+    for starts_at, _, _, slot in heapq.merge(*(of(key, members) for key, members in groups.items())):
         at_once[starts_at] += 1
         if per_start is not None and at_once[starts_at] > per_start:
             continue
