@@ -261,7 +261,11 @@ CELERY_BEAT_SCHEDULE: dict = {
     "safety-digests": {"task": "safety.tasks.digests", "schedule": 900.0, "options": {"expires": 900}},
     "coaching-sweep": {"task": "coaching.tasks.sweep", "schedule": 600.0, "options": {"expires": 600}},
     "intake-dry-runs": {"task": "intake.tasks.dry_runs", "schedule": 15.0, "options": {"expires": 60}},
-    "intake-signatures": {"task": "intake.tasks.ask_for_new_signatures", "schedule": 3600.0, "options": {"expires": 3600}},
+    "intake-signatures": {
+        "task": "intake.tasks.ask_for_new_signatures",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "intake-states": {"task": "intake.tasks.unserved_states", "schedule": 900.0, "options": {"expires": 900}},
     "common-sweep": {"task": "common.tasks.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
 }

@@ -49,7 +49,9 @@ urlpatterns = [
     path("introduction/link/<str:token>/", introductions.link, name="introduction_link"),
     path("introduction/link/<str:token>/move/", introductions.move, name="introduction_move"),
     path("introduction/link/<str:token>/cancel/", introductions.cancel, name="introduction_cancel"),
-    path("introduction/link/<str:token>/appointment.ics", introductions.calendar_file, name="introduction_file"),
+    path(
+        "introduction/link/<str:token>/appointment.ics", introductions.calendar_file, name="introduction_file"
+    ),
     path("consults/introduction/<uuid:introduction_id>/", introductions.call, name="introduction_call"),
     path("consults/introduction/<uuid:introduction_id>/room/", introductions.room, name="introduction_room"),
     path("consults/introduction/<uuid:introduction_id>/end/", introductions.end, name="introduction_end"),

@@ -8,7 +8,14 @@ from accounts.models import Patient, Role, User
 from common.errors import NotVisible
 from consults.access.introductions import introductions_between
 from consults.access.visits import appointments_between
-from consults.models import Appointment, CalendarSettings, Introduction, SlotOffer, VisitEntry, WaitingListEntry
+from consults.models import (
+    Appointment,
+    CalendarSettings,
+    Introduction,
+    SlotOffer,
+    VisitEntry,
+    WaitingListEntry,
+)
 
 FEED_BACK, FEED_AHEAD = timedelta(days=30), timedelta(days=120)
 

@@ -109,7 +109,9 @@ def confirm_count(parcel: Fulfilment, *, count: int, by: User, at: datetime) -> 
                 )
             return row
         if row.lost_at is not None:
-            raise Conflict("This parcel was given up and another one is sent. Please call us.", code="parcel_lost")
+            raise Conflict(
+                "This parcel was given up and another one is sent. Please call us.", code="parcel_lost"
+            )
         row.delivered_at = row.delivered_at or at
         row.count_confirmed, row.confirmed_at, row.confirmed_by = count, at, by
         row.save(update_fields=["delivered_at", "count_confirmed", "confirmed_at", "confirmed_by"])

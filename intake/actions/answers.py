@@ -249,7 +249,7 @@ def _merge(
     own = {question.name for question in questions}
     typed = {name: value for name, value in flat(answers).items() if name not in DERIVED}
     asked = own - hidden(questions, typed) if asked is None else set(asked)
-    typed = {name: None for name in asked & own} | {
+    typed = dict.fromkeys(asked & own) | {
         name: value for name, value in typed.items() if name in asked or name not in own
     }
     found = merge(entry, typed, version=version, at=at.isoformat(), together=step_of(step).together)

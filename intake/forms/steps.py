@@ -63,7 +63,8 @@ class SignForm(forms.Form):
         self.points = list(document.acknowledge)
         for code, text in document.acknowledge.items():
             self.fields[code] = forms.BooleanField(
-                label=text, error_messages={"required": f"To sign, please read and tick: “{_beginning(text)}”"}
+                label=text,
+                error_messages={"required": f"To sign, please read and tick: “{_beginning(text)}”"},
             )
         self.fields["signed_name"] = forms.CharField(
             label="Type your full name to sign",

@@ -11,7 +11,15 @@ from accounts.models import Patient
 from common.clock import local_date
 from common.errors import NotVisible
 from sessions import rules, states
-from sessions.models import Checkpoint, Course, CourseStop, DosingSession, JournalEntry, SitterLink, token_digest
+from sessions.models import (
+    Checkpoint,
+    Course,
+    CourseStop,
+    DosingSession,
+    JournalEntry,
+    SitterLink,
+    token_digest,
+)
 
 PEOPLE = (
     "patient__user",
