@@ -205,7 +205,7 @@ def test_a_visit_from_waiting_room_to_signed_note(
     arrived = send(
         patient, "join", visit.pk, state_now="CA", date_of_birth="1988-04-02", at_address="yes", follow=True
     )
-    assert "Dana Reyes will call you" in text_of(arrived)
+    assert "Dana Reyes knows that you are here" in text_of(arrived)
     assert "Waiting since" in text_of(doctor.get(reverse("consults:calendar")))
     room = send(doctor, "room", visit.pk, meeting_url="http://plain.example/room")
     assert room.status_code == 422
