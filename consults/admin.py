@@ -30,7 +30,7 @@ class StateRuleAdmin(PracticeAdmin):
     list_filter = ("rule", "state")
     list_select_related = ("proposed_by", "approved_by")
     ordering = ("state", "-proposed_at", "-id")
-    actions = ("approve",)
+    actions = ("approve",)  # type: ignore[assignment]
 
     def get_actions(self, request: HttpRequest) -> Any:
         return super(PracticeAdmin, self).get_actions(request)

@@ -278,10 +278,10 @@ def _calendar(
     extra: dict[uuid.UUID, list[Span]] = defaultdict(list)
     taken: dict[uuid.UUID, list[Span]] = defaultdict(list)
     gaps = {person.pk: gap_of(person) for person in people}
-    for clinician_id, *row in Availability.objects.filter(
+    for clinician_id, weekday, starts, ends, since, until in Availability.objects.filter(
         clinician__in=people, visit_types__contains=[visit_type]
     ).values_list("clinician_id", "weekday", "starts", "ends", "effective_from", "effective_until"):
-        hours[clinician_id].append(Hours(*row))
+        hours[clinician_id].append(Hours(weekday, starts, ends, since, until))
     for exception in AvailabilityException.objects.filter(clinician__in=people, during__overlap=around).only(
         "clinician_id", "kind", "during", "visit_types"
     ):
