@@ -580,7 +580,6 @@ def dosing_day(camera: Camera) -> None:
     )
     shows("ordered", room, "day-music", "Lie back: music, and who watches.", both=True)
     shows("sitter", f"/s/{secret}/", "sitter-watch", "What the sitter looks for, and when.", phone=True)
-    shows("sitter", f"/s/{secret}/help/", "sitter-help", "Help, from the sitter's page.", phone=True)
     shows(
         "sitter",
         f"/s/{secret}/medicine/",
