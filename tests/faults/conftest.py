@@ -37,7 +37,7 @@ collect_ignore = [] if os.environ.get("HEARTHSIDE_FAULTS") else LONG
 PEOPLE = """
 import django; django.setup()
 import datetime as dt
-from accounts.models import User, CareTeam
+from accounts.models import User, CareTeam, Licence
 from accounts import actions as people
 from common import clock
 from safety.models import OnCallShift
@@ -51,6 +51,8 @@ eve = person("psychiatrist", "Eve", "+14155550155")
 alice = person("patient", "Alice", "+14155550111")
 patient = people.register_patient(alice, by=alice, at=at)
 CareTeam.objects.filter(pk=patient.pk).update(psychiatrist=dana)
+# Without one the roster has a hole, and the pager says so beside whatever a test waits for.
+Licence.objects.create(psychiatrist=dana, state="NY", number="NY-1", expires_on=at.date() + dt.timedelta(days=900))
 for level, who in ((1, dana), (2, eve)):
     OnCallShift.objects.create(person=who, level=level, starts_at=at - dt.timedelta(hours=1), ends_at=at + dt.timedelta(days=30),
                                created_at=at, created_by=ann)
