@@ -73,7 +73,7 @@ def test_a_dosing_day_is_held_at_145_over_92_and_goes_after_a_rest(
     the_clock.goes_on(minutes=2)
     types_reading(patient.opens(room), 120, 77).sees("Almost there")
     # Then the psychiatrist releases, and the patient sees the dose
-    doctor.opens(room).sees("All 12 are met").presses("Release").sees("Released")
+    doctor.opens(room).sees("All 16 are met").presses("Release").sees("Released")
     patient.opens(room).sees("Your dose is open")
     patient.ticks("read_by_two").types("units_taken", str(course.order.units_per_dose))
     patient.page.locator("main form button").last.click()

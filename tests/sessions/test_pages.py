@@ -22,6 +22,7 @@ from tests.sessions.builders import (
     a_session_in_progress,
     a_session_ready_for_release,
     an_opened_session,
+    everything_arrived,
     first_session,
     fresh,
 )
@@ -52,6 +53,7 @@ def room(alice):
 def test_the_whole_day_by_pages(alice, dana, cole, at, client_for, clock_at, client, room):
     """Journey 7: checklist, sitter by link, readings, release, dose, music, checks, readings, symptoms, end, morning after."""
     session = first_session(a_course(alice, dana, at))
+    everything_arrived(session, dana, at)
     sitter = client.__class__()
     with clock_at(at):
         patient, coach = client_for(alice), client_for(cole)
@@ -83,7 +85,7 @@ def test_the_whole_day_by_pages(alice, dana, cole, at, client_for, clock_at, cli
         send(patient, room(session, "reading/"), systolic_mmhg=119, diastolic_mmhg=77, pulse_bpm=70)
         assert "Almost there" in page(patient, room(session))
         desk = page(coach, room(session))
-        assert "All 12 are met" in desk and "Release 200 mg" in desk
+        assert "All 16 are met" in desk and "Release 200 mg" in desk
         answer = send(coach, room(session, "release/"), follow=True)
         assert "Released: 200 mg" in answer.content.decode()
     with clock_at(at + 3 * MINUTE):
