@@ -27,7 +27,7 @@ from intake.models import Intake
 from notify.models import OutboxMessage
 from portal.work import ago_words, discreet, gather, page_of, stored_by_person, unattended
 from safety import actions
-from safety.models import Alert, OnCallShift, SafetyHold, Task
+from safety.models import Alert, OnCallShift, SafetyHold, ShiftHandover, Task
 from sessions.models import Course, DosingSession, SafetyCheck
 from tests.coaching.builders import a_course
 from tests.portal.test_home import an_intake
@@ -247,6 +247,7 @@ def practice(db: None) -> dt.datetime:
 
 def leave(person: User) -> None:
     """As after `set_active`, with nobody's roster in the way."""
+    ShiftHandover.objects.filter(shift__person=person).delete()
     OnCallShift.objects.filter(person=person).delete()
     User.objects.filter(pk=person.pk).update(is_active=False)
     actions.person_left(user=User.objects.get(pk=person.pk), by="system:test", at=clock.now())
@@ -273,6 +274,7 @@ def test_every_open_thing_stands_on_exactly_one_list_also_when_those_who_owned_i
     assert ([one for one in nobody if one[0] not in elsewhere], several) == ([], [])
     assert unattended(at=practice)
 
+    ShiftHandover.objects.all().delete()
     OnCallShift.objects.all().delete()
     for person in User.objects.filter(role__in=[Role.PSYCHIATRIST, Role.COACH], is_active=True):
         leave(person)
