@@ -150,7 +150,14 @@ def test_what_is_missing_or_wrong_is_a_clear_sentence(open_week, way):
 
 @pytest.mark.parametrize(
     "slot",
-    ["", "x", "x|y", f"{uuid.UUID(int=7)}|2026-11-24", f"{uuid.UUID(int=7)}|9999-12-31T23:59:59+00:00", "\x00|\x00"],
+    [
+        "",
+        "x",
+        "x|y",
+        f"{uuid.UUID(int=7)}|2026-11-24",
+        f"{uuid.UUID(int=7)}|9999-12-31T23:59:59+00:00",
+        "\x00|\x00",
+    ],
 )
 def test_a_time_that_is_none_is_never_a_server_error(open_week, slot):
     client = assessed()

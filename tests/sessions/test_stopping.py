@@ -11,7 +11,11 @@ from sessions.models import Course, CourseStop, DosingSession
 from tests.sessions.builders import a_course, first_session
 
 pytestmark = pytest.mark.django_db
-GOOD = {"reason": "not_helping", "note": "No change after two sessions.", "words": "Let us talk about what comes next."}
+GOOD = {
+    "reason": "not_helping",
+    "note": "No change after two sessions.",
+    "words": "Let us talk about what comes next.",
+}
 
 
 def test_ending_a_course_calls_off_what_is_to_come_and_keeps_why(client_for, alice, dana, at, clock_at):
