@@ -45,6 +45,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """The price in total first; what is paid, what is not, what went back."""
     patient = patient_of(request.user)
     listed = access.price_list()
+    mine = list(access.invoices_of(patient))
     context = {
         "total": dollars(listed["total_cents"]),
         "what": listed["title"],
@@ -56,7 +57,9 @@ def home(request: HttpRequest) -> HttpResponse:
         "refund_words": [tuple(pair) for pair in listed["refund_words"]],
         "accepted": access.accepted_intake(patient) is not None,
         "paid": access.is_paid(patient),
-        "invoices": [_invoice_words(row) for row in access.invoices_of(patient)],
+        # What went back is not asked for again.
+        "over": bool(mine) and mine[0].state == "refunded",
+        "invoices": [_invoice_words(row) for row in mine],
         "sandbox": not settings.STRIPE_SECRET_KEY,
         "intent": intents.mint(),
     }

@@ -136,7 +136,7 @@ def answers_health(walker: Walker) -> Walker:
     """Heart, body, mind: nothing that speaks against."""
     opens_step(walker, "Heart, blood vessels").answers_no_to_everything()
     saves(walker)
-    opens_step(walker, "The rest of your body").answers_no_to_everything(contraception="yes")
+    opens_step(walker, "The rest of your body").answers_no_to_everything()
     saves(walker)
     opens_step(walker, "Your mental health so far").answers_no_to_everything()
     walker.types("hopes", "To feel at home in my days again.")

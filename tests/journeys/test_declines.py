@@ -92,7 +92,7 @@ def test_found_not_suitable_at_the_consult_everything_goes_back_to_the_card(
     steps.signs_in(patient, alice.email, PASSWORD)
     patient.opens("/home/").sees("988")
     patient.opens(f"/billing/invoices/{invoice.pk}/").sees(
-        "$1,196.00 back to you", "the programme was not right for you", "We keep $0"
+        "$1,196 back to you", "the programme was not right for you", "We keep $0"
     )
     patient.opens("/billing/").sees("went back").does_not_see("Pay $")
     assert not Order.objects.exists()

@@ -91,7 +91,8 @@ class Walker:
             offered.setdefault(name, []).append(value)
         for name, values in offered.items():
             wanted = but.get(name) or next((v for v in ("no", "none", "0") if v in values), "")
-            if wanted:
+            # What an earlier answer has just hidden is not asked, so nobody could answer it.
+            if wanted and self._in(f"input[name='{name}'][value='{wanted}']").is_visible():
                 self.chooses(name, wanted)
         return self
 
