@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -92,7 +93,9 @@ async def hears(one: Line, kind: str) -> dict[str, Any]:
 
 
 def run(story: Callable[[], Awaitable[None]]) -> None:
-    async_to_sync(story)()
+    # A thread of its own: a browser test before this one leaves its own event loop running in the main one.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: async_to_sync(story)()).result(60)
 
 
 def test_another_sites_page_cannot_connect(room: Room) -> None:
