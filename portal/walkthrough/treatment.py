@@ -75,7 +75,9 @@ def the_consult_takes_place(walk: Walk) -> str:
     walk.goes_to(starts_at - timedelta(minutes=5))
     patient, doctor = walk.browser("patient"), walk.staff("dana")
     page = patient.opens(f"{walk.known['visit']}join/")
-    page = patient.sends(page.form(has=["state_now"]), state_now="CA")
+    page = patient.sends(
+        page.form(has=["state_now"]), state_now="CA", date_of_birth="1988-04-02", at_address="yes"
+    )
     page.must_say("knows that you are here")
     walk.goes_to(starts_at + timedelta(minutes=46))
     visit = walk.known["visit"].replace("/consults/", "/consults/visit/")

@@ -16,6 +16,7 @@ let me = "";
 let socket = null;
 let tries = 0;
 let over = false;
+let heardOnce = false;
 let media = null; // how sound and picture travel, from the server
 let local = new MediaStream();
 let twilio = null;
@@ -53,7 +54,9 @@ async function connect() {
 function lost() {
   socket = null;
   if (over) return;
-  say(root.dataset.waiting ? "The line broke. This page tries again by itself; your place is kept." : "The line broke. Trying again.");
+  // In the waiting room a line that never was is no news: the page asks in the ordinary way meanwhile.
+  if (!root.dataset.waiting) say("The line broke. Trying again.");
+  else if (heardOnce) say("The line broke. This page tries again by itself; your place is kept.");
   tries += 1;
   setTimeout(connect, Math.min(500 * 2 ** Math.min(tries, 4), 5_000) * (0.7 + Math.random() * 0.6));
 }
@@ -73,6 +76,7 @@ function ended(words) {
 }
 
 async function heard(news) {
+  heardOnce = true;
   if (news.type !== "refused") tries = 0;
   if (news.type === "waiting") return say(status.textContent.startsWith("The line broke") ? "You are back in the waiting room. Your place was kept." : status.textContent);
   if (news.type === "admitted" && root.dataset.waiting) return location.reload();

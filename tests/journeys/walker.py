@@ -175,6 +175,9 @@ def watch(walker: Walker) -> Walker:
             walker.trouble.append(f"{response.status} from {response.url}")
 
     def said(message: ConsoleMessage) -> None:
+        # The WebSocket process is another program; the journeys that need it start it and wait for its words.
+        if message.text.startswith("WebSocket connection to"):
+            return
         if message.type == "error" and not any(f"status of {code}" in message.text for code in KIND_REFUSALS):
             walker.trouble.append(f"console: {message.text}")
 
