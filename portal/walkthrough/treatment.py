@@ -161,7 +161,7 @@ def the_parcel_arrives(walk: Walk) -> str:
     page = doctor.opens(f"/consults/patient/{patient_id}/kit/")
     doctor.sends(page.form(has=["carrier_reference"]), carrier_reference="1Z-4711")
     page = patient.opens("/consults/medicine/kit/")
-    patient.sends(page.form(has=["photo"]))
+    patient.sends(page.form(to="kit"))
     for turn in (1, 2):
         if turn == 2:
             walk.goes_on(days=1)
