@@ -86,6 +86,8 @@ def hazards() -> dict[Path, str]:
         shown = "<br>".join(f"`{test}`" for test in tests[:6]) + (
             f"<br>and {len(tests) - 6} more" if len(tests) > 6 else ""
         )
+        if "lacks" in about:
+            shown += f"<br>not held by a test: {about['lacks']}"
         lines.append(f"| {id} | {about['what']} | {shown or 'waiting: ' + about.get('waits_for', '')} |")
     return {ROOT / "docs" / "hazards.md": "\n".join(lines) + "\n"}
 

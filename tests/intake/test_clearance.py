@@ -68,7 +68,7 @@ def test_asking_writes_a_letter_a_task_a_reminder_and_gives_the_patient_the_pen(
 
 
 def test_the_letter_holds_the_protocols_limits_and_nothing_of_the_chart_it_does_not_need(alice, dana, at):
-    """HZ-21, PR-13: name, birth date, one condition; no score, no other medicine, no address, no history."""
+    """HZ-21, PR-14: name, birth date, one condition; no score, no other medicine, no address, no history."""
     found = asked(alice, dana, at, question="Is an ECG of this year at hand?")
     for words in (
         "Alice Lindqvist",

@@ -278,7 +278,7 @@ def both_say(session, cole, at) -> tuple[bool, bool]:
 def test_a_new_version_asks_again_before_the_next_session(
     alice, dana, cole, at, admin_ann, admin_ben, monkeypatch, tmp_path, client_for
 ):
-    """PR-01: G2 in Python and in SQL compare the version in force."""
+    """PR-08: G2 in Python and in SQL compare the version in force."""
     session = a_session_ready_for_release(alice, dana, at)
     assert both_say(session, cole, at) == (False, False)
     a_new_wording(monkeypatch, tmp_path, admin_ann, admin_ben, at)
@@ -291,7 +291,7 @@ def test_a_new_version_asks_again_before_the_next_session(
 
 
 def test_a_new_state_asks_again_before_the_next_session(alice, dana, cole, at):
-    """PR-01: G2 in Python and in SQL compare the state of care."""
+    """PR-08: G2 in Python and in SQL compare the state of care."""
     session = a_session_ready_for_release(alice, dana, at)
     type(alice.patient).objects.filter(pk=alice.pk).update(state="NY")
     assert both_say(DosingSession.objects.get(pk=session.pk), cole, at) == (True, True)
@@ -355,7 +355,7 @@ def withdraws(user, at, **more):
 def test_withdrawing_locks_every_session_stops_the_course_and_tells_the_team_in_one_step(
     alice, dana, cole, at
 ):
-    """PR-01 and HZ-12: a withdrawn consent is as strong as none."""
+    """PR-08 and HZ-12: a withdrawn consent is as strong as none."""
     session = a_session_ready_for_release(alice, dana, at)
     assert Course.objects.get().state == "active"
     withdraws(alice, at, note="It is too much for me.")

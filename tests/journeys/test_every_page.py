@@ -18,6 +18,8 @@ from tests.sessions.builders import a_finished_session
 Browsers = Callable[..., Walker]
 # Not pages, ways out, or pages of libraries that are tested where they are changed.
 LEFT_OUT = ("/admin/", "/static/", "/accounts/logout/", ".ics", "/accounts/2fa/", "mailto:", "tel:", "/api/")
+# Files to keep: they come as a download, so they are asked for and not opened.
+FILES = ("/pdf/",)
 # The public pages have tests of their own.
 PUBLIC = ("/", "/how-it-works/", "/evidence/", "/pricing/", "/privacy/", "/assessment/")
 MOST = 90
@@ -59,6 +61,10 @@ def test_every_page_reached_by_links_is_open_to_everybody(
     while queue and visited < MOST:
         path = queue.pop(0)
         visited += 1
+        if path.endswith(FILES):
+            answer = walker.page.request.get(walker.site + path)
+            assert answer.ok and answer.headers["content-type"] == "application/pdf", f"{path}: {answer.status}"
+            continue
         for size in (DESKTOP, PHONE):
             walker.page.set_viewport_size(size)  # type: ignore[arg-type]
             if size is DESKTOP:

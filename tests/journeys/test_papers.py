@@ -113,7 +113,7 @@ def test_somebody_stops_and_nothing_more_is_asked_of_them(
     dana: User,
     protocol_version: Any,
 ) -> None:
-    """PR-01: every session to come is locked by one button."""
+    """PR-08: every session to come is locked by one button."""
     a_course(alice, dana, at - HOUR)
     phone = browser_of("Alice", phone=True, user=alice)
     phone.opens("/profile/").follows("Your right to stop").sees("without giving a reason")
