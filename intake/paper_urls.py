@@ -10,6 +10,7 @@ urlpatterns = [
     path("consents/<uuid:consent_id>/", consents.signed, name="signed"),
     path("consents/<uuid:consent_id>/pdf/", consents.signed_pdf, name="signed_pdf"),
     path("right-to-stop/", consents.right_to_stop, name="right_to_stop"),
+    path("intake/identity/", documents.identity, name="identity"),
     path("documents/", documents.documents, name="documents"),
     path("documents/<uuid:document_id>/", documents.document, name="document"),
     path("documents/<uuid:document_id>/remove/", documents.document_remove, name="document_remove"),

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from intake import paper_urls
-from intake.views import answering, assessment, chart, patient, queue, review, steps
+from intake.views import assessment, chart, one_answer, patient, queue, review, steps
 
 app_name = "intake"
 urlpatterns = [
@@ -32,5 +32,5 @@ urlpatterns = [
     path("chart/<uuid:patient_id>/decide/<slug:kind>/", review.decide, name="decide"),
     path("chart/<uuid:patient_id>/settle/", review.settle, name="settle"),
     path("intake/<slug:step_id>/", patient.step, name="step"),
-    path("intake/<slug:step_id>/answer/", answering.answer, name="answer"),
+    path("intake/<slug:step_id>/answer/", one_answer.answer, name="answer"),
 ]

@@ -22,6 +22,7 @@ from intake.access.documents import (
     open_clearances,
 )
 from intake.access.people import (
+    UNREAD_COUNT,
     active_medicines,
     current_intake,
     decision_facts,
@@ -66,6 +67,7 @@ from intake.access.work import work_items
 __all__ = [
     "LOOK_ALONG",
     "PAGE_SIZE",
+    "UNREAD_COUNT",
     "Chart",
     "Place",
     "QueueFilter",

@@ -18,6 +18,9 @@ from vitals.access import average_of
 from vitals.models import Reading
 from vitals.rules import limits_from_data
 
+# Beside the facts of an evaluation: how many medicines of the list are in no class we know. No rule reads the number.
+UNREAD_COUNT = "unread_medicines"
+
 
 def current_intake(patient: Patient | uuid.UUID) -> Intake | None:
     """The intake that is open, or else the newest."""
@@ -89,7 +92,10 @@ def facts_of(intake: Intake, *, at: datetime, version: ProtocolVersion) -> dict[
             f"{average.diastolic_mmhg:g}",
         )
     if intake.answers.get("medicines", {}).get("complete"):
-        facts["rx_classes"] = rx_classes_fact(c for m in active_medicines(patient) for c in m.rx_classes)
+        taken = active_medicines(patient)
+        facts["rx_classes"] = rx_classes_fact(c for m in taken for c in m.rx_classes)
+        if unread := sum("other" in m.rx_classes for m in taken):
+            facts[UNREAD_COUNT] = str(unread)
     return facts
 
 

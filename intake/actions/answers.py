@@ -17,7 +17,7 @@ from common.states import opened
 from intake import states
 from intake.access import current_intake
 from intake.actions.eligibility import reevaluate
-from intake.models import Intake, Medicine, Screening
+from intake.models import Intake, Medicine, PatientDocument, Screening
 from intake.rules.answers import DERIVED, derived, prefill_from
 from intake.rules.branching import hidden, unanswered
 from intake.rules.merging import Clash, flat, merge
@@ -43,7 +43,13 @@ def start_intake(patient: Patient, *, by: Any, at: datetime) -> Intake:
         return current
     try:
         with transaction.atomic():
-            intake = Intake.objects.create(patient=patient, created_at=at, care_state=patient.state)
+            photo = PatientDocument.objects.filter(
+                patient=patient, kind=PatientDocument.Kind.ID_PHOTO, superseded_at=None, removed_at=None
+            ).exists()
+            answers = {"identity": _entry({}, {"how": "photo"}, at=at)} if photo else {}
+            intake = Intake.objects.create(
+                patient=patient, created_at=at, care_state=patient.state, answers=answers
+            )
             opened(intake, states.DRAFT, by=by, at=at)
             audit.record("intake.started", by=by, at=at, about=intake, patient_id=patient.pk)
             return intake
@@ -146,14 +152,22 @@ def save_step(
 
 
 def record_instrument(
-    intake: Intake, step: str, answers: Mapping[str, Any], *, by: Any, at: datetime, complete: bool = True
+    intake: Intake,
+    step: str,
+    answers: Mapping[str, Any],
+    *,
+    by: Any,
+    at: datetime,
+    complete: bool = True,
+    still_answering: bool = False,
 ) -> RecordedResponse:
     """Keep a questionnaire of the intake. It never conflicts: a safety answer counts from whichever tab it comes (HZ-27)."""
     with transaction.atomic():
         row = _locked(intake)
         recorded = record_response(
-            row.patient, step_of(step).instrument, answers, "baseline", by=by, at=at, complete=complete
-        )
+            row.patient, step_of(step).instrument, answers, "baseline", by=by, at=at, complete=complete,
+            still_answering=still_answering,
+        )  # fmt: skip
         if complete and row.state in states.PATIENT_WRITES:
             _put(row, step, {"done": "yes"}, at=at)
             row.save(update_fields=["answers"])
@@ -215,6 +229,37 @@ def confirm_medicines(intake: Intake, *, by: Any, at: datetime) -> Intake:
     return save_step(intake, "medicines", {"confirmed": "yes"}, version=entry.get("version", 0), by=by, at=at)
 
 
+def identity_by_photo(intake: Intake, *, by: Any, at: datetime) -> None:
+    """A photo of an ID has come: that answers the step, as long as the patient holds the pen."""
+    _identity(intake, "photo", by=by, at=at)
+
+
+def identity_at_visit(intake: Intake, *, by: Any, at: datetime) -> None:
+    """The person shows the ID on video instead. Raises Conflict when the intake cannot be changed now."""
+    with transaction.atomic():
+        _writable(intake)
+        _identity(intake, "visit", by=by, at=at)
+
+
+def identity_open_again(intake: Intake, *, by: Any, at: datetime) -> None:
+    """The photo that answered the step was taken back."""
+    _identity(intake, "", by=by, at=at)
+
+
+def _identity(intake: Intake, how: str, *, by: Any, at: datetime) -> None:
+    with transaction.atomic():
+        row = _locked(intake)
+        kept = row.answers.get("identity", {}).get("data", {}).get("how", "")
+        if row.state not in states.PATIENT_WRITES or (not how and kept != "photo"):
+            return
+        _put(row, "identity", {"how": how}, at=at)
+        row.answers["identity"]["complete"] = bool(how)
+        row.save(update_fields=["answers"])
+        audit.record(
+            "intake.identity", by=by, at=at, about=row, patient_id=row.patient_id, detail={"how": how}
+        )
+
+
 def _locked(intake: Intake) -> Intake:
     return Intake.objects.select_for_update(of=("self",)).select_related("patient__user").get(pk=intake.pk)
 
@@ -265,8 +310,12 @@ def _merge(
 
 def _put(row: Intake, step: str, data: dict[str, Any], *, at: datetime) -> None:
     """A step that is done with, whatever was open elsewhere: a questionnaire adds, it never overwrites."""
-    kept = row.answers.get(step, {}).get("version", 0)
-    row.answers[step] = {"version": kept + 1, "data": data, "complete": True, "at": at.isoformat()}
+    row.answers[step] = _entry(row.answers.get(step, {}), data, at=at)
+
+
+def _entry(before: Mapping[str, Any], data: dict[str, Any], *, at: datetime) -> dict[str, Any]:
+    version = before.get("version", 0) + 1
+    return {"version": version, "data": data, "complete": True, "at": at.isoformat()}
 
 
 def _keep_person(row: Intake, answers: Mapping[str, Any], *, by: Any, at: datetime) -> None:

@@ -11,8 +11,9 @@ from common import audit, files
 from common.errors import Conflict, Invalid, NotPermitted
 from intake import states
 from intake.access.people import current_intake
+from intake.actions.answers import identity_by_photo, identity_open_again
 from intake.actions.clearance import answered
-from intake.models import ClearanceRequest, PatientDocument
+from intake.models import ClearanceRequest, Intake, PatientDocument
 from notify.actions import promise
 from safety.access import owner_for
 from safety.actions import open_task, settle_tasks_about
@@ -47,6 +48,7 @@ def upload_document(
         raise Invalid("That does not belong to you.", fields={"kind": "Choose again."})
     kinds = files.IMAGES if kind == PatientDocument.Kind.ID_PHOTO else files.IMAGES_AND_PDFS
     with transaction.atomic():
+        intake = _locked_intake(patient)
         Patient.objects.select_for_update().get(pk=patient.pk)
         live = PatientDocument.objects.filter(patient=patient, removed_at__isnull=True)
         if live.count() >= MOST_DOCUMENTS:
@@ -77,12 +79,21 @@ def upload_document(
             "document.uploaded", by=by, at=at, about=found, patient_id=patient.pk,
             detail={"kind": kind, "clearance": str(clearance.pk) if clearance else "", "replaces": len(before)},
         )  # fmt: skip
-        intake = current_intake(patient)
+        if kind == PatientDocument.Kind.ID_PHOTO and intake is not None:
+            identity_by_photo(intake, by=by, at=at)
         if clearance is not None and clearance.is_open:
             answered(clearance, by=by, at=at)
         elif intake is not None and intake.state == states.ACCEPTED:
             _ask_to_read(found, at=at)
     return found
+
+
+def _locked_intake(patient: Patient) -> Intake | None:
+    """The intake before the person and her papers: two requests of one patient never wait for each other in a ring."""
+    intake = current_intake(patient)
+    if intake is not None:
+        Intake.objects.select_for_update(of=("self",)).get(pk=intake.pk)
+    return intake
 
 
 def _ask_to_read(document: PatientDocument, *, at: datetime) -> None:
@@ -109,6 +120,7 @@ def remove_document(document: PatientDocument, *, by: User, at: datetime) -> Non
     if by.role != Role.PATIENT or by.pk != document.patient_id:
         raise NotPermitted("Only the patient takes a document back.")
     with transaction.atomic():
+        intake = _locked_intake(document.patient)
         row = (
             PatientDocument.objects.select_for_update(of=("self",)).select_related("file").get(pk=document.pk)
         )
@@ -125,6 +137,8 @@ def remove_document(document: PatientDocument, *, by: User, at: datetime) -> Non
         if file is not None:
             files.forget(file, by=by, at=at, why="taken back by the patient before anybody read it")
         _settle(row, "taken back by the patient", by="system:documents", at=at)
+        if row.kind == PatientDocument.Kind.ID_PHOTO and row.superseded_at is None and intake is not None:
+            identity_open_again(intake, by=by, at=at)
         audit.record("document.removed", by=by, at=at, about=row, patient_id=row.patient_id)
 
 

@@ -16,7 +16,14 @@ from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted
 from common.models import ProtocolVersion
 from intake import states
-from intake.access import current_intake, decision_facts, facts_of, latest_evaluation, open_question
+from intake.access import (
+    UNREAD_COUNT,
+    current_intake,
+    decision_facts,
+    facts_of,
+    latest_evaluation,
+    open_question,
+)
 from intake.models import EligibilityEvaluation, Intake
 from intake.rules import (
     EligibilityResult,
@@ -28,11 +35,13 @@ from intake.rules import (
     read_facts,
     thresholds_from_data,
 )
-from intake.rules.eligibility import UNANSWERED
+from intake.rules.eligibility import UNANSWERED, with_unread_medicine
 from intake.rules.facts import FACTS_BY_NAME
 from intake.rules.urgency import urgency_of
 from safety.actions import place_hold, raise_alert
 
+# The class of a medicine that is on no list of ours: what the person typed, for a clinician to read.
+UNKNOWN_CLASS = "other"
 # After these states an answer that changes is news to somebody.
 WATCHED = (states.SUBMITTED, states.CLAIMED, states.ACCEPTED)
 
@@ -56,13 +65,17 @@ def result_for(
 ) -> EligibilityResult:
     """What the rules of this version say. A value that cannot be read counts as unknown, and unknown means review."""
     typed, _ = read_facts(facts, stage=stage)
-    return evaluate(
+    thresholds = thresholds_in(version)
+    result = evaluate(
         typed,
         stage=stage,
         states=states_with_prescriber(local_date(at, "UTC")),
-        thresholds=thresholds_in(version),
+        thresholds=thresholds,
         ptsd_pathway=settings.PTSD_PATHWAY,
     )
+    if typed.rx_classes is not None and UNKNOWN_CLASS in typed.rx_classes:
+        return with_unread_medicine(result, thresholds)
+    return result
 
 
 def assess(
@@ -152,11 +165,13 @@ def reevaluate(patient: Patient, *, by: Any, at: datetime) -> EligibilityEvaluat
             facts = {**_carried(before), **facts, **decision_facts(patient)}
         result = result_for(facts, stage=stage, version=version, at=at)
         old = set(before.reasons) if before is not None else set()
-        if before is not None and old == set(result.reasons) and before.missing == list(result.missing):
+        unread = _another_unread(before, facts)
+        same = before is not None and old == set(result.reasons) and before.missing == list(result.missing)
+        if same and not unread:
             return before
         outcomes = thresholds_in(version).outcomes
         fresh = set(result.reasons) - old
-        if before is not None and set(result.missing) - set(before.missing):
+        if before is not None and (unread or set(result.missing) - set(before.missing)):
             fresh.add(UNANSWERED)  # true before for another answer, and true again for this one
         added = sorted(reason for reason in fresh if outcomes[reason] is not Outcome.OK)
         reopens = bool(added) and intake.state == states.ACCEPTED
@@ -185,6 +200,12 @@ def reevaluate(patient: Patient, *, by: Any, at: datetime) -> EligibilityEvaluat
             )
             place_hold(patient, reason_code="eligibility_reopened", at=at, by=by, alert=alert)
     return found
+
+
+def _another_unread(before: EligibilityEvaluation | None, facts: Mapping[str, str]) -> bool:
+    """Whether there is a medicine nobody has read besides those that were there the last time."""
+    earlier = before.facts.get(UNREAD_COUNT, "0") if before is not None else "0"
+    return int(facts.get(UNREAD_COUNT, "0")) > int(earlier)
 
 
 def _changed(before: EligibilityEvaluation | None, facts: Mapping[str, Any], at: datetime) -> list[list[str]]:

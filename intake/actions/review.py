@@ -43,7 +43,8 @@ def steps_left(intake: Intake) -> list[str]:
         left.append("bp")
     if signed_now(intake.patient) != frozenset(DOCUMENTS):
         left.append("consent")
-    return left
+    order = [step.id for step in asked_steps()]
+    return sorted(left, key=order.index)
 
 
 def _two_readings(intake: Intake) -> bool:

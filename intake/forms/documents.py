@@ -30,6 +30,19 @@ class DocumentForm(forms.Form):
     )
 
 
+class IdForm(forms.Form):
+    """A photo of an ID."""
+
+    file = forms.FileField(
+        label="Photo of your ID",
+        help_text="JPEG, PNG or WebP, up to 10 MB. Name, birth date, photo and the day it ends must be readable.",
+        allow_empty_file=True,
+        max_length=None,
+        widget=forms.FileInput(attrs={"accept": ACCEPT["image"]}),
+        error_messages={"required": "Choose a photo.", "missing": "Choose a photo."},
+    )
+
+
 class LetterForm(forms.Form):
     """The answer to one letter: only the file is asked for."""
 

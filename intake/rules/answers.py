@@ -50,7 +50,8 @@ def _decimal(value: Any) -> Decimal | None:
         return None
 
 
-def _age_years(born: date, on: date) -> int:
+def age_years(born: date, on: date) -> int:
+    """Whole years; a birthday counts from its own day."""
     return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
@@ -72,7 +73,7 @@ def facts_from(answers: Answers, *, on: date) -> dict[str, str]:
         if name in FACTS_BY_NAME and isinstance(value, str) and value not in ("", "unsure")
     }
     if born := flat.get("date_of_birth"):
-        facts["age_years"] = str(_age_years(date.fromisoformat(born), on))
+        facts["age_years"] = str(age_years(date.fromisoformat(born), on))
     facts.update(_heart(flat, on))
     facts.update(_body(flat))
     facts.update(_drugs(flat))

@@ -26,6 +26,8 @@ __all__ = [
 
 # E71: a required answer is missing or unsure. It comes last by number as well as by sense.
 UNANSWERED = "E71"
+# The fact that stays unknown while a medicine of the list is in no class we know.
+UNREAD = "rx_classes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +90,12 @@ def evaluate(
     if missing:
         reasons.append(UNANSWERED)
     return EligibilityResult(outcome_of(reasons, thresholds), tuple(reasons), missing, thresholds.version)
+
+
+def with_unread_medicine(result: EligibilityResult, thresholds: Thresholds) -> EligibilityResult:
+    """The same result where a medicine on the list is known to nobody yet: its class is an answer that is missing (E71)."""
+    if UNREAD in result.missing:
+        return result
+    reasons = tuple(dict.fromkeys((*result.reasons, UNANSWERED)))
+    missing = tuple(sorted((*result.missing, UNREAD)))
+    return EligibilityResult(outcome_of(reasons, thresholds), reasons, missing, result.rule_version)

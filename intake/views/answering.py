@@ -6,23 +6,22 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
-from accounts.guards import for_role
 from common import clock, intents
 from common.errors import StaleVersion
 from intake import actions, states
-from intake.access.asking import asked_step, asked_steps
+from intake.access.asking import asked_steps
 from intake.forms import step_form
 from intake.models import Intake
 from intake.rules.answers import DERIVED
 from intake.rules.merging import SCORED, Clash
 from intake.rules.steps import Step
-from intake.views.common import LIST, next_address, own_intake
+from intake.views.common import LIST, next_address
 from intake.views.saying import said
+from measures.rules import INSTRUMENTS, instrument
 
 WITH_THE_PSYCHIATRIST = (
     "Your intake is with a psychiatrist now, so this was not saved. What you typed is still below: copy what matters, "
@@ -46,9 +45,10 @@ def page_context(asked: Step, intake: Intake, form: Any, **more: Any) -> dict[st
         "conflict": [],
         "follow_ups": 0,
         "refused": "",
-        "may_save_part": not asked.instrument and intake.state in states.PATIENT_WRITES,
-        "saves_itself": bool(asked.questions) and intake.state in states.PATIENT_WRITES,
+        "may_save_part": intake.state in states.PATIENT_WRITES,
+        "saves_itself": intake.state in states.PATIENT_WRITES,
         "stem": "",
+        "licence": instrument(asked.instrument).licence_text if asked.instrument in INSTRUMENTS else "",
         **more,
     }
 
@@ -194,71 +194,19 @@ def _time_words(iso: str, person: Any) -> str:
     return f" at {local.strftime('%I:%M %p').lstrip('0').lower()} {local.tzname()}"
 
 
-@for_role("patient")
-@require_POST
-@intents.guard
-def answer(request: HttpRequest, step_id: str) -> HttpResponse:
-    """One answer, kept as soon as it is given. Without JavaScript the page's own button does the same for all of them."""
-    try:
-        asked = asked_step(step_id)
-    except KeyError:
-        raise Http404 from None
-    _, intake = own_intake(request)
-    if intake is None or not asked.questions:
-        raise Http404
-    if intake.state not in states.PATIENT_WRITES:
-        return JsonResponse({"saved": False, "said": WITH_THE_PSYCHIATRIST}, status=409)
-    names = _asked_for(asked, request.POST.get("answered", ""))
-    at = clock.now()
-    on = clock.local_date(at, intake.patient.user.time_zone)
-    form = step_form(asked, part=True)(request.POST, on=on, initial={})
-    form.is_valid()
-    wrong = [str(message) for name in names for message in form.errors.get(name, [])]
-    if wrong:
-        return JsonResponse({"saved": False, "said": " ".join(wrong)}, status=422)
-    given = form.answers()
-    own = {question.name for question in asked.questions}
-    plain = {name: given[name] for name in names if name in own and name in given}
-    scored = {name: str(given[name]) for name in names if name not in own and name in given}
-    if scored:
-        plain[SCORED] = scored
-    complete = bool(intake.answers.get(asked.id, {}).get("complete"))
-    try:
-        saved = actions.save_answers(
-            intake, asked.id, plain, asked=[name for name in names if name in own and name not in form.hidden_names],
-            version=whole(request.POST.get("version", "")), complete=complete, by=request.user, at=at,
-        )  # fmt: skip
-    except StaleVersion as error:
-        return JsonResponse({"saved": False, "said": error.detail}, status=409)
-    if saved.clashes:
-        one = clash_words(asked, saved.clashes, request.user)[0]
-        words = (
-            f"“{one['label']}” was answered elsewhere{one['since']}: {one['kept']}. Here: {one['typed']}. "
-            "The one saved elsewhere is newer than this page. Press “Save and go on” to choose."
-        )
-        return JsonResponse({"saved": False, "said": words}, status=409)
-    entry = saved.intake.answers.get(asked.id, {})
-    version = entry.get("version", 0)
-    response = JsonResponse(
-        {
-            "saved": True,
-            "version": version,
-            # Another page saved in between: this one keeps its own version, so that nothing of the other is overwritten.
-            "alone": version == whole(request.POST.get("version", "")) + saved.written,
-            "said": f"Saved{_time_words(at.isoformat(), request.user)}.",
-            "intent": intents.mint(),
-        }
-    )
-    response.replay_url = reverse("intake:step", args=[asked.id])  # type: ignore[attr-defined]
-    return response
-
-
-def _asked_for(asked: Step, name: str) -> tuple[str, ...]:
-    """The answer that was given, with the fields that are one answer with it. 404 for a name the step does not have."""
-    fields = step_form(asked).base_fields  # type: ignore[attr-defined]
-    if name not in fields:
-        raise Http404
-    return next((names for names in asked.together if name in names), (name,))
+def saved_words(
+    request: HttpRequest, asked: Step, saved: actions.Saved, *, version: int, at: datetime
+) -> dict[str, Any]:
+    """What the page hears of an answer that was kept. `version` is the one the page was made from."""
+    now = saved.intake.answers.get(asked.id, {}).get("version", 0)
+    return {
+        "saved": True,
+        "version": now,
+        # Another page saved in between: this one keeps its own version, so that nothing of the other is overwritten.
+        "alone": now == version + saved.written,
+        "said": f"Saved{_time_words(at.isoformat(), request.user)}.",
+        "intent": intents.mint(),
+    }
 
 
 def whole(text: str) -> int:

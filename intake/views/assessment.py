@@ -66,6 +66,13 @@ def _address(index: int) -> str:
     return reverse("intake:assessment_screen", args=[screens[index].id])
 
 
+def _needs_help_now(step: Step, request: HttpRequest) -> str:
+    """`crisis` or `emergency` when this page says so; empty otherwise."""
+    asked = {question.name for question in step.questions}
+    said = request.POST.get("main_problem", "") if "main_problem" in asked else ""
+    return said if said in ("crisis", "emergency") else ""
+
+
 @public
 @require_safe
 def start(request: HttpRequest) -> HttpResponse:
@@ -82,13 +89,11 @@ def screen(request: HttpRequest, screen_id: str) -> HttpResponse:
     index, step = _screen(screen_id)
     answers = answers_in(request)
     form = step_form(step)(request.POST or None, on=clock.local_date(clock.now(), "UTC"), initial=answers)
+    # Help stands in the same answer (PR-06), whatever else of the page is empty or wrong, and what was said is not kept.
+    if request.method == "POST" and (urgent := _needs_help_now(step, request)):
+        return render(request, f"public/assessment_{urgent}.html", {"again": _address(index)})
     if request.method == "POST" and form.is_valid():
         given = form.answers()
-        # Help stands in the same answer (PR-06), and what was said is not kept.
-        if given.get("main_problem") in ("crisis", "emergency"):
-            return render(
-                request, f"public/assessment_{given['main_problem']}.html", {"again": _address(index)}
-            )
         answers |= given
         at = clock.now()
         young, _ = (

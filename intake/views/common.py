@@ -30,7 +30,12 @@ LIST = "intake:list"
 
 def address_of(step: Step) -> str:
     """Where a step is answered."""
-    names = {"medicines": "intake:medicines", "bp": "intake:bp", "consent": "intake:consent"}
+    names = {
+        "medicines": "intake:medicines",
+        "bp": "intake:bp",
+        "identity": "intake:identity",
+        "consent": "intake:consent",
+    }
     return reverse(names[step.id]) if step.id in names else reverse("intake:step", args=[step.id])
 
 

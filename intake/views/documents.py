@@ -16,12 +16,14 @@ from accounts.models import Role
 from accounts.step_up import require_step_up
 from common import clock, files, intents
 from common.errors import Invalid
-from intake import access, actions
-from intake.forms.documents import DocumentForm, LetterForm
+from intake import access, actions, states
+from intake.forms.documents import DocumentForm, IdForm, LetterForm
 from intake.models import ClearanceRequest, PatientDocument
 from intake.paper import letter_pdf
 from intake.rules.clearance import specialties
 from intake.rules.documents import index
+from intake.rules.steps import step as step_of
+from intake.views.common import LIST, next_address, own_intake
 
 
 def _row(document: PatientDocument) -> dict[str, Any]:
@@ -85,6 +87,39 @@ def _sent(
             form.add_error(name if name in form.fields else None, words)
         return False
     return True
+
+
+@for_role("patient")
+@require_http_methods(["GET", "HEAD", "POST"])
+@intents.guard
+def identity(request: HttpRequest) -> HttpResponse:
+    """The step about who somebody is: a photo of an ID, or the ID on video at the first visit."""
+    patient, intake = own_intake(request)
+    if intake is None:
+        return HttpResponseRedirect(reverse(LIST))
+    if intake.state not in states.PATIENT_WRITES:
+        return HttpResponseRedirect(reverse("intake:documents"))
+    at = clock.now()
+    if request.method == "POST" and request.POST.get("how") == "visit":
+        actions.identity_at_visit(intake, by=request.user, at=at)
+        return HttpResponseRedirect(next_address(access.current_intake(patient) or intake, "identity"))
+    sent = request.method == "POST"
+    form = IdForm(request.POST if sent else None, request.FILES if sent else None)
+    if sent and _sent(request, form, at=at, kind=PatientDocument.Kind.ID_PHOTO):
+        messages.success(request, "Thank you. We have the photo of your ID, encrypted.")
+        return HttpResponseRedirect(next_address(access.current_intake(patient) or intake, "identity"))
+    entry = intake.answers.get("identity", {})
+    photos = [_row(one) for one in access.documents_of(patient) if one.kind == PatientDocument.Kind.ID_PHOTO]
+    context = {
+        "form": form,
+        "step": step_of("identity"),
+        "how": entry.get("data", {}).get("how", "") if entry.get("complete") else "",
+        "photo": next((one for one in photos if one["row"].superseded_at is None), None),
+        "go_on": next_address(intake, "identity"),
+        "intent": intents.mint(),
+        "intent_visit": intents.mint(),
+    }
+    return render(request, "patient/intake/identity.html", context, status=422 if form.is_bound else 200)
 
 
 @for_role("patient", "psychiatrist")

@@ -12,24 +12,20 @@ from common import clock, intents
 from intake import access, actions, states
 from intake.access.asking import asked_step
 from intake.models import Intake
-from intake.rules.steps import Step
+from intake.rules.answers import age_years
 from intake.rules.steps import step as step_of
-from intake.views import answering, assessment
+from intake.views import answering, assessment, scales
 from intake.views.common import (
     LIST,
     WORDS,
     address_of,
     awaited_letters,
     minutes_left,
-    next_address,
     own_intake,
     task_groups,
 )
 from intake.views.saying import said_in
 from measures.access import scores_of
-from measures.actions import is_alarming
-from measures.forms import instrument_form
-from measures.rules import instrument, risk_screen
 from measures.wording import HELP_HEADING, HELP_LINES, HELP_WHILE_HELD
 
 
@@ -51,6 +47,7 @@ def task_list(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "intake": intake,
         "mine": intake.state in states.PATIENT_WRITES,
+        "minor": _is_minor(intake),
         "unserved": intake.state in states.IN_QUEUE and not access.is_served(intake.care_state, clock.now()),
         "groups": task_groups(intake, left, address_of),
         "left": left,
@@ -69,6 +66,19 @@ def task_list(request: HttpRequest) -> HttpResponse:
         ],
     }
     return render(request, "patient/intake/list.html", context)
+
+
+def _is_minor(intake: Intake) -> bool:
+    """Whether the birth date that was typed is of somebody rule E01 keeps out; they read so before they go on."""
+    born = intake.patient.date_of_birth
+    if born is None:
+        return False
+    at = clock.now()
+    age = age_years(born, clock.local_date(at, intake.patient.user.time_zone))
+    if age < 0 or age > 130:
+        return False
+    found, _ = actions.assess({"age_years": age}, at=at)
+    return "E01" in found.reasons
 
 
 def _letters(intake: Intake | None) -> list[dict[str, Any]]:
@@ -114,45 +124,11 @@ def step(request: HttpRequest, step_id: str) -> HttpResponse:
     writable = intake.state in states.PATIENT_WRITES
     if asked.instrument and not asked.questions and (writable or request.method == "POST"):
         # A safety answer sent from a tab that was left open counts, whatever became of the intake meanwhile.
-        return _instrument(request, asked, intake)
+        return scales.questionnaire(request, asked, intake)
     later = intake.state == states.ACCEPTED and asked.id in states.UPDATABLE_STEPS
     if request.method != "POST" and not (writable or later):
         return HttpResponseRedirect(reverse(LIST))
     return answering.questions(request, asked, intake, writable=writable or later)
-
-
-def _instrument(request: HttpRequest, asked: Step, intake: Intake) -> HttpResponse:
-    form = instrument_form(asked.instrument)(request.POST or None)
-    at = clock.now()
-    if request.method == "POST" and form.is_valid():
-        recorded = actions.record_instrument(intake, asked.id, form.answers(), by=request.user, at=at)
-        intake.refresh_from_db()
-        if recorded.crisis:
-            return _help_page(request, next_address(intake, asked.id))
-        return HttpResponseRedirect(next_address(intake, asked.id))
-    alarming = request.method == "POST" and is_alarming(asked.instrument, form.given(), at=at)
-    if alarming:
-        # Half-filled, yet it says something that must not wait for the other half (HZ-08).
-        actions.record_instrument(intake, asked.id, form.given(), by=request.user, at=at, complete=False)
-    context = answering.page_context(asked, intake, form, help=alarming, **_words(asked))
-    response = render(request, "patient/intake/step.html", context, status=422 if form.is_bound else 200)
-    if alarming:
-        response.replay_url = reverse("intake:support")  # type: ignore[attr-defined]
-    return response
-
-
-def _words(asked: Step) -> dict[str, Any]:
-    if asked.instrument == "suicide_risk":
-        return {"stem": risk_screen().intro, "help_lines": HELP_LINES}
-    return {"stem": instrument(asked.instrument).stem, "help_lines": HELP_LINES}
-
-
-def _help_page(request: HttpRequest, go_on: str) -> HttpResponse:
-    """Help in the same answer as the answer that calls for it (PR-06)."""
-    context = {"heading": HELP_HEADING, "lines": HELP_LINES, "held": HELP_WHILE_HELD, "go_on": go_on}
-    response = render(request, "patient/intake/support.html", context)
-    response.replay_url = reverse("intake:support")  # type: ignore[attr-defined]
-    return response
 
 
 @for_role("patient")

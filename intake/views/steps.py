@@ -14,8 +14,7 @@ from intake.access.formulary import Match, meant, search_medicines
 from intake.forms import AddMedicineForm, ReadingForm
 from intake.rules.steps import known_medicine
 from intake.rules.steps import step as step_of
-from intake.views.common import own_intake
-from intake.views.patient import LIST, next_address
+from intake.views.common import LIST, next_address, own_intake
 from vitals.wording import BAND
 
 

@@ -63,10 +63,12 @@ def record_response(
     at: datetime,
     session_id: uuid.UUID | None = None,
     complete: bool = True,
+    still_answering: bool = False,
 ) -> RecordedResponse:
     """Score and keep one questionnaire; a positive safety answer alerts and holds in the same transaction.
 
-    `complete=False` keeps a half-filled form whose safety answer must not be lost: no total, same alarm.
+    `complete=False` keeps a half-filled form whose safety answer must not be lost: no total, same alarm. `still_answering` says
+    that the person is on the page yet, so that the questions to come do not count as left open.
     Raises Invalid with a sentence per item that is missing or not among the choices.
     """
     if instrument not in Instrument.values or (instrument in OF_PTSD_PATHWAY and not settings.PTSD_PATHWAY):
@@ -83,7 +85,11 @@ def record_response(
     )
     screen = screen_in_force(at)
     try:
-        due = _risk(row, screen, complete) if instrument == "suicide_risk" else _scored(row, screen, complete)
+        due = (
+            _risk(row, screen, complete, still_answering)
+            if instrument == "suicide_risk"
+            else _scored(row, screen, complete)
+        )
     except AnswersError as error:
         raise _invalid(error) from None
     with transaction.atomic():
@@ -158,8 +164,10 @@ def _scored(row: InstrumentResponse, screen: RiskScreen, complete: bool) -> Resp
     return response_to_item9(row.item9, screen) if row.item9 is not None else None
 
 
-def _risk(row: InstrumentResponse, screen: RiskScreen, complete: bool) -> Response | None:
-    result = suicide_risk(row.items, screen)
+def _risk(
+    row: InstrumentResponse, screen: RiskScreen, complete: bool, still_answering: bool
+) -> Response | None:
+    result = suicide_risk(row.items, screen, still_answering=still_answering)
     if complete and not row.items:
         raise AnswersError(missing=tuple(q.code for q in screen.questions if q.ask_when_yes is None))
     row.instrument_version, row.risk_level = result.version, result.level.value

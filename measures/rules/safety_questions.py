@@ -118,10 +118,13 @@ def is_asked(question: RiskQuestion, answers: Mapping[str, str | None]) -> bool:
     return question.ask_when_yes is None or answers.get(question.ask_when_yes) in ("yes", "unsure")
 
 
-def suicide_risk(answers: Mapping[str, str | None], screen: RiskScreen | None = None) -> RiskResult:
+def suicide_risk(
+    answers: Mapping[str, str | None], screen: RiskScreen | None = None, *, still_answering: bool = False
+) -> RiskResult:
     """The level that yes/no/unsure answers show. A question that should have been answered and was not, counts.
 
-    A yes counts wherever it stands, even to a question that was not due.
+    A yes counts wherever it stands, even to a question that was not due. With `still_answering` a question that nobody came to
+    yet does not count; one that was answered with “unsure” does.
     """
     screen = screen or risk_screen()
     known = {question.code for question in screen.questions}
@@ -141,7 +144,8 @@ def suicide_risk(answers: Mapping[str, str | None], screen: RiskScreen | None = 
         key=lambda level: level.order,
         default=RiskLevel.NONE,
     )
-    if unanswered and level.order < screen.unanswered_level.order:
+    open_ones = [code for code in unanswered if not still_answering or answers.get(code) == "unsure"]
+    if open_ones and level.order < screen.unanswered_level.order:
         level = screen.unanswered_level
     return RiskResult(level, positive, unanswered, screen.responses[level], screen.version)
 

@@ -152,6 +152,8 @@ def fill_intake(
                     intake, systolic_mmhg=bp[0] + minute, diastolic_mmhg=bp[1], pulse_bpm=cast.rng.randrange(58, 88), by=user,
                     at=when + minute * MINUTE,
                 )  # fmt: skip
+        elif step.id == "identity":
+            actions.identity_at_visit(intake, by=user, at=when)
         elif step.id == "consent":
             for name in DOCUMENTS:
                 text = document(name, patient.state)

@@ -161,6 +161,8 @@ def _answer_step(walk: Walk, patient: Browser, href: str) -> Page:
             walk.goes_on(minutes=2)
         page.must_say("That is enough")
         return page
+    if href == "/intake/identity/":
+        return patient.sends(page.form(has=["how"]))
     form = page.form(has=["version"])
     about = {**ABOUT, "full_name": walk.patient_name} if href == "/intake/about/" else {}
     given = {name: value for name, value in about.items() if name in form.names()}

@@ -108,6 +108,8 @@ def a_filled_intake(user: User, at: datetime, *, medicines: tuple[str, ...] = ()
                     by=user,
                     at=at + timedelta(minutes=minute),
                 )
+        elif step.id == "identity":
+            actions.identity_at_visit(intake, by=user, at=at)
         elif step.id == "consent":
             for name in DOCUMENTS:
                 text = document(name, patient_of(user).state)

@@ -43,7 +43,7 @@ def test_an_unfinished_intake_names_the_steps_that_are_left(alice, at):
     with pytest.raises(Invalid) as refused:
         actions.submit(a_draft(alice, at), by=alice, at=at)
     assert set(refused.value.fields) == {
-        "about", "heart", "body", "mind", "medicines", "phq9", "gad7", "safety", "substances", "home", "bp", "consent",
+        "about", "heart", "body", "mind", "medicines", "phq9", "gad7", "safety", "substances", "home", "bp", "identity", "consent",
     }  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """The two-minute assessment as a stranger meets it, with no JavaScript and nothing kept."""
 
+import re
+
 import pytest
 from django.contrib.sessions.models import Session
 from django.core.cache import caches
@@ -133,6 +135,38 @@ def test_a_crisis_or_an_emergency_is_met_with_help_in_the_same_answer_and_nothin
     assert response.status_code == 200
     assert "tel:988" in body and "tel:911" in body
     assert "signup" not in body and "pricing" not in body
+
+
+@pytest.mark.parametrize("kind", ["crisis", "emergency"])
+@pytest.mark.parametrize("rest", [{}, {"low_mood": "9", "worry": "\x00"}], ids=["nothing else", "nonsense"])
+def test_help_does_not_wait_for_the_rest_of_the_page(kind, rest):
+    """PR-06: somebody in danger is not asked to fill in two more questions first."""
+    response = Client().post("/assessment/why/", {"main_problem": kind, **rest})
+    assert response.status_code == 200
+    assert "tel:988" in response.content.decode().split("<main")[1]
+    assert not response.cookies
+
+
+@pytest.mark.parametrize(
+    ("screen", "answers"),
+    [
+        ("you", {"age_years": "15", "state": "CA"}),
+        ("why", {"main_problem": "crisis"}),
+        ("why", {"main_problem": "emergency"}),
+    ],
+    ids=["under 18", "crisis", "emergency"],
+)
+def test_nothing_on_a_page_of_help_sells_anything_not_even_its_frame(dana, screen, answers):
+    """The header and the footer are part of the page."""
+    client = Client()
+    response = client.post(f"/assessment/{screen}/", answers)
+    if response.status_code == 302:
+        response = client.get(response["Location"])
+    text = response.content.decode()
+    addresses = {re.sub(r"[?#].*", "", href) for href in re.findall(r'<a [^>]*href="([^"]+)"', text)}
+    allowed = {"/help/", "/assessment/why/", ""}
+    assert {one for one in addresses if not one.startswith(("tel:", "sms:", "https://988"))} <= allowed
+    assert "$" not in text.split("<body")[1]
 
 
 def test_every_screen_shows_988_and_911():

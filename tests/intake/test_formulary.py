@@ -1,13 +1,17 @@
 """The shipped list of medicines: codes that are plausible, names that are found misspelled, everything else kept for a clinician."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 
+from intake import access, actions
 from intake.access.formulary import search_medicines
 from intake.models import Medicine
 from intake.rules.facts import RX_CLASSES
 from intake.rules.steps import formulary, known_medicine
+from safety.models import SafetyHold
+from tests.intake.builders import a_submitted_intake, an_accepted_intake
 
 # RxNorm ingredient codes as the CPIC drug table gives them (github.com/cpicpgx, read 2026-11): a second source for our own list.
 ORACLE = {
@@ -32,9 +36,37 @@ CLASSES_THAT_MATTER = {
         "rasagiline",
         "linezolid",
         "methylene blue",
+        "moclobemide",
+        "safinamide",
+        "procarbazine",
     },
-    "stimulant": {"amphetamine", "methylphenidate", "lisdexamfetamine", "phentermine"},
-    "benzo": {"alprazolam", "clonazepam", "diazepam", "lorazepam", "temazepam", "zolpidem"},
+    # The protocol's own words: amphetamine, methylphenidate, modafinil, ADHD stimulants; decongestants raise pressure as well.
+    "stimulant": {
+        "amphetamine",
+        "dextroamphetamine",
+        "lisdexamfetamine",
+        "methamphetamine",
+        "methylphenidate",
+        "dexmethylphenidate",
+        "modafinil",
+        "armodafinil",
+        "phentermine",
+        "diethylpropion",
+        "pseudoephedrine",
+        "phenylephrine",
+        "solriamfetol",
+    },
+    "benzo": {
+        "alprazolam",
+        "clonazepam",
+        "diazepam",
+        "lorazepam",
+        "temazepam",
+        "quazepam",
+        "zolpidem",
+        "eszopiclone",
+        "zaleplon",
+    },
     "opioid": {
         "buprenorphine",
         "fentanyl",
@@ -45,14 +77,46 @@ CLASSES_THAT_MATTER = {
         "tramadol",
         "kratom",
     },
-    "cns_depressant": {"gabapentin", "pregabalin", "baclofen", "hydroxyzine", "sodium oxybate"},
-    "cyp_inhibitor": {"clarithromycin", "ketoconazole", "ritonavir", "ticlopidine", "grapefruit juice"},
-    "cyp_inducer": {"carbamazepine", "phenytoin", "rifampin", "St John's wort"},
+    "cns_depressant": {
+        "gabapentin",
+        "pregabalin",
+        "baclofen",
+        "carisoprodol",
+        "cyclobenzaprine",
+        "metaxalone",
+        "tizanidine",
+        "diphenhydramine",
+        "hydroxyzine",
+        "phenobarbital",
+        "butalbital",
+        "sodium oxybate",
+    },
+    "cyp_inhibitor": {
+        "clarithromycin",
+        "ketoconazole",
+        "itraconazole",
+        "posaconazole",
+        "ritonavir",
+        "cobicistat",
+        "ticlopidine",
+        "clopidogrel",
+        "grapefruit juice",
+    },
+    "cyp_inducer": {"carbamazepine", "phenytoin", "rifampin", "rifapentine", "apalutamide", "St John's wort"},
     "lamotrigine": {"lamotrigine"},
     "naltrexone": {"naltrexone"},
     "theophylline": {"theophylline", "aminophylline"},
     "antidepressant": {"sertraline", "venlafaxine", "bupropion", "trazodone", "lithium"},
 }
+
+
+def test_a_brand_leads_to_all_classes_of_what_is_in_it():
+    """HZ-12: a mixture under one trade name counts for each of its parts."""
+    for brand, classes in {
+        "Symbyax": {"cns_depressant", "antidepressant"}, "Contrave": {"naltrexone", "antidepressant"},
+        "Limbitrol": {"benzo", "antidepressant"}, "Lybalvi": {"cns_depressant", "naltrexone"}, "Genvoya": {"cyp_inhibitor"},
+    }.items():  # fmt: skip
+        assert set(known_medicine(brand).classes) == classes, brand
 
 
 def test_every_code_is_a_number_of_an_ingredients_length_and_stands_once():
@@ -89,7 +153,9 @@ database = pytest.mark.django_db
         ("zolof", "sertraline"), ("Zolfot", "sertraline"), ("sertralin", "sertraline"), ("lamictil", "lamotrigine"),
         ("xanex", "alprazolam"), ("nardill", "phenelzine"), ("oxycotin", "oxycodone"), ("wellbutrin xl 300", "bupropion"),
         ("adder", "amphetamine"), ("KLONAPIN", "clonazepam"), ("theophyline", "theophylline"), ("st johns wort", "St John's wort"),
-        ("emsam", "selegiline"), ("paxlovid", "ritonavir"), ("tramadole", "tramadol"),
+        ("emsam", "selegiline"), ("paxlovid", "ritonavir"), ("tramadole", "tramadol"), ("skelaxen", "metaxalone"),
+        ("trileptol", "oxcarbazepine"), ("posaconozole", "posaconazole"), ("sudafed pe", "phenylephrine"), ("sublacade", "buprenorphine"),
+        ("symbiax", "olanzapine and fluoxetine"), ("tylenol pm", "acetaminophen and diphenhydramine"),
     ],
 )  # fmt: skip
 def test_a_misspelled_or_half_typed_name_finds_its_medicine_first(typed, generic):
@@ -152,3 +218,35 @@ def test_as_typed_is_always_possible_and_a_clinician_reads_it(browser):
 @database
 def test_the_answer_to_one_word_is_no_answer_to_another(browser):
     assert add(browser, name="klonapin", as_typed="xanex").status_code == 422
+
+
+@database
+def test_a_medicine_nobody_knows_sends_the_intake_to_review(alice, at, protocol_version):
+    """HZ-12: free text is an answer that is missing until a clinician has read it, whatever else is on the list."""
+    intake = a_submitted_intake(alice, at, medicines=("Grandmother's tonic", "Xanax"))
+    assert (intake.outcome, intake.reasons) == ("review", ["E58", "E71"])
+    assert intake.evaluations.get().missing == ["rx_classes"]
+
+
+@database
+def test_known_medicines_without_a_rule_against_them_are_no_review(alice, at, protocol_version):
+    assert a_submitted_intake(alice, at, medicines=("Zoloft",)).outcome == "ok"
+
+
+@database
+def test_each_unknown_medicine_during_care_is_read_by_a_psychiatrist_before_the_next_dose(
+    alice, dana, at, protocol_version
+):
+    """HZ-12: the second one too, after the first was settled; one that is known and harmless holds nothing."""
+    intake = an_accepted_intake(alice, dana, at)
+    day = timedelta(days=1)
+    actions.add_medicine(intake.patient, name="Zoloft", dose_text="", by=alice, at=at + day)
+    assert access.eligibility_stands(intake.patient)
+    for number, name in enumerate(("A tea from the market", "Another tea"), start=1):
+        actions.add_medicine(intake.patient, name=name, dose_text="", by=alice, at=at + 2 * number * day)
+        assert not access.eligibility_stands(intake.patient), name
+        assert SafetyHold.objects.filter(reason_code="eligibility_reopened", cleared_at=None).exists()
+        actions.settle(intake.patient, note="Read, harmless.", by=dana, at=at + (2 * number + 1) * day)
+        assert access.eligibility_stands(intake.patient)
+    actions.add_medicine(intake.patient, name="Prozac", dose_text="", by=alice, at=at + 9 * day)
+    assert access.eligibility_stands(intake.patient)

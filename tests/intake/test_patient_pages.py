@@ -51,6 +51,7 @@ def test_a_patient_walks_every_step_and_sends(browser, alice, clock_at, at):
             assert response.status_code == 302, (step.id, response.content.decode()[-3000:])
     send(browser, "/intake/medicines/", {"name": "Zoloft 50 mg", "dose_text": "one a day"})
     assert send(browser, "/intake/medicines/done/").status_code == 302
+    assert send(browser, "/intake/identity/", {"how": "visit"}).status_code == 302
     send(browser, "/intake/blood-pressure/", {"systolic_mmhg": 118, "diastolic_mmhg": 76, "pulse_bpm": 70})
     with clock_at(at + timedelta(minutes=2)):
         send(
@@ -244,6 +245,15 @@ def test_somebody_born_less_than_eighteen_years_ago_is_excluded(browser, alice):
     facts = facts_of(intake, at=intake.created_at, version=protocol.current(at=intake.created_at))
     assert facts["age_years"] == "17"
     assert "E01" in evaluate(facts, stage="intake", states=None).reasons
+
+
+@pytest.mark.parametrize(("born", "told"), [("2008-11-24", True), ("2008-11-23", False)])
+def test_somebody_who_turns_out_to_be_under_eighteen_is_met_with_help_and_no_next_step(browser, born, told):
+    """HZ-12: the birth date of the intake decides, on the very next page."""
+    send(browser, "/intake/about/", plain_answers("about") | {"date_of_birth": born, "version": 0})
+    text = browser.get("/intake/").content.decode().split("<main")[1]
+    assert ("This care is for adults only" in text) is told
+    assert ("steps left" in text) is not told and ("tel:988" in text.split("tasks")[0]) is told
 
 
 def test_the_assessment_is_carried_into_the_intake_and_then_forgotten(client_for, stranger_patient, frozen):

@@ -184,6 +184,17 @@ def measures_twice(walker: Walker) -> Walker:
     return walker.sees("That is enough")
 
 
+def shows_who_she_is(walker: Walker, photo: bytes | None = None) -> Walker:
+    """A photo of her ID, or the ID on video."""
+    opens_step(walker, "Your ID")
+    if photo is None:
+        return walker.presses("I will show it on video")
+    walker.page.set_input_files(
+        "input[name=file]", {"name": "my licence.jpg", "mimeType": "image/jpeg", "buffer": photo}
+    )
+    return walker.presses("Send this photo")
+
+
 def types_pressure(walker: Walker, systolic: int, diastolic: int, pulse: int = 68) -> Walker:
     return fills(walker, systolic_mmhg=str(systolic), diastolic_mmhg=str(diastolic), pulse_bpm=str(pulse))
 

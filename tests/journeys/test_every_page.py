@@ -63,7 +63,9 @@ def test_every_page_reached_by_links_is_open_to_everybody(
         visited += 1
         if path.endswith(FILES):
             answer = walker.page.request.get(walker.site + path)
-            assert answer.ok and answer.headers["content-type"] == "application/pdf", f"{path}: {answer.status}"
+            assert answer.ok and answer.headers["content-type"] == "application/pdf", (
+                f"{path}: {answer.status}"
+            )
             continue
         for size in (DESKTOP, PHONE):
             walker.page.set_viewport_size(size)  # type: ignore[arg-type]

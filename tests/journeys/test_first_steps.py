@@ -6,6 +6,7 @@ from typing import Any
 from accounts.models import User
 from intake.models import Intake, Screening
 from safety.models import Alert
+from tests.common.test_files import a_picture
 from tests.journeys import steps
 from tests.journeys.walker import Walker
 
@@ -44,6 +45,7 @@ def test_from_the_assessment_to_an_intake_that_waits_in_the_queue(
     steps.answers_mood_and_safety(desk)
     steps.answers_alcohol_and_home(desk)
     steps.measures_twice(desk)
+    steps.shows_who_she_is(desk, a_picture()).sees("photo of your ID", "encrypted")
     steps.signs_consent(desk, "Mara Lindgren")
     steps.sends_the_intake(desk)
     intake = Intake.objects.get()

@@ -34,6 +34,7 @@ CAPTIONS_OF_STEPS = {
     "safety": "Questions about safety; help stands above them.",
     "substances": "Alcohol and other substances.",
     "home": "The home, the sitter, the way to help.",
+    "identity": "A photo of an ID, or the ID on video.",
 }
 
 
