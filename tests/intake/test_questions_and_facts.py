@@ -21,6 +21,7 @@ from intake.rules.facts import RX_CLASSES
 from intake.rules.steps import assessment_screens, formulary, intake_steps, known_medicine
 from intake.rules.steps import step as step_of
 from intake.rules.urgency import urgency_of
+from measures.forms import instrument_form
 from tests.intake.builders import plain_answers
 
 ON = date(2026, 11, 23)
@@ -34,6 +35,27 @@ def test_every_question_of_a_fact_offers_exactly_the_values_the_rules_know():
                 continue
             offered = {value for value, _ in question.choices} or {"yes", "no"}
             assert offered == set(spec.choices), question.name
+
+
+def test_whatever_the_rules_let_be_unknown_can_be_said_to_be_unknown_where_it_is_asked():
+    """E71: “I am not sure” is an answer wherever the vocabulary has it; only a person's sex and numbers are without."""
+    asked = set()
+    for step in (*intake_steps(), *assessment_screens()):
+        fields = step_form(step).base_fields
+        for question in step.questions:
+            spec = FACTS_BY_NAME.get(question.name)
+            if spec is not None and spec.expects.endswith("unsure") and question.name != "sex":
+                assert "unsure" in dict(fields[question.name].choices), (step.id, question.name)
+                asked.add(question.name)
+    safety = instrument_form("suicide_risk").base_fields
+    assert all("unsure" in dict(field.choices) for field in safety.values())
+    asked |= set(safety)
+    vocabulary = {
+        name
+        for name in required_facts(Stage.INTAKE)
+        if FACTS_BY_NAME[name].expects.endswith("unsure") and name != "sex"
+    }
+    assert vocabulary <= asked
 
 
 def test_every_required_fact_has_a_place_where_it_is_asked():

@@ -30,6 +30,24 @@ def test_an_exclusion_says_why_sells_nothing_and_offers_other_help(
     assert Screening.objects.get().outcome == "not_now"
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_an_answer_that_nobody_can_be_sure_of_leads_to_a_person(
+    browser_of: Browsers, dana: User, protocol_version: Any, scripts: bool
+) -> None:
+    """A review, on a phone: one group of questions a screen, back and forth with every answer kept, and a call before any account."""
+    weekly_hours(dana)
+    visitor = browser_of("A visitor who is not sure", phone=True, scripts=scripts)
+    steps.answers_the_assessment(visitor, avm="unsure")
+    visitor.is_at("/assessment/result/").sees(
+        "Let's talk to a person", "What we would like to look at", "What happens next", "$1,196", "Six questions worth asking"
+    )
+    visitor.goes_back().is_at("/assessment/substances/").goes_back().goes_back().is_at("/assessment/vessels/")
+    assert visitor.page.locator("input[name=avm][value=unsure]").is_checked()
+    visitor.goes_forward().goes_forward().goes_forward().is_at("/assessment/result/")
+    assert [one.outcome for one in Screening.objects.all()] == ["talk"]
+    visitor.follows("See the free times").is_at("/introduction/").sees("Twenty minutes", "costs nothing")
+
+
 def test_somebody_of_seventeen_is_met_with_help_and_no_offer(
     browser_of: Browsers, protocol_version: Any
 ) -> None:
