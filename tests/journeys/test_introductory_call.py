@@ -39,7 +39,11 @@ def test_an_answer_that_nobody_can_be_sure_of_leads_to_a_person(
     visitor = browser_of("A visitor who is not sure", phone=True, scripts=scripts)
     steps.answers_the_assessment(visitor, avm="unsure")
     visitor.is_at("/assessment/result/").sees(
-        "Let's talk to a person", "What we would like to look at", "What happens next", "$1,196", "Six questions worth asking"
+        "Let's talk to a person",
+        "What we would like to look at",
+        "What happens next",
+        "$1,196",
+        "Six questions worth asking",
     )
     visitor.goes_back().is_at("/assessment/substances/").goes_back().goes_back().is_at("/assessment/vessels/")
     assert visitor.page.locator("input[name=avm][value=unsure]").is_checked()
