@@ -15,6 +15,8 @@ from common.errors import DomainError, StepUpNeeded
 
 Next = Callable[[HttpRequest], HttpResponse]
 STARTED, SEEN = "started_at_s", "seen_at_s"
+# What a page asks by itself, whether or not anybody sits in front of it.
+ASKED_BY_ITSELF = ("/video/waiting/",)
 
 
 class SessionLimits:
@@ -46,7 +48,7 @@ class SessionLimits:
                 # A write each half minute at most: the session row is not a hot row.
                 if started is None:
                     request.session[STARTED] = now_s
-                if seen is None or now_s - seen > 30:
+                if seen is None or (now_s - seen > 30 and request.path not in ASKED_BY_ITSELF):
                     request.session[SEEN] = now_s
         return self.get_response(request)
 

@@ -251,6 +251,7 @@ CELERY_BEAT_SCHEDULE: dict = {
         "options": {"expires": 90},
     },
     "consults-holds": {"task": "consults.tasks.release_holds", "schedule": 60.0, "options": {"expires": 120}},
+    "consults-visits": {"task": "consults.tasks.close_visits", "schedule": 60.0, "options": {"expires": 120}},
     "billing-sweep": {"task": "billing.tasks.sweep", "schedule": 30.0, "options": {"expires": 90}},
     "safety-coverage": {
         "task": "safety.tasks.check_coverage",

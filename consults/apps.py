@@ -9,7 +9,7 @@ class ConsultsConfig(AppConfig):
         from common import hooks
         from consults.access.introductions import introduction_work
         from consults.access.leave import leave_of
-        from consults.access.rooms import about_room
+        from consults.access.rooms import about_introduction, about_room
         from consults.access.visits import patients_by_appointment
         from consults.access.work import work_items
 
@@ -18,3 +18,4 @@ class ConsultsConfig(AppConfig):
         hooks.register("work.items", work_items)
         hooks.register("work.items", introduction_work)
         hooks.register("room.about", about_room)
+        hooks.register("room.about", about_introduction)

@@ -19,7 +19,8 @@ def release_holds() -> int:
 
 @shared_task(name="consults.tasks.close_visits")
 def close_visits() -> dict[str, int]:
-    """Close rooms that are over, then the visits of which nobody has said anything and the room's book is clear."""
+    """Notice who waits in vain, close rooms that are over, then the visits of which nobody has said anything and the book is clear."""
     at = clock.now()
+    actions.notice_who_waits_in_vain(at=at)
     close_rooms_over(at=at)
     return actions.close_by_attendance(at=at)

@@ -13,6 +13,7 @@ urlpatterns = [
     path("consults/<uuid:appointment_id>/move/", booking.move, name="move"),
     path("consults/<uuid:appointment_id>/cancel/", booking.cancel, name="cancel"),
     path("consults/<uuid:appointment_id>/join/", booking.join, name="join"),
+    path("consults/<uuid:appointment_id>/guests/", booking.guests, name="guests"),
     path("consults/<uuid:appointment_id>/invite.ics", booking.invite, name="invite"),
     path("consults/waiting/<slug:visit_type>/", waiting.waiting, name="waiting"),
     path("consults/offers/<uuid:offer_id>/", waiting.offer, name="offer"),
@@ -42,6 +43,7 @@ urlpatterns = [
     path("consults/visit/<uuid:appointment_id>/addendum/", notes.addendum, name="addendum"),
     path("consults/visit/<uuid:appointment_id>/room/", notes.room, name="room"),
     path("consults/visit/<uuid:appointment_id>/video/", notes.video, name="video"),
+    path("consults/visit/<uuid:appointment_id>/late/", notes.late, name="late"),
     path("consults/visit/<uuid:appointment_id>/close/", notes.close, name="close"),
     path("introduction/", introductions.times, name="introduction"),
     path("introduction/details/", introductions.details, name="introduction_details"),
@@ -49,11 +51,15 @@ urlpatterns = [
     path("introduction/link/<str:token>/", introductions.link, name="introduction_link"),
     path("introduction/link/<str:token>/move/", introductions.move, name="introduction_move"),
     path("introduction/link/<str:token>/cancel/", introductions.cancel, name="introduction_cancel"),
+    path("introduction/link/<str:token>/video/", introductions.come_in, name="introduction_come_in"),
     path(
         "introduction/link/<str:token>/appointment.ics", introductions.calendar_file, name="introduction_file"
     ),
     path("consults/introduction/<uuid:introduction_id>/", introductions.call, name="introduction_call"),
     path("consults/introduction/<uuid:introduction_id>/room/", introductions.room, name="introduction_room"),
+    path(
+        "consults/introduction/<uuid:introduction_id>/video/", introductions.video, name="introduction_video"
+    ),
     path("consults/introduction/<uuid:introduction_id>/end/", introductions.end, name="introduction_end"),
     path("calendar/", calendar.calendar, name="calendar"),
     path("calendar/hours/", calendar.hours, name="hours"),

@@ -105,3 +105,5 @@ BIRTH_DATE_DIFFERS = (
 BIRTH_DATE_CALL_US = (
     "The date of birth does not match your record. Call us, and we let you in when we know it is you."
 )
+
+ENTRY_NEEDED = "Before each visit we ask who you are and where you are right now, so that help can find you."

@@ -11,6 +11,7 @@ class SessionsConfig(AppConfig):
     def ready(self) -> None:
         from common import hooks
         from sessions.access.rates import doses_given
+        from sessions.access.video import about_session
         from sessions.access.work import work_items
         from sessions.actions import (
             on_consent_withdrawn,
@@ -27,3 +28,4 @@ class SessionsConfig(AppConfig):
         hooks.register("reading.context", reading_context)
         hooks.register("reading.recorded", on_reading)
         hooks.register("work.items", work_items)
+        hooks.register("room.about", about_session)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sessions.views import deciding, medicine, room, sitter, staff, stopping
+from sessions.views import deciding, medicine, room, sitter, staff, stopping, video
 
 app_name = "sessions"
 urlpatterns = [
@@ -29,6 +29,7 @@ urlpatterns = [
     path("sessions/<uuid:session_id>/call-off/", staff.call_off, name="call_off"),
     path("sessions/<uuid:session_id>/resume/", staff.resume, name="resume"),
     path("sessions/<uuid:session_id>/decide/", deciding.decide, name="decide"),
+    path("sessions/<uuid:session_id>/video/", video.video, name="video"),
     path("sessions/<uuid:session_id>/stop-course/", stopping.stop_course, name="stop_course"),
     path("s/<str:token>/", sitter.sitter, name="sitter"),
     path("s/<str:token>/confirm/", sitter.confirm, name="sitter_confirm"),

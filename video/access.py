@@ -1,13 +1,15 @@
 """Who sits where, who may come in, and what upper apps know about the visit of a room."""
 
 import hashlib
+import secrets
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core import signing
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.urls import reverse
 
 from accounts.models import User
 from common import hooks
@@ -16,6 +18,7 @@ from video import rules, wording
 from video.models import Room, Seat, SeatEvent
 
 SALT = "video.pass"
+MOST_WAITING = 5
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,15 @@ class Visit:
     phone: str = ""
     # Who is expected on the other side, as the waiting room says it.
     with_words: str = "Your care team"
+    # Where somebody who has not said who and where they are does so; empty when nothing of it is missing.
+    entry_url: str = ""
+    # What the clinician needs at hand while they talk: where help would have to be sent, whom to call.
+    at_hand: list[tuple[str, str]] = field(default_factory=list)
+    # Ways to reach who is expected, for the news that it begins later: (channel, person or address).
+    reach: list[tuple[str, User | str]] = field(default_factory=list)
+    reach_url: str = ""
+    # Where what has to be done meanwhile goes on, in another tab: the steps of a dosing day.
+    steps_url: str = ""
 
 
 def digest(token: str) -> str:
@@ -67,6 +79,11 @@ def guest_seat(token: str, *, at: datetime) -> Seat:
     return seat
 
 
+def browser_may_sit(seat: Seat, browser: str) -> bool:
+    """Is this the browser that came in with the guest's link? A forwarded link takes nobody's place."""
+    return bool(seat.browser_digest) and secrets.compare_digest(seat.browser_digest, digest(browser))
+
+
 def visit_of(seat: Seat, *, at: datetime) -> Visit:
     """What the visit is, from whoever opened the room. Raises NotVisible when nobody knows it any more."""
     for answer in hooks.run("room.about", room=seat.room, seat=seat, at=at):
@@ -89,7 +106,9 @@ def refusals(seat: Seat, *, at: datetime, visit: Visit | None = None) -> list[tu
         at=at,
     )
     found = [(code, wording.refusal(code)) for code in sorted(codes)]
-    return found or list((visit or visit_of(seat, at=at)).refusals)
+    theirs = (visit or visit_of(seat, at=at)).refusals
+    # That it was cancelled says more than that it is over.
+    return [one for one in theirs if one[0] == "visit_cancelled"] or found or list(theirs)
 
 
 def may_come_in(seat: Seat, *, at: datetime, visit: Visit | None = None) -> None:
@@ -100,7 +119,8 @@ def may_come_in(seat: Seat, *, at: datetime, visit: Visit | None = None) -> None
 
 def pass_for(seat: Seat) -> str:
     """What a browser shows at the WebSocket: this seat of this room, for a quarter of an hour. Bound to nothing that can be guessed."""
-    return signing.dumps({"seat": seat.pk.hex, "room": seat.room_id.hex}, salt=SALT)
+    named = {"seat": seat.pk.hex, "room": seat.room_id.hex, "browser": seat.browser_digest[:16]}
+    return signing.dumps(named, salt=SALT)
 
 
 def seat_of_pass(text: str) -> Seat:
@@ -112,7 +132,7 @@ def seat_of_pass(text: str) -> Seat:
     except signing.BadSignature:
         raise Conflict(wording.refusal("no_seat"), code="no_seat") from None
     seat = Seat.objects.filter(pk=named["seat"], room_id=named["room"]).select_related("room", "user").first()
-    if seat is None:
+    if seat is None or named["browser"] != seat.browser_digest[:16]:
         raise Conflict(wording.refusal("no_seat"), code="no_seat")
     return seat
 
@@ -134,9 +154,15 @@ def seats_of(room: Room) -> QuerySet[Seat]:
     return room.seats.filter(removed_at__isnull=True).select_related("user").order_by("created_at", "id")
 
 
-def waiting_in(room: Room, *, at: datetime) -> list[Seat]:
-    """Who waits to be let in and was heard of lately."""
+def waiting_in(room: Room) -> list[Seat]:
+    """Who has come and was not let in yet, there or gone again meanwhile (`still_here`)."""
     return [seat for seat in seats_of(room) if seat.waiting_since_at is not None and seat.admitted_at is None]
+
+
+def still_here(seat: Seat, *, at: datetime) -> bool:
+    """Was the page of somebody who waits heard of lately? Before it was ever heard of, it counts from when they came."""
+    last = max((one for one in (seat.seen_at, seat.waiting_since_at) if one is not None), default=None)
+    return last is not None and last >= at - timedelta(seconds=rules.AWAY_SECONDS)
 
 
 def connected_in(room: Room, *, at: datetime) -> list[Seat]:
@@ -149,21 +175,75 @@ def connected_in(room: Room, *, at: datetime) -> list[Seat]:
     ]
 
 
-def rooms_waiting_for(user: User, *, at: datetime) -> QuerySet[Seat]:
-    """Patients who sit in a waiting room of this clinician now."""
+def waiting_for(user: User, *, at: datetime) -> QuerySet[Seat]:
+    """Everybody who sits in a waiting room of this clinician now, or has asked there to be called; the longest wait first."""
     return (
         Seat.objects.filter(
-            room__seats__user=user,
-            room__seats__role=Seat.Role.CLINICIAN,
+            Q(admitted_at__isnull=True) | Q(phone_asked_at__isnull=False),
+            Exists(
+                Seat.objects.filter(
+                    room=OuterRef("room"),
+                    user=user,
+                    role=Seat.Role.CLINICIAN,
+                    removed_at__isnull=True,
+                )
+            ),
+            room__closed_at__isnull=True,
+            room__opens_at__lte=at,
+            room__closes_at__gt=at,
+            waiting_since_at__isnull=False,
+            removed_at__isnull=True,
+        )
+        .exclude(role=Seat.Role.CLINICIAN)
+        .select_related("room", "user")
+        .order_by("waiting_since_at", "id")
+    )
+
+
+def waiting_in_vain(*, at: datetime, limit: int = 100) -> list[tuple[Seat, Visit]]:
+    """Who still waits ten minutes after their turn as the waiting room told it, while no clinician is in the room."""
+    found = []
+    long_ago = at - timedelta(minutes=rules.IN_VAIN_MINUTES)
+    rows = (
+        Seat.objects.filter(
+            Q(role=Seat.Role.PATIENT) | Q(guest_kind=Seat.GuestKind.CALLER),
+            waiting_since_at__lte=long_ago,
+            admitted_at__isnull=True,
+            removed_at__isnull=True,
             room__closed_at__isnull=True,
             room__closes_at__gt=at,
-            role=Seat.Role.PATIENT,
-            waiting_since_at__isnull=False,
-            admitted_at__isnull=True,
         )
-        .select_related("room", "user")
-        .order_by("waiting_since_at")
+        .select_related("room__patient__user", "user")
+        .order_by("waiting_since_at", "id")
     )
+    for seat in rows[:limit]:
+        hosts = [one for one in connected_in(seat.room, at=at) if one.role == Seat.Role.CLINICIAN]
+        if hosts or not still_here(seat, at=at):
+            continue
+        visit = visit_of(seat, at=at)
+        turn = visit.starts_at + timedelta(minutes=seat.room.late_minutes)
+        if max(turn, seat.waiting_since_at or turn) <= long_ago and not visit.refusals:
+            found.append((seat, visit))
+    return found
+
+
+def waiting_lines(user: User, *, at: datetime, but: str = "") -> list[dict[str, Any]]:
+    """Each person who waits: their name, since when, whether they are still there, and the room to open.
+
+    `but`: the room whose page this is shows its own people itself.
+    """
+    return [
+        {
+            "name": display_name(seat, to=seat),
+            "since": seat.waiting_since_at,
+            "here": still_here(seat, at=at),
+            "phone": seat.phone_asked_at is not None,
+            "waits": seat.admitted_at is None,
+            "url": reverse("video:room", args=[seat.room_id]),
+        }
+        for seat in waiting_for(user, at=at)[:MOST_WAITING]
+        if str(seat.room_id) != but
+    ]
 
 
 def book_of(room: Room, role: str) -> list[tuple[str, datetime]]:

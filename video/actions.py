@@ -24,14 +24,18 @@ def open_room(
     *,
     about_type: str,
     about_id: UUID,
-    patient: Patient,
+    patient: Patient | None,
     people: Iterable[tuple[User, str]],
     opens_at: datetime,
     closes_at: datetime,
     by: Any,
     at: datetime,
 ) -> Room:
-    """The room of a visit, made at the first call; later calls answer the same one, with its hours as they are now."""
+    """The room of a visit, made at the first call; later calls answer the same one, with its hours and people as they are now.
+
+    A room that was ended opens again when its clinician opens it within its hours; everybody else is let in anew.
+    """
+    people = list(people)
     with transaction.atomic():
         room, made = Room.objects.get_or_create(
             about_type=about_type,
@@ -44,14 +48,46 @@ def open_room(
                 "created_at": at,
             },
         )
-        if not made and (room.opens_at, room.closes_at) != (opens_at, closes_at):
-            Room.objects.filter(pk=room.pk).update(opens_at=opens_at, closes_at=closes_at)
-            room.opens_at, room.closes_at = opens_at, closes_at
+        if not made:
+            room = move_room(room, opens_at=opens_at, closes_at=closes_at, at=at)
+            hosts = {user.pk for user, role in people if role == Seat.Role.CLINICIAN}
+            if room.closed_at is not None and getattr(by, "pk", None) in hosts and at < closes_at:
+                _begin_again(room, at=at)
+                room.closed_at, room.vendor_room, room.vendor_closed_at = None, "", None
+                room.save(update_fields=["closed_at", "vendor_room", "vendor_closed_at"])
+                audit.record("room.reopened", by=by, at=at, about=room, patient_id=room.patient_id)
         for user, role in people:
-            Seat.objects.get_or_create(room=room, user=user, defaults={"role": role, "created_at": at})
+            Seat.objects.update_or_create(
+                room=room,
+                user=user,
+                defaults={"role": role, "removed_at": None},
+                create_defaults={"role": role, "created_at": at},
+            )
+        # Whoever held the visit before it went to somebody else has no place there any more.
+        gone = room.seats.filter(user__isnull=False, removed_at__isnull=True)
+        gone.exclude(user__in=[user for user, _ in people]).update(removed_at=at, connection="")
         if made:
-            audit.record("room.opened", by=by, at=at, about=room, patient_id=patient.pk)
+            audit.record("room.opened", by=by, at=at, about=room, patient_id=room.patient_id)
     return room
+
+
+def move_room(room: Room, *, opens_at: datetime, closes_at: datetime, at: datetime) -> Room:
+    """Give a room other hours. Who was let in at the old time is let in anew; links of guests go along."""
+    if (room.opens_at, room.closes_at) == (opens_at, closes_at):
+        return room
+    with transaction.atomic():
+        _begin_again(room, at=at)
+        room.opens_at, room.closes_at = opens_at, closes_at
+        room.late_minutes, room.late_said_at = 0, None
+        room.save(update_fields=["opens_at", "closes_at", "late_minutes", "late_said_at"])
+    return room
+
+
+def _begin_again(room: Room, *, at: datetime) -> None:
+    """Nobody sits there; the book stays as it is."""
+    for seat in room.seats.exclude(connection="").filter(admitted_at__isnull=False):
+        _write(seat, states.LEFT, at)
+    room.seats.update(connection="", waiting_since_at=None, admitted_at=None, phone_asked_at=None)
 
 
 def prepare_carrier(room: Room) -> Room:
@@ -67,7 +103,7 @@ def prepare_carrier(room: Room) -> Room:
 
 
 def come(seat: Seat, *, at: datetime) -> Seat:
-    """Sit down in the waiting room; a clinician comes straight in."""
+    """Sit down in the waiting room; a clinician comes straight in. The clinician hears of the first who waits at once."""
     access.may_come_in(seat, at=at)
     with transaction.atomic():
         seat = Seat.objects.select_for_update(of=("self",)).select_related("room", "user").get(pk=seat.pk)
@@ -80,8 +116,72 @@ def come(seat: Seat, *, at: datetime) -> Seat:
             seat.save(update_fields=["waiting_since_at"])
             _write(seat, states.WAITING, at)
             audit.record("room.waiting", by=_actor(seat), at=at, about=seat, patient_id=seat.room.patient_id)
+            tell_clinician(seat, at=at)
             _tell_room_on_commit(seat.room, {"type": "room.waiting"})
     return seat
+
+
+def tell_clinician(waiting: Seat, *, again: bool = False, at: datetime) -> None:
+    """By text and mail, once for one visit, and `again` once more for somebody who waits in vain.
+
+    What every page of theirs shows follows from the rows.
+    """
+    room = waiting.room
+    for seat in access.seats_of(room).filter(role=Seat.Role.CLINICIAN):
+        if seat.user is None or seat.pk in {one.pk for one in access.connected_in(room, at=at)}:
+            continue
+        visit = access.visit_of(seat, at=at)
+        for channel in ("sms", "email") if seat.user.phone else ("email",):
+            promise(
+                "visit_waiting",
+                to=seat.user,
+                channel=channel,
+                context={"when_words": visit.starts_at, "link": f"{settings.SITE_URL}{visit.back_url}"},
+                due_at=at,
+                at=at,
+                about=room,
+                patient=room.patient,
+                # The same key as consults gives a visit without a room of ours: one mail for one visit.
+                dedupe_key=f"visit_waiting:{room.about_id}"
+                + ("" if channel == "email" else f":{channel}")
+                + (":again" if again else ""),
+                respect_quiet_hours=False,
+                expires_at=visit.ends_at,
+            )
+
+
+def come_by_link(seat: Seat, *, at: datetime) -> tuple[Seat, str]:
+    """A guest comes in from this browser: the seat, and the secret that the browser shows from now on.
+
+    Whoever sat there with the same link in another browser loses the place, and the clinician lets the newcomer in anew: a link
+    that was passed on takes nobody's place unseen.
+    """
+    access.may_come_in(seat, at=at)
+    secret = secrets.token_urlsafe(32)
+    with transaction.atomic():
+        seat = Seat.objects.select_for_update(of=("self",)).select_related("room", "user").get(pk=seat.pk)
+        if seat.browser_digest:
+            if seat.connection and seat.admitted_at is not None:
+                _write(seat, states.LEFT, at)
+            seat.connection, seat.admitted_at, seat.waiting_since_at = "", None, None
+            audit.record(
+                "room.guest_other_browser",
+                by=_actor(seat),
+                at=at,
+                about=seat,
+                patient_id=seat.room.patient_id,
+            )
+            _tell_seat_on_commit(seat, {"type": "seat.replaced"})
+            _tell_room_on_commit(seat.room, {"type": "room.left", "seat": seat.pk.hex})
+        seat.browser_digest = access.digest(secret)
+        seat.save(update_fields=["browser_digest", "connection", "admitted_at", "waiting_since_at"])
+        seat = come(seat, at=at)
+    return seat, secret
+
+
+def note_page(seat: Seat, *, at: datetime) -> None:
+    """A sign of life of a page in the waiting room that has no WebSocket."""
+    Seat.objects.filter(pk=seat.pk, connection="").update(seen_at=at)
 
 
 def admit(seat: Seat, *, by: User, at: datetime) -> Seat:
@@ -105,16 +205,21 @@ def admit(seat: Seat, *, by: User, at: datetime) -> Seat:
 
 
 def remove(seat: Seat, *, by: User, at: datetime) -> Seat:
-    """Show a guest out; the link does not open again. A patient is not shown out: the visit is ended instead."""
-    _only_the_clinician(seat.room, by)
+    """Show a guest out, or take an invitation back; the link does not open again. The clinician or the patient decides it.
+
+    A patient is not shown out: the visit is ended instead.
+    """
+    if not seat.room.seats.filter(user=by, removed_at__isnull=True).exists():
+        raise NotPermitted("Only the people of this visit can do that.")
     if seat.role != Seat.Role.GUEST:
         raise NotPermitted("Only a guest can be shown out. End the visit instead.")
     with transaction.atomic():
-        if Seat.objects.filter(pk=seat.pk, removed_at__isnull=True).update(removed_at=at):
+        if Seat.objects.filter(pk=seat.pk, removed_at__isnull=True).update(removed_at=at, connection=""):
             _write(seat, states.REMOVED, at)
             audit.record("room.removed", by=by, at=at, about=seat, patient_id=seat.room.patient_id)
             _tell_seat_on_commit(seat, {"type": "seat.removed"})
             _tell_room_on_commit(seat.room, {"type": "room.left", "seat": seat.pk.hex})
+            transaction.on_commit(lambda: gateways.of_room(seat.room.vendor).show_out(seat))
     return seat
 
 
@@ -123,11 +228,14 @@ def invite_guest(
 ) -> tuple[Seat, str]:
     """A place for an interpreter or somebody of the family. Answers the seat and the secret of its link, which is shown once.
 
-    With a phone number the link also goes there as a text. Raises Invalid, or Conflict when the room is full or over.
+    It can be made days before: the link opens with the room. With a phone number it also goes there as a text. Raises Invalid, or
+    Conflict when the room is full or over.
     """
-    access.may_come_in(access.seat_of(by, room.pk), at=at)
+    for code, sentence in access.refusals(access.seat_of(by, room.pk), at=at):
+        if code in rules.NO_GUESTS:
+            raise Conflict(sentence, code=code)
     name = name.strip()
-    if kind not in Seat.GuestKind.values:
+    if kind not in Seat.GuestKind.values or kind == Seat.GuestKind.CALLER:
         raise Invalid("Say who the guest is.", fields={"kind": "Choose one."})
     if not name or len(name) > 80:
         raise Invalid("Give the guest's name.", fields={"name": "A name of at most 80 characters."})
@@ -172,6 +280,29 @@ def invite_guest(
     return seat, secret
 
 
+def seat_for_caller(room: Room, *, name: str, at: datetime) -> str:
+    """The place of somebody without an account who has booked a call; answers a fresh secret of its link, older ones end.
+
+    Whoever asks has shown the call's own link; the browser that comes in with the new one is let in by the clinician.
+    """
+    secret = secrets.token_urlsafe(32)
+    with transaction.atomic():
+        Room.objects.select_for_update().get(pk=room.pk)
+        seat = room.seats.filter(guest_kind=Seat.GuestKind.CALLER).first()
+        if seat is None:
+            seat = Seat(room=room, role=Seat.Role.GUEST, guest_kind=Seat.GuestKind.CALLER, created_at=at)
+        seat.guest_name, seat.token_digest = name, access.digest(secret)  # type: ignore[misc]
+        seat.save()
+    return secret
+
+
+def forget_callers(*, about_type: str, about_ids: Iterable[UUID]) -> None:
+    """The names of people without an account go when their call is forgotten."""
+    Seat.objects.filter(
+        room__about_type=about_type, room__about_id__in=list(about_ids), guest_kind=Seat.GuestKind.CALLER
+    ).update(guest_name="")
+
+
 def say_late(room: Room, *, minutes: int, by: User, at: datetime) -> Room:
     """The clinician runs late: the waiting room shows it at once, and the patient is told once for each new figure."""
     _only_the_clinician(room, by)
@@ -184,27 +315,25 @@ def say_late(room: Room, *, minutes: int, by: User, at: datetime) -> Room:
         audit.record(
             "room.late", by=by, at=at, about=room, patient_id=room.patient_id, detail={"minutes": minutes}
         )
-        if minutes:
-            her = room.patient.user
-            for channel in ("sms", "email") if her.phone else ("email",):
-                promise(
-                    "visit_late",
-                    to=her,
-                    channel=channel,
-                    context={
-                        "when_words": visit.starts_at + timedelta(minutes=minutes),
-                        "link": f"{settings.SITE_URL}{visit.back_url}",
-                    },
-                    due_at=at,
-                    at=at,
-                    about=room,
-                    patient=room.patient,
-                    dedupe_key=f"visit_late:{room.pk}:{minutes}:{channel}",
-                    expires_at=visit.ends_at,
-                    respect_quiet_hours=False,
-                )
+        for channel, to in visit.reach if minutes else ():
+            promise(
+                "visit_late",
+                to=to,
+                channel=channel,
+                context={
+                    "when_words": visit.starts_at + timedelta(minutes=minutes),
+                    "link": f"{settings.SITE_URL}{visit.reach_url}",
+                },
+                due_at=at,
+                at=at,
+                about=room,
+                patient=room.patient,
+                dedupe_key=f"visit_late:{room.pk}:{visit.starts_at:%Y%m%d%H%M}:{minutes}:{channel}",
+                expires_at=visit.ends_at,
+                respect_quiet_hours=False,
+            )
         _tell_room_on_commit(room, {"type": "room.late", "minutes": minutes})
-        for seat in access.waiting_in(room, at=at):
+        for seat in access.waiting_in(room):
             _tell_seat_on_commit(seat, {"type": "room.late", "minutes": minutes})
     return room
 
@@ -232,23 +361,34 @@ def close_room(room: Room, *, by: Any, at: datetime) -> Room:
             room.seats.update(connection="")
             audit.record("room.closed", by=by, at=at, about=room, patient_id=room.patient_id)
             _tell_room_on_commit(room, {"type": "room.closed"})
-            for seat in access.waiting_in(room, at=at):
+            for seat in access.waiting_in(room):
                 _tell_seat_on_commit(seat, {"type": "room.closed"})
+            transaction.on_commit(lambda: end_at_vendor(room.pk, at=at))
     room.refresh_from_db()
-    if room.vendor != Room.Vendor.PEER:
-        gateways.of_room(room.vendor).close(room)
     return room
 
 
+def end_at_vendor(room_id: UUID, *, at: datetime) -> bool:
+    """End the room where its pictures went, outside any transaction. One that does not answer is asked again by the sweep."""
+    room = Room.objects.get(pk=room_id)
+    if room.vendor_room:
+        try:
+            gateways.of_room(room.vendor).close(room)
+        except Conflict:
+            return False
+    Room.objects.filter(pk=room_id, closed_at__isnull=False).update(vendor_closed_at=at)
+    return True
+
+
 def close_rooms_over(*, at: datetime, limit: int = 100) -> int:
-    """Close what is past its last minute. Rooms whose vendor does not answer are tried again by the next sweep of theirs."""
+    """Close what is past its last minute, and end at the vendor what it had not ended when it was asked."""
     done = 0
     for room in Room.objects.filter(closed_at__isnull=True, closes_at__lte=at).order_by("closes_at")[:limit]:
-        try:
-            close_room(room, by="system:sweep", at=at)
-        except Conflict:
-            pass  # Closed here; the vendor empties a room without people by itself within a minute.
+        close_room(room, by="system:sweep", at=at)
         done += 1
+    left = Room.objects.filter(closed_at__isnull=False, vendor_closed_at__isnull=True).exclude(vendor_room="")
+    for room in left.order_by("closed_at")[:limit]:
+        end_at_vendor(room.pk, at=at)
     return done
 
 

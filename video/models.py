@@ -22,7 +22,10 @@ class Room(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     about_type = models.CharField(max_length=60)
     about_id = models.UUIDField()
-    patient = models.ForeignKey(Patient, models.PROTECT, related_name="+", db_index=False)
+    # None: somebody without an account, at an introductory call.
+    patient = models.ForeignKey(
+        Patient, models.PROTECT, related_name="+", db_index=False, null=True, blank=True
+    )
     vendor = models.CharField(max_length=8, choices=Vendor.choices, default=Vendor.PEER)
     vendor_room = models.CharField(max_length=64, blank=True)
     opens_at = models.DateTimeField()
@@ -30,6 +33,8 @@ class Room(models.Model):
     late_minutes = models.PositiveSmallIntegerField(default=0)
     late_said_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+    # When the vendor ended it too; None while that is still to be done.
+    vendor_closed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -40,7 +45,12 @@ class Room(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["closes_at"], condition=Q(closed_at__isnull=True), name="rooms_still_open")
+            models.Index(fields=["closes_at"], condition=Q(closed_at__isnull=True), name="rooms_still_open"),
+            models.Index(
+                fields=["closed_at"],
+                condition=Q(closed_at__isnull=False, vendor_closed_at__isnull=True) & ~Q(vendor_room=""),
+                name="rooms_to_end_at_the_vendor",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -59,6 +69,7 @@ class Seat(models.Model):
         INTERPRETER = "interpreter", "Interpreter"
         FAMILY = "family", "Family or friend"
         COLLEAGUE = "colleague", "Colleague"
+        CALLER = "caller", "Introductory call"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     room = models.ForeignKey(Room, models.PROTECT, related_name="seats")
@@ -70,6 +81,8 @@ class Seat(models.Model):
     guest_name = EncryptedTextField(blank=True)
     # Of the secret in a guest's link; the secret itself is shown once and kept nowhere.
     token_digest = models.CharField(max_length=64, null=True, blank=True, unique=True)
+    # Of the secret that the guest's browser was given when it came in: the link alone does not take a place that is taken.
+    browser_digest = models.CharField(max_length=64, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )

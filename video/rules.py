@@ -19,6 +19,10 @@ PASS_SECONDS = 15 * 60
 RELAY_SECONDS = 2 * 60 * 60
 # Connections that have not been heard of for so long are over.
 SILENT_SECONDS = 25
+# Whoever waits and whose page was not heard of for so long has gone away meanwhile.
+AWAY_SECONDS = 45
+# Another vendor cannot take a token back: a guest's is good for just long enough to connect, so that who is shown out stays out.
+GUEST_TOKEN_SECONDS = 2 * 60
 # The other side keeps somebody's place on the screen for so long before it says that they have gone.
 PATIENCE_SECONDS = 60
 MAX_SEATS = 5
@@ -28,6 +32,12 @@ MESSAGES_PER_TEN_SECONDS = 200
 # Attendance: together for so long is a visit; the patient not there within so long of the start, while the clinician was, is a missed one.
 TOGETHER_MINUTES = 5
 PATIENT_LATE_MINUTES = 15
+
+# What stands against inviting somebody; that the room is not open yet does not.
+NO_GUESTS = frozenset({"room_closed", "removed", "account_closed", "visit_cancelled"})
+
+# Somebody who waits for so long after their turn, with no clinician in the room, waits in vain: the practice hears of it.
+IN_VAIN_MINUTES = 10
 
 SIGNALS = frozenset({"description", "candidate"})
 LATE_MINUTES = (5, 10, 15, 20, 30, 45)

@@ -15,12 +15,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.guards import by_link, for_role
 from common import clock, intents
-from common.errors import NotVisible
-from video import access, actions, gateways
+from common.errors import Conflict, NotVisible
+from video import access, actions, gateways, wording
 from video.forms import GuestForm, LateForm
 from video.models import Seat
 
 View = Callable[..., HttpResponse]
+GUEST_COOKIE = "guest"
 EVERYBODY = ("patient", "psychiatrist", "coach")
 TWILIO = ["https://*.twilio.com", "wss://*.twilio.com"]
 TWILIO_SCRIPT = "https://sdk.twilio.com/js/video/releases/2.31.1/twilio-video.min.js"
@@ -51,18 +52,30 @@ def _with_devices(response: HttpResponse) -> HttpResponse:
     return response
 
 
+def _check(request: HttpRequest, role: str, back: str) -> HttpResponse:
+    context = {"layout": layout_of(role), "socket": f"{settings.WS_ORIGIN}/ws/video/", "back": back}
+    return _with_devices(render(request, "components/visit/check.html", context))
+
+
 @video_policy
 @for_role(*EVERYBODY)
 @require_GET
 def check(request: HttpRequest) -> HttpResponse:
     """Try camera, microphone, sound and the way out, before the visit. Nothing of it is sent anywhere."""
-    return _with_devices(
-        render(
-            request,
-            "components/visit/check.html",
-            {"layout": layout_of(request.user.role), "socket": f"{settings.WS_ORIGIN}/ws/video/"},
-        )
+    return _check(request, request.user.role, "")
+
+
+@for_role("psychiatrist", "coach")
+@require_GET
+def who_waits(request: HttpRequest) -> HttpResponse:
+    """Who sits in a waiting room of mine now, for the top of every page of mine. Asking is no sign of a person at the desk."""
+    here = request.GET.get("here", "")
+    lines = access.waiting_lines(request.user, at=clock.now(), but=here)
+    answer = render(
+        request, "components/visit/who_waits.html", {"who_waits": lines, "in_a_visit": bool(here)}
     )
+    answer["Cache-Control"] = "no-store, private"
+    return answer
 
 
 def layout_of(role: str) -> str:
@@ -89,25 +102,34 @@ def show(
         "zone": seat.user.time_zone if seat.user is not None else settings.PRACTICE["time_zone"],
         "is_clinician": seat.role == Seat.Role.CLINICIAN,
         "is_patient": seat.role == Seat.Role.PATIENT,
+        "before": wording.before_you(visit.place),
         "mint": intents.mint,
         **more,
     }
     if against:
         return render(request, "components/visit/closed.html", context, status=status)
+    if seat.role == Seat.Role.GUEST:
+        if not access.browser_may_sit(seat, request.COOKIES.get(GUEST_COOKIE, "")):
+            # Whoever opens the link reads what it is for; nobody waits, and no place is taken, before they press.
+            return _with_devices(render(request, "components/visit/door.html", context, status=status))
     seat = actions.come(seat, at=at)
     context["seat"] = seat
+    everybody = list(access.seats_of(seat.room))
+    context["guests"] = [
+        (one, access.display_name(one, to=seat))
+        for one in everybody
+        if one.role == Seat.Role.GUEST and one.pk != seat.pk
+    ]
     if seat.admitted_at is None:
         return _with_devices(render(request, "components/visit/waiting.html", context, status=status))
     if context["is_clinician"]:
         context |= {
+            "own_room": seat.room.pk,
             "waiting": [
-                (one, access.display_name(one, to=seat)) for one in access.waiting_in(seat.room, at=at)
+                (one, access.display_name(one, to=seat), access.still_here(one, at=at))
+                for one in access.waiting_in(seat.room)
             ],
-            "people": [
-                (one, access.display_name(one, to=seat))
-                for one in access.seats_of(seat.room)
-                if one.pk != seat.pk
-            ],
+            "people": [(one, access.display_name(one, to=seat)) for one in everybody if one.pk != seat.pk],
             "late_form": more.get("late_form") or LateForm(initial={"minutes": seat.room.late_minutes}),
         }
     context["guest_form"] = more.get("guest_form") or GuestForm()
@@ -130,9 +152,9 @@ def room(request: HttpRequest, room_id: uuid.UUID) -> HttpResponse:
 def _pass(seat: Seat, at: datetime) -> JsonResponse:
     """What the browser needs to come in: where, with which pass, and (only when let in) how sound and picture travel."""
     access.may_come_in(seat, at=at)
-    actions.prepare_carrier(seat.room)
     carried = None
     if seat.admitted_at is not None:
+        actions.prepare_carrier(seat.room)
         carried = gateways.of_room(seat.room.vendor).admission(seat, now_unix=int(clock.wall_time_s()))
     answer = JsonResponse(
         {
@@ -151,12 +173,16 @@ def _line(seat: Seat, at: datetime) -> JsonResponse:
     """Where somebody stands in the line, for a page whose WebSocket cannot be had."""
     visit = access.visit_of(seat, at=at)
     against = access.refusals(seat, at=at, visit=visit)
+    actions.note_page(seat, at=at)
+    zone = seat.user.time_zone if seat.user is not None else settings.PRACTICE["time_zone"]
     answer = JsonResponse(
         {
             "admitted": seat.admitted_at is not None,
             "over": bool(against),
             "place": visit.place,
+            "before": wording.before_you(visit.place),
             "expected_at": visit.expected_at.isoformat() if visit.expected_at else None,
+            "expected": wording.clock_time(visit.expected_at, zone) if visit.expected_at else "soon",
             "late_minutes": seat.room.late_minutes,
         }
     )
@@ -187,6 +213,7 @@ def phone(request: HttpRequest, room_id: uuid.UUID) -> HttpResponse:
     return redirect("video:room", room_id)
 
 
+@video_policy
 @for_role("psychiatrist", "coach")
 @require_POST
 @intents.guard
@@ -223,11 +250,17 @@ def guests(request: HttpRequest, room_id: uuid.UUID) -> HttpResponse:
         "name": name,
         "room": seat.room,
         "guests": [one for one in access.seats_of(seat.room) if one.role == Seat.Role.GUEST],
-        "is_clinician": seat.role == Seat.Role.CLINICIAN,
+        "back": reverse("video:room", args=[room_id])
+        if seat.room.opens_at <= at
+        else access.visit_of(seat, at=at).back_url,
         "mint": intents.mint,
         "intent": intents.mint(),
     }
-    return render(request, "components/visit/guests.html", context, status=422 if form.errors else 200)
+    response = render(request, "components/visit/guests.html", context, status=422 if form.errors else 200)
+    if link:
+        # Done, although it is no redirect: the link is shown in this answer alone, and a replay shows the list.
+        response.replay_url = reverse("video:guests", args=[room_id])  # type: ignore[attr-defined]
+    return response
 
 
 def _seat_in(room_id: uuid.UUID, seat_id: uuid.UUID, user: Any) -> Seat:
@@ -248,7 +281,7 @@ def admit(request: HttpRequest, room_id: uuid.UUID, seat_id: uuid.UUID) -> HttpR
     return redirect("video:room", room_id)
 
 
-@for_role("psychiatrist", "coach")
+@for_role(*EVERYBODY)
 @require_POST
 @intents.guard
 def remove(request: HttpRequest, room_id: uuid.UUID, seat_id: uuid.UUID) -> HttpResponse:
@@ -269,40 +302,89 @@ def close(request: HttpRequest, room_id: uuid.UUID) -> HttpResponse:
 
 
 def guest_page(view: View) -> View:
-    """The seat behind the secret in the address; a wrong or ended one does not exist."""
+    """The seat behind the secret in the address; a wrong or ended one does not exist. Intents are this guest's own."""
 
+    @functools.wraps(view)
     def found(request: HttpRequest, guest_token: str, **kwargs: Any) -> HttpResponse:
         try:
             seat = access.guest_seat(guest_token, at=clock.now())
         except NotVisible:
             raise Http404 from None
-        response = view(request, seat, guest_token, **kwargs)
+        request.intent_actor = f"guest:{seat.pk}"  # type: ignore[attr-defined]
+        response = intents.guard(view)(request, seat, guest_token, **kwargs)
         response["Cache-Control"] = "no-store, private"
         response["Referrer-Policy"] = "no-referrer"
         return response
 
+    found.carries_intent = True  # type: ignore[attr-defined]
     return by_link(found)
+
+
+def _guest_addresses(token: str) -> dict[str, str]:
+    return {
+        "pass": reverse("video:guest_pass", args=[token]),
+        "line": reverse("video:guest_line", args=[token]),
+        "room": reverse("video:guest", args=[token]),
+        "in": reverse("video:guest_in", args=[token]),
+        "check": reverse("video:guest_check", args=[token]),
+    }
 
 
 @guest_page
 def guest(request: HttpRequest, seat: Seat, token: str) -> HttpResponse:
-    """The guest's waiting room and room, without an account."""
-    addresses = {
-        "pass": reverse("video:guest_pass", args=[token]),
-        "line": reverse("video:guest_line", args=[token]),
-        "room": reverse("video:guest", args=[token]),
-    }
-    return show(request, seat, addresses=addresses)
+    """The guest's door, waiting room and room, without an account."""
+    return show(request, seat, addresses=_guest_addresses(token))
 
 
 guest = require_GET(video_policy(guest))
 
 
+def room_address(token: str) -> str:
+    """Where a guest's link leads."""
+    return reverse("video:guest", args=[token])
+
+
+def remember_guest(response: HttpResponse, token: str, browser: str) -> HttpResponse:
+    """From now on this browser, and no other, sits in the place behind the link."""
+    response.set_cookie(
+        GUEST_COOKIE, browser, max_age=86_400, path=room_address(token), httponly=True,
+        samesite="Lax", secure=settings.SESSION_COOKIE_SECURE,
+    )  # fmt: skip
+    return response
+
+
+@guest_page
+def guest_in(request: HttpRequest, seat: Seat, token: str) -> HttpResponse:
+    """Come in from this browser: from now on the link opens the visit here and nowhere else."""
+    seat, browser = actions.come_by_link(seat, at=clock.now())
+    return remember_guest(redirect("../"), token, browser)
+
+
+guest_in = require_POST(guest_in)
+
+
+@guest_page
+def guest_check(request: HttpRequest, seat: Seat, token: str) -> HttpResponse:
+    """Camera and sound, tried by a guest."""
+    return _check(request, "", "../")
+
+
+guest_check = require_GET(video_policy(guest_check))
+
+
+def _at_the_door(request: HttpRequest, seat: Seat) -> None:
+    """Raises Conflict (other_browser) for a browser that has not come in with this link."""
+    if not access.browser_may_sit(seat, request.COOKIES.get(GUEST_COOKIE, "")):
+        raise Conflict(wording.refusal("other_browser"), code="other_browser")
+
+
 @guest_page
 def guest_pass(request: HttpRequest, seat: Seat, token: str) -> HttpResponse:
+    _at_the_door(request, seat)
     return _pass(seat, clock.now())
 
 
 @guest_page
 def guest_line(request: HttpRequest, seat: Seat, token: str) -> HttpResponse:
+    _at_the_door(request, seat)
     return _line(seat, clock.now())

@@ -7,15 +7,18 @@ place or a newer connection ends it even when the channel layer has lost the new
 
 import asyncio
 import contextlib
+import logging
 from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 from common import clock
-from common.errors import DomainError
+from common.errors import DomainError, NotPermitted
 from video import access, actions, rules, wording
 from video.models import Seat
+
+log = logging.getLogger("video")
 
 LOOK_SECONDS = 4
 HELLO_SECONDS = 10
@@ -117,9 +120,18 @@ class RoomConsumer(AsyncJsonWebsocketConsumer):
             return
         self.page = message["page"]
         mine = actions.seat_group(seat.pk)
-        # Whoever spoke for this seat until now is told before we join the group, so that we do not hear it ourselves.
-        await self.channel_layer.group_send(mine, {"type": "seat.replaced"})
-        await self.channel_layer.group_add(mine, self.channel_name)
+        try:
+            # Whoever spoke for this seat until now is told before we join the group, so that we do not hear it ourselves.
+            await self.channel_layer.group_send(mine, {"type": "seat.replaced"})
+            await self.channel_layer.group_add(mine, self.channel_name)
+        except Exception:
+            # Redis is away: the page reads it in words, with the telephone beside it, and tries again.
+            log.warning("the channel layer does not answer")
+            await database_sync_to_async(actions.leave_seat)(
+                seat.pk, connection=self.channel_name, at=clock.now()
+            )
+            await self._refuse("line_down")
+            return
         self.seat = seat
         if self.watcher is not None:
             self.watcher.cancel()
@@ -133,10 +145,9 @@ class RoomConsumer(AsyncJsonWebsocketConsumer):
 
     def _take(self, message: dict[str, Any], user: Any) -> Seat:
         seat = access.seat_of_pass(message["pass"])
-        if user is not None and user.is_authenticated and seat.user_id not in (None, user.pk):
-            # A pass that was carried into somebody else's browser opens nothing (TM-04).
-            from common.errors import NotPermitted
-
+        known = user is not None and user.is_authenticated
+        if seat.user_id is not None and (not known or seat.user_id != user.pk):
+            # A pass that was carried into another browser opens nothing, whoever is or is not logged in there (TM-04).
             raise NotPermitted(wording.refusal("no_seat"), code="no_seat")
         return actions.take_seat(seat, connection=self.channel_name, page=message["page"], at=clock.now())
 

@@ -7,13 +7,16 @@ from django.urls import reverse
 from accounts.access import licensed_states
 from common import clock
 from consults import wording
+from consults.access.introductions import introduction_token
 from consults.access.slots import visit_settings
-from consults.models import Appointment, VisitType
+from consults.access.waiting import entry_to
+from consults.models import Appointment, Introduction, VisitType
 from consults.rules.line import InLine, place_in_line
 from video.access import Visit
 from video.models import Room, Seat
 
 ABOUT = "consults.appointment"
+INTRODUCTION = "consults.introduction"
 # Visits of earlier in the day that nobody has closed hold nobody up for longer than this.
 FORGOTTEN_AFTER = timedelta(hours=1)
 
@@ -55,6 +58,12 @@ def about_room(*, room: Room, seat: Seat, at: datetime) -> Visit | None:
     today = clock.local_date(at, row.patient.user.time_zone)
     if md and row.state_of_care not in licensed_states(row.clinician, today):
         refusals.append(("not_licensed_there", wording.NOT_LICENSED_THERE))
+    patient = seat.role == Seat.Role.PATIENT
+    entry_url = ""
+    if patient and not refusals and not has_said_who_and_where(row):
+        # Each visit anew, whatever address the browser came by.
+        refusals.append(("entry_needed", wording.ENTRY_NEEDED))
+        entry_url = reverse("consults:join", args=[row.pk])
     place, expected_at = line_of(row, at=at, late_minutes=room.late_minutes)
     clinician = seat.role == Seat.Role.CLINICIAN
     return Visit(
@@ -68,10 +77,70 @@ def about_room(*, room: Room, seat: Seat, at: datetime) -> Visit | None:
         expected_at=expected_at,
         phone="" if seat.role == Seat.Role.GUEST else row.patient.user.phone or "",
         with_words=str(row.clinician),
+        entry_url=entry_url,
+        at_hand=_at_hand(row) if clinician else [],
+        reach=[
+            (channel, row.patient.user)
+            for channel in (("sms", "email") if row.patient.user.phone else ("email",))
+        ],
+        reach_url=reverse("consults:appointment", args=[row.pk]),
     )
 
 
-def room_hours(row: Appointment) -> tuple[datetime, datetime]:
+def has_said_who_and_where(row: Appointment) -> bool:
+    """Has the patient come to this visit at the time it has now, and said so at the door?"""
+    return row.patient_arrived_at is not None and row.patient_arrived_at >= room_hours(row)[0]
+
+
+def _at_hand(row: Appointment) -> list[tuple[str, str]]:
+    """Where help would have to be sent while they talk, and whom to call."""
+    entry = entry_to(row)
+    patient = row.patient
+    elsewhere = entry is not None and entry.at_address_on_file is False
+    where = entry.address_now if entry is not None and elsewhere else patient.address
+    contact = f"{patient.emergency_contact_name}, {patient.emergency_contact_phone}".strip(", ")
+    return [
+        (
+            "Where they are now",
+            f"{where or 'no address'}, {row.state_of_care}"
+            if has_said_who_and_where(row)
+            else "not said yet",
+        ),
+        ("Their phone", patient.user.phone or "none on file"),
+        ("Emergency contact", contact or "none on file"),
+    ]
+
+
+def about_introduction(*, room: Room, seat: Seat, at: datetime) -> Visit | None:
+    """The introductory call of a room: its caller has no account and no chart."""
+    if room.about_type != INTRODUCTION:
+        return None
+    row = Introduction.objects.select_related("clinician").filter(pk=room.about_id).first()
+    if row is None:
+        return None
+    clinician = seat.role == Seat.Role.CLINICIAN
+    refusals: list[tuple[str, str]] = []
+    if row.state == "cancelled":
+        refusals.append(("visit_cancelled", "This call was cancelled."))
+    if clinician and seat.user_id != row.clinician_id:
+        refusals.append(("not_your_visit", "This call has moved to somebody else."))
+    page = reverse("consults:introduction_call", args=[row.pk]) if clinician else ""
+    return Visit(
+        title=f"Introductory call with {row.name if clinician else row.clinician}",
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        back_url=page,
+        after_url=page,
+        refusals=refusals,
+        expected_at=max(at, row.starts_at + timedelta(minutes=room.late_minutes)),
+        phone=row.phone if clinician else "",
+        with_words=str(row.clinician),
+        reach=[(channel, to) for channel, to in (("sms", row.phone), ("email", row.email)) if to],
+        reach_url=reverse("consults:introduction_link", args=[introduction_token(row)]),
+    )
+
+
+def room_hours(row: Appointment | Introduction) -> tuple[datetime, datetime]:
     """From a little before the start to an hour after the end."""
     minutes = visit_settings(row.starts_at)["join_opens_minutes_before"]
     return row.starts_at - timedelta(minutes=minutes), row.ends_at + timedelta(hours=1)

@@ -32,10 +32,17 @@ from consults.actions.introductions import (
     move_introduction,
     set_introduction_room,
 )
+from consults.actions.missed import notice_who_waits_in_vain
 from consults.actions.notes import add_addendum, open_note, record_pdmp_check, save_note, sign_note
 from consults.actions.orders import discard_draft, hand_over, revoke, save_draft, sign_order, supersede
 from consults.actions.parcels import confirm_count, mark_delivered, ship
-from consults.actions.rooms import close_by_attendance, open_visit_room
+from consults.actions.rooms import (
+    caller_comes,
+    close_by_attendance,
+    open_introduction_room,
+    open_visit_room,
+    say_late,
+)
 from consults.actions.state_rules import approve_state_rule, propose_state_rule
 from consults.actions.waiting_list import (
     go_round,
@@ -54,6 +61,7 @@ __all__ = [
     "arrive",
     "birth_date_tries",
     "book_introduction",
+    "caller_comes",
     "cancel",
     "cancel_introduction",
     "close_by_attendance",
@@ -77,6 +85,8 @@ __all__ = [
     "mark_delivered",
     "move_introduction",
     "move_stock",
+    "notice_who_waits_in_vain",
+    "open_introduction_room",
     "open_note",
     "open_visit_room",
     "pass_offer",
@@ -91,6 +101,7 @@ __all__ = [
     "revoke_feed",
     "save_draft",
     "save_note",
+    "say_late",
     "set_gap",
     "set_introduction_room",
     "set_meeting_url",

@@ -24,7 +24,9 @@ from consults.access.slots import Slot, open_slots, visit_settings
 from consults.access.state_rules import booking_refusal_in
 from consults.access.visits import blockers
 from consults.actions.freed import note_freed
-from consults.models import Appointment, VisitType
+from consults.actions.missed import after_a_missed_visit
+from consults.actions.rooms import follow_visit
+from consults.models import Appointment, VisitEntry, VisitType
 from consults.states import APPOINTMENT_MOVES
 from intake.models import Intake
 from notify.actions import cancel_for, promise
@@ -254,6 +256,9 @@ def reschedule(
         row.clinician_id = clinician_id
         row.state_of_care = patient.state
         row.sequence += 1
+        # Whoever had come to the old time says who and where they are again.
+        row.patient_arrived_at = None
+        VisitEntry.objects.filter(pk=row.pk).update(confirmed_at=None, matched_at=None)
         # The new time is free, so what was double booked on purpose no longer is.
         row.double_booked, row.double_booked_by, row.double_booked_at = False, None, None
         row.double_booked_reason = ""
@@ -261,6 +266,7 @@ def reschedule(
             row.save()
         row = Appointment.objects.select_related("patient__user", "clinician").get(pk=row.pk)
         audit.record("visit.moved", by=by, at=at, about=row, patient_id=row.patient_id)
+        follow_visit(row, at=at)
         cancel_for(row, at=at, why="the visit moved")
         _tell(row, "visit_moved", at=at)
         _promise_reminders(row, at=at)
@@ -294,6 +300,7 @@ def cancel(appointment: Appointment, *, by: User, at: datetime, reason: str = ""
         audit.record("visit.cancelled", by=by, at=at, about=row, patient_id=row.patient_id, reason=reason)
         if was_booked:
             cancel_for(row, at=at, why="the visit was cancelled")
+            follow_visit(row, at=at)
             _tell(row, "visit_cancelled", at=at)
         if not row.double_booked and (was_booked or row.for_offer):
             note_freed(clinician_id=row.clinician_id, visit_type=row.visit_type, during=row.during, at=at)
@@ -335,6 +342,7 @@ def close_visit(appointment: Appointment, *, happened: bool, by: User, at: datet
             patient_id=appointment.patient_id,
         )
         cancel_for(appointment, at=at, why="the visit is over", kinds=REMINDERS)
+        after_a_missed_visit(appointment, by=by, at=at)
     return appointment
 
 

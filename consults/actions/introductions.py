@@ -16,11 +16,14 @@ from common.encryption import lookup_digest
 from common.errors import Conflict, Invalid, NotPermitted, SlotTaken
 from consults import wording
 from consults.access.introductions import introduction_settings, introduction_token
+from consults.access.rooms import INTRODUCTION
 from consults.access.slots import Slot, introduction_slots
 from consults.actions.booking import _lock_times_of, release_expired_holds
+from consults.actions.rooms import follow_visit
 from consults.models import Introduction
 from consults.rules.slots import when_words
 from notify.actions import cancel_for, promise
+from video.actions import forget_callers
 
 VISITOR = "visitor:introduction"
 DAY = timedelta(days=1)
@@ -120,6 +123,7 @@ def move_introduction(
             kept = Introduction.objects.select_related("clinician").get(pk=kept.pk)
             audit.record("introduction.moved", by=VISITOR, at=at, about=kept)
             cancel_for(kept, at=at, why="the call moved")
+            follow_visit(kept, at=at)
             if before.pk != kept.clinician_id:
                 _tell_clinician(kept, before, "visit_cancelled", at=at)
             _tell(kept, "visit_moved", at=at)
@@ -144,6 +148,7 @@ def cancel_introduction(row: Introduction, *, by: User | str, at: datetime) -> I
         kept.save(update_fields=["state", "cancelled_at", "sequence"])
         audit.record("introduction.cancelled", by=by, at=at, about=kept)
         cancel_for(kept, at=at, why="the call was cancelled")
+        follow_visit(kept, at=at)
         _tell(kept, "visit_cancelled", at=at)
     return kept
 
@@ -188,6 +193,7 @@ def forget_introductions(*, at: datetime) -> int:
     Introduction.objects.filter(created_at__lte=at - DAY).exclude(address_digest="").update(address_digest="")
     over = at - timedelta(days=introduction_settings()["forgotten_after_days"])
     rows = Introduction.objects.filter(forgotten_at__isnull=True, during__endswith__lt=over)
+    forget_callers(about_type=INTRODUCTION, about_ids=rows.values_list("pk", flat=True))
     return rows.update(name="", email="", phone="", contact_digest="", meeting_url="", forgotten_at=at)
 
 

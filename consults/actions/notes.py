@@ -13,6 +13,7 @@ from common import audit, hooks, protocol, states
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible, StaleVersion
 from consults import wording
 from consults.access.visits import note_facts
+from consults.actions.missed import after_a_missed_visit
 from consults.models import Appointment, PdmpCheck, VisitAddendum, VisitNote, VisitType
 from consults.rules.signing import NoteGap, note_gaps
 from consults.states import APPOINTMENT_MOVES
@@ -119,8 +120,11 @@ def sign_note(note: VisitNote, *, by: User, at: datetime) -> VisitNote:
         row.signed_at, row.signed_by = at, by
         row.save(update_fields=["signed_at", "signed_by"])
         if row.appointment.state in ("booked", "no_show"):
+            was_missed = row.appointment.state == "no_show"
             states.move(row.appointment, "completed", moves=APPOINTMENT_MOVES, by=by, at=at)
             cancel_for(row.appointment, at=at, why="the visit is over")
+            if was_missed:
+                after_a_missed_visit(row.appointment, by=by, at=at)
         if row.suitable:
             assign_care_team(row.patient, psychiatrist=by, by=by, at=at)
         audit.record(

@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import patient_of
 from accounts.guards import for_role
@@ -206,6 +206,7 @@ def appointment(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse
         "can_change": row.state == "booked" and row.starts_at > at,
         "clocks": offset_change_words(at, row.starts_at, row.patient.user.time_zone),
         "waits": waiting_entry(row.patient, row.visit_type) is not None,
+        "mint": intents.mint,
     }
     return render(request, "patient/consults/appointment.html", context)
 
@@ -292,6 +293,15 @@ def join(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
         "phone": row.patient.user.phone,
     }
     return render(request, "patient/consults/join.html", context, status=422 if form.errors else 200)
+
+
+@for_role("patient", "psychiatrist", "coach")
+@require_POST
+@intents.guard
+def guests(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
+    """To the guests of this visit, days before it or during it."""
+    row = _own(request, appointment_id)
+    return redirect("video:guests", actions.open_visit_room(row, by=request.user, at=clock.now()).pk)
 
 
 @for_role("patient", "psychiatrist", "coach")

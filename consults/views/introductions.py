@@ -25,6 +25,7 @@ from common.encryption import lookup_digest
 from common.errors import Conflict, NotVisible, SlotTaken
 from consults import actions
 from consults.access.introductions import introduction_by_token, introduction_token, visible_introduction
+from consults.access.rooms import room_hours
 from consults.access.slots import Slot, introduction_slots, visit_settings
 from consults.forms_introduction import IntroductionForm, RoomForm, zone_of_state
 from consults.gateways.calendar import introduction_invitation
@@ -32,6 +33,7 @@ from consults.models import Introduction
 from consults.rules.slots import when_words, zone_words
 from consults.views.common import day_from, day_window, slot_from
 from intake.views.assessed import assessed
+from video.views import remember_guest, room_address
 
 WEEK = 7
 COOKIE = "introduction"
@@ -236,6 +238,10 @@ def link(request: HttpRequest, row: Introduction, token: str) -> HttpResponse:
         "kind": kind,
         "can_change": row.state == "booked" and row.starts_at > at,
         "over": row.ends_at <= at,
+        "opens_at": room_hours(row)[0],
+        "door_open": row.state == "booked" and room_hours(row)[0] <= at < room_hours(row)[1],
+        "zone": row.time_zone,
+        "intent": intents.mint(),
     }
     return render(request, "public/introduction/call.html", context)
 
@@ -270,6 +276,20 @@ def cancel(request: HttpRequest, row: Introduction, token: str) -> HttpResponse:
         return HttpResponseRedirect(BACK)
     context = {"when": when_words(row.starts_at, row.time_zone), "token": token, "intent": intents.mint()}
     return render(request, "public/introduction/cancel.html", context)
+
+
+@link_page
+@require_POST
+def come_in(request: HttpRequest, row: Introduction, token: str) -> HttpResponse:
+    """From the call's own page into its waiting room, in this browser."""
+    at = clock.now()
+    room = actions.open_introduction_room(row, by=actions.VISITOR, at=at)
+    secret, browser = actions.caller_comes(room, name=row.name, at=at)
+    # Not a redirect: where a form led is kept for its replay, and this address is a secret.
+    response = render(request, "public/introduction/coming_in.html", {"address": room_address(secret)})
+    response.replay_url = BACK  # type: ignore[attr-defined]
+    response["Refresh"] = f"0; url={room_address(secret)}"
+    return remember_guest(response, secret, browser)
 
 
 @link_page
@@ -309,6 +329,15 @@ def _call_context(request: HttpRequest, row: Introduction, at: datetime, form: A
         "form": form or RoomForm(initial={"meeting_url": row.meeting_url}),
         "mint": intents.mint,
     }
+
+
+@for_role("psychiatrist")
+@require_POST
+@intents.guard
+def video(request: HttpRequest, introduction_id: UUID) -> HttpResponse:
+    """Open the video room of a call and go there."""
+    row = visible_introduction(request.user, introduction_id)
+    return redirect("video:room", actions.open_introduction_room(row, by=request.user, at=clock.now()).pk)
 
 
 @for_role("psychiatrist")

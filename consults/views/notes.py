@@ -23,6 +23,7 @@ from consults.rules.slots import time_words, when_words
 from consults.views.common import banner_of, visit_row
 from intake.access import active_medicines
 from safety.access import holds_of
+from video.forms import LateForm
 
 
 def _visit(request: HttpRequest, appointment_id: uuid.UUID) -> Appointment:
@@ -94,6 +95,8 @@ def visit(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
         if note is not None and may_read and note.signed_at
         else [],
         "addendum_form": AddendumForm(),
+        "room": access.room_of(row) if own else None,
+        "late_form": LateForm(),
         "room_form": RoomForm(initial={"meeting_url": row.meeting_url}),
         "saved_words": time_words(note.saved_at, zone) if note is not None else "",
         "begun": at >= row.starts_at,
@@ -200,6 +203,17 @@ def video(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
     """Open the video room of this visit and go there."""
     row = _visit(request, appointment_id)
     return redirect("video:room", actions.open_visit_room(row, by=request.user, at=clock.now()).pk)
+
+
+@for_role("psychiatrist", "coach")
+@require_POST
+@intents.guard
+def late(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
+    """Running late, said from the visit's page."""
+    row, form = _visit(request, appointment_id), LateForm(request.POST)
+    minutes = form.cleaned_data["minutes"] if form.is_valid() else -1
+    actions.say_late(row, minutes=minutes, by=request.user, at=clock.now())
+    return redirect("consults:visit", row.pk)
 
 
 @for_role("psychiatrist", "coach")

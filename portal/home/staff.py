@@ -11,6 +11,7 @@ from intake.access import queue_count, states_today
 from portal import access
 from portal.work import PAGE_SIZE, gather, page_of
 from safety.access import alert_title, on_call_now, open_alerts_for
+from video.access import waiting_lines
 
 ALERTS_ON_TOP = 8
 
@@ -22,6 +23,7 @@ def _common(user: User, *, at: datetime) -> dict[str, Any]:
     items = [item for item in gather(user, at=at) if item.key not in on_top]
     return {
         "alerts": [{"alert": alert, "title": alert_title(alert)} for alert in alerts],
+        "who_waits": waiting_lines(user, at=at),
         "page": page_of(items, at=at, zone=user.time_zone, size=PAGE_SIZE),
         "at": at,
         "flexibility_ends_on": date.fromisoformat(settings.TELEMEDICINE_FLEXIBILITY_ENDS_ON),

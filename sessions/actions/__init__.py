@@ -26,6 +26,7 @@ from sessions.actions.preparing import (
 from sessions.actions.readings import on_reading, reading_context, take_reading
 from sessions.actions.stopping import stop_by_psychiatrist
 from sessions.actions.sweep import sweep
+from sessions.actions.video import open_session_room
 from sessions.actions.watch import (
     CloseResult,
     SymptomResult,
@@ -62,6 +63,7 @@ __all__ = [
     "on_reading",
     "open_course",
     "open_link",
+    "open_session_room",
     "reading_context",
     "record_follow_up",
     "record_symptoms",

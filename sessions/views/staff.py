@@ -156,6 +156,7 @@ def desk(request: HttpRequest, found: DosingSession, *, at: datetime) -> dict[st
         "intent_2": intents.mint(),
         "intent_3": intents.mint(),
         "intent_4": intents.mint(),
+        "video_intent": intents.mint(),
     }
 
 

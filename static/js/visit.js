@@ -8,6 +8,8 @@ import { carryByTwilio } from "./visit_twilio.js";
 const root = document.getElementById("visit");
 const status = document.getElementById("visit-status");
 const PATIENCE_MS = 60_000;
+const FRESH_MS = 5 * 60_000; // A fresh pass so often: passwords of relays and tokens end, and a log-in idles, while people talk.
+const STUCK_TRIES = 4; // From here on the telephone is offered in large letters.
 const page = crypto.randomUUID().slice(0, 8); // This page load: another one of the same person begins anew.
 const peers = new Map(); // seat -> Peer
 const names = new Map();
@@ -31,17 +33,27 @@ const say = (text) => {
 
 // --- the WebSocket ---
 
+// Another pass: null when there is none for this page any more, and then it has said so.
+async function another() {
+  const answer = await fetch(root.dataset.pass, { headers: { Accept: "application/json" }, cache: "no-store" });
+  if (answer.redirected || [401, 403, 404, 409].includes(answer.status)) {
+    ended("This page is no longer valid. Reload it to see how the visit stands.");
+    return null;
+  }
+  if (!answer.ok) throw new Error(String(answer.status));
+  const given = await answer.json();
+  me = given.me;
+  media = given.media;
+  if (media && media.kind === "peer") for (const peer of peers.values()) peer.useServers(media);
+  return given;
+}
+
 async function connect() {
   if (over) return;
   try {
-    const answer = await fetch(root.dataset.pass, { headers: { Accept: "application/json" }, cache: "no-store" });
-    if (answer.redirected || [401, 403, 404, 409].includes(answer.status)) return ended("This page is no longer valid. Reload it to see how the visit stands.");
-    if (!answer.ok) throw new Error(String(answer.status));
-    const given = await answer.json();
-    me = given.me;
+    const given = await another();
+    if (!given) return;
     if (given.admitted && root.dataset.waiting) return location.reload();
-    media = given.media;
-    if (media && media.kind === "peer") for (const peer of peers.values()) peer.useServers(media);
     socket = new WebSocket(given.socket);
     socket.addEventListener("open", () => socket.send(JSON.stringify({ type: "hello", pass: given.pass, page })));
     socket.addEventListener("message", (event) => heard(JSON.parse(event.data)));
@@ -58,6 +70,7 @@ function lost() {
   if (!root.dataset.waiting) say("The line broke. Trying again.");
   else if (heardOnce) say("The line broke. This page tries again by itself; your place is kept.");
   tries += 1;
+  if (tries >= STUCK_TRIES) stuck(true);
   setTimeout(connect, Math.min(500 * 2 ** Math.min(tries, 4), 5_000) * (0.7 + Math.random() * 0.6));
 }
 
@@ -65,6 +78,12 @@ function send(message) {
   if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
 }
 setInterval(() => send({ type: "ping" }), 10_000);
+setInterval(() => { if (!over && socket && socket.readyState === WebSocket.OPEN) another().catch(() => undefined); }, FRESH_MS);
+
+function stuck(yes) {
+  const notice = document.getElementById("visit-stuck");
+  if (notice) notice.hidden = !yes;
+}
 
 function ended(words) {
   over = true;
@@ -73,11 +92,18 @@ function ended(words) {
   if (twilio) twilio.end();
   for (const track of local.getTracks()) track.stop();
   if (socket) socket.close();
+  stuck(false);
+  const after = document.getElementById("visit-after");
+  if (after) after.hidden = false;
+  for (const id of ["visit-bar", "visit-people", "visit-who"]) if (document.getElementById(id)) document.getElementById(id).hidden = true;
 }
 
 async function heard(news) {
   heardOnce = true;
-  if (news.type !== "refused") tries = 0;
+  if (news.type !== "refused") {
+    tries = 0;
+    stuck(false);
+  }
   if (news.type === "waiting") return say(status.textContent.startsWith("The line broke") ? "You are back in the waiting room. Your place was kept." : status.textContent);
   if (news.type === "admitted" && root.dataset.waiting) return location.reload();
   if (news.type === "late") return late(news.minutes);
@@ -101,6 +127,8 @@ async function heard(news) {
   }
   if (news.type === "signal") return meet(news.from, news.page).hear(news.data);
   if (news.type === "left") {
+    here.delete(news.seat);
+    who();
     const peer = peers.get(news.seat);
     if (peer && news.gone) drop(news.seat);
     else if (peer) peer.missing();
@@ -113,17 +141,27 @@ async function heard(news) {
 
 function refused(news) {
   if (news.code === "pass_over") return undefined; // The close that follows fetches another.
+  if (news.code === "line_down") return say(news.detail); // And tries again.
   return ended(news.detail);
 }
 
-function late(minutes) {
+function late(minutes, quietly = false) {
   const place = document.getElementById("visit-late");
-  if (place) place.textContent = minutes ? `Running about ${minutes} minutes late. Your visit keeps its full length.` : "On time again.";
+  const words = minutes ? `Running about ${minutes} minutes late. Your visit keeps its full length.` : quietly ? "" : "On time again.";
+  if (place && place.textContent !== words && !(quietly && !minutes)) place.textContent = words;
 }
 
 // --- people and their pictures ---
 
 const cards = new Map();
+const here = new Set();
+
+// Everybody can read at any time who is there, and hears it when it changes.
+function who() {
+  const place = document.getElementById("visit-who");
+  const words = here.size ? `With you now: ${[...here].map((seat) => names.get(seat) || "somebody").join(", ")}.` : "You are alone here.";
+  if (place && place.textContent !== words) place.textContent = words;
+}
 const board = document.getElementById("visit-people");
 
 function card(seat) {
@@ -163,7 +201,9 @@ function people(list) {
   for (const one of list) {
     names.set(one.seat, one.name);
     if (cards.has(one.seat)) cards.get(one.seat).write();
+    if (one.here) here.add(one.seat); else here.delete(one.seat);
   }
+  who();
   const waiting = list.filter((one) => one.waits || one.phone);
   const place = document.getElementById("visit-waiting");
   if (!place || root.dataset.clinician !== "yes") return;
@@ -182,14 +222,23 @@ async function refreshWaiting(place) {
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("visit-waiting");
   if (fresh) place.replaceChildren(...fresh.childNodes);
 }
-// Letting somebody in does not reload the page, which would break the visit for a second.
+// Letting somebody in, or asking to be called, does not reload the page, which would break the visit for a second.
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (!(form instanceof HTMLFormElement) || !form.closest("#visit-waiting")) return;
+  if (!(form instanceof HTMLFormElement) || !form.closest("#visit-waiting, #visit-bar")) return;
   event.preventDefault();
-  await fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual" });
+  try {
+    await fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual" });
+  } catch {
+    return say("That did not arrive. Press it again, or call.");
+  }
+  if (form.closest("#visit-bar")) {
+    form.remove();
+    return say(root.dataset.phoned);
+  }
   const place = document.getElementById("visit-waiting");
   if (place) refreshWaiting(place);
+  return undefined;
 });
 
 // --- one connection to one other browser: the pattern of "perfect negotiation" (WebRTC 1.0, section 10.7) ---
@@ -378,6 +427,7 @@ function listen() {
     for (const one of peers.values())
       for (const transceiver of one.connection.getTransceivers())
         if (transceiver.receiver.track.kind === "video") transceiver.direction = only ? "inactive" : "sendrecv";
+    if (twilio) twilio.soundOnly(only);
     board.classList.toggle("visit__people--sound", only);
     tell();
   });
@@ -411,7 +461,7 @@ function line(news) {
 }
 
 async function startTwilio() {
-  if (twilio) return;
+  if (twilio || !media || over) return;
   twilio = await carryByTwilio(media, local, {
     picture: (seat, track) => {
       const { video } = card(seat);
@@ -419,10 +469,24 @@ async function startTwilio() {
       stream.addTrack(track);
       video.srcObject = stream;
     },
+    gone: (seat, track) => card(seat).video.srcObject?.removeTrack(track),
     left: drop,
     again: () => say("The line broke. Trying again."),
     back: () => say("You are in the visit."),
+    // Its token ended while the network was away, or the room did: a fresh pass says which.
+    ended: async () => {
+      twilio = null;
+      if (over) return;
+      say("The line broke. Trying again.");
+      try {
+        if (await another()) await startTwilio();
+        if (twilio) say("You are in the visit.");
+      } catch {
+        setTimeout(startTwilio, 3_000);
+      }
+    },
   });
+  if (soundOnly) twilio.soundOnly(true);
 }
 
 async function begin() {
@@ -439,15 +503,19 @@ async function begin() {
 const ready = root ? begin() : Promise.resolve();
 if (root) {
   ready.then(connect);
-  // Where no WebSocket can be had (some networks), the waiting room asks in the ordinary way.
+  // The line moves while one waits; and where no WebSocket can be had (some networks), this is how the page goes on.
   if (root.dataset.waiting) setInterval(async () => {
-    if (socket && socket.readyState === WebSocket.OPEN) return;
+    if (over) return;
     try {
       const answer = await fetch(root.dataset.line, { cache: "no-store" });
       if (!answer.ok) return;
       const now = await answer.json();
-      if (now.admitted || now.over) location.reload();
-      late(now.late_minutes);
+      if (now.admitted || now.over) return location.reload();
+      for (const [id, words] of [["visit-before", now.before], ["visit-expected", now.expected]]) {
+        const place = document.getElementById(id);
+        if (place.textContent !== words) place.textContent = words;
+      }
+      late(now.late_minutes, true);
     } catch { /* Still offline. */ }
   }, 10_000);
 }

@@ -21,7 +21,7 @@ from accounts.models import User
 from consults import actions as consults
 from tests.browsers import ARGUMENTS, FAKE_DEVICES, browser_path
 from tests.consults.builders import an_appointment, any_protocol
-from tests.journeys.walker import Walker, new_walker
+from tests.journeys.walker import PHONE, WCAG_2_2_AA, Walker, axe, new_walker
 
 SECRET = "a secret that only the relay shares"
 
@@ -169,22 +169,72 @@ def visit(alice: User, dana: User, at: dt.datetime, the_clock: Any) -> Any:
     return an_appointment(alice, dana, at + dt.timedelta(minutes=5))
 
 
+def has_no_barrier(page: Page) -> None:
+    """axe, whatever was checked before on a page of this address."""
+    found = axe.run(
+        page,
+        options={"runOnly": {"type": "tag", "values": list(WCAG_2_2_AA)}, "resultTypes": ["violations"]},
+    )
+    assert not found.response["violations"], found.generate_report()
+
+
+def presses_by_keyboard(page: Page, button: str) -> None:
+    page.locator(button).focus()
+    page.keyboard.press("Enter")
+
+
+def switches_work(hers: Page, theirs: Page) -> None:
+    """Microphone, camera, screen and sound only, by keyboard; the other page reads each, and receives what it should."""
+    caption = "#visit-people figure[data-seat] figcaption"
+    presses_by_keyboard(hers, "#visit-mic")
+    says(theirs, "microphone off", where=caption)
+    quiet = theirs.evaluate(RECEIVED)
+    theirs.wait_for_timeout(1_000)
+    # Comfort noise is no sound: what a muted microphone sends has no energy to speak of.
+    assert theirs.evaluate(RECEIVED)["energy"] - quiet["energy"] < 0.001
+    presses_by_keyboard(hers, "#visit-mic")
+    presses_by_keyboard(hers, "#visit-cam")
+    says(theirs, "camera off", where=caption)
+    presses_by_keyboard(hers, "#visit-cam")
+    presses_by_keyboard(hers, "#visit-screen")
+    says(theirs, "shows a screen", where=caption)
+    receives(theirs, more_than=theirs.evaluate(RECEIVED))
+    presses_by_keyboard(hers, "#visit-screen")
+
+    presses_by_keyboard(hers, "#visit-audio")
+    assert hers.locator("#visit-audio").get_attribute("aria-pressed") == "true"
+    says(theirs, "camera off", where=caption)
+    theirs.wait_for_timeout(1_500)
+    before, own = theirs.evaluate(RECEIVED), hers.evaluate(RECEIVED)
+    theirs.wait_for_timeout(1_500)
+    after, own_after = theirs.evaluate(RECEIVED), hers.evaluate(RECEIVED)
+    assert after["frames"] == before["frames"] and own_after["frames"] == own["frames"], (
+        "no picture either way"
+    )
+    assert after["energy"] > before["energy"] and own_after["energy"] > own["energy"], "sound both ways"
+    presses_by_keyboard(hers, "#visit-audio")
+    receives(theirs, more_than=after)
+
+
 @pytest.mark.slow
 def test_two_people_see_and_hear_each_other_through_the_relay_and_survive_a_cut(
     visit: Any, alice: User, dana: User, site: str, relay: Program, line: Program, camera_browser: Browser
 ) -> None:
     # Given Alice, who says where she is, and so comes to the waiting room
     patient: Walker = new_walker(
-        camera_browser, site, "Alice", user=alice, permissions=["camera", "microphone"]
+        camera_browser, site, "Alice", user=alice, permissions=["camera", "microphone"], viewport=PHONE
     )
     patient.opens(f"/consults/{visit.pk}/join/")
     patient.types("date_of_birth", "1988-04-02").picks("state_now", "CA")
     patient.chooses("at_address", "yes").presses("I am here")
     patient.is_at("/video/").sees("Waiting room", "Dana Reyes knows that you are here", "Before you nobody")
 
-    # When Dana opens the room, she reads who waits, and lets her in without leaving the page
+    # When Dana, who reads something else, sees within seconds who waits, opens the room, and lets her in on the page
     doctor: Walker = new_walker(camera_browser, site, "Dana", user=dana, permissions=["camera", "microphone"])
-    doctor.opens(f"/consults/visit/{visit.pk}/").presses("Open the video room")
+    doctor.opens("/calendar/")
+    says(doctor.page, "Alice Lindqvist waits for your visit", where="#who-waits")
+    assert "Somebody waits" in doctor.page.title()
+    doctor.follows("Open the room")
     doctor.is_at("/video/").sees("Alice Lindqvist", "waiting since")
     says(doctor.page, "You are in the visit")
     doctor.page.get_by_role("button", name="Let in").click()
@@ -195,6 +245,15 @@ def test_two_people_see_and_hear_each_other_through_the_relay_and_survive_a_cut(
     hers, theirs = receives(patient.page), receives(doctor.page)
     assert set(hers["relay"]) == {"relay"} and set(theirs["relay"]) == {"relay"}
     assert hers["peers"] == theirs["peers"] == 1
+
+    # And each knows who is there; what one switches off, the other reads, and does not get
+    says(patient.page, "With you now: Dana Reyes", where="#visit-who")
+    says(doctor.page, "With you now: Alice Lindqvist", where="#visit-who")
+    switches_work(patient.page, doctor.page)
+    for walker in (patient, doctor):
+        for theme in ("dark", "light"):
+            walker.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            has_no_barrier(walker.page)
 
     # And a word in the chat arrives as a word, not as markup
     patient.page.fill("#visit-text", "<b>Can you hear me?</b>")
@@ -239,3 +298,47 @@ def test_a_second_window_takes_the_visit_over_and_the_first_says_so(
     second.opens(f"/video/{room.pk}/")
     says(second.page, "You are in the visit")
     says(first.page, "another page or device")
+
+
+def test_somebody_who_waits_reads_that_it_gets_later_and_that_the_clinician_sees_them_leave(
+    visit: Any, alice: User, dana: User, site: str, line: Program, browser_of: Any
+) -> None:
+    """The waiting room on a phone: running late, a line that does not come back, the telephone in one press."""
+    consults.arrive(visit, state_now="CA", by=alice, at=visit.starts_at - dt.timedelta(minutes=4))
+    room = consults.open_visit_room(visit, by=alice, at=visit.starts_at - dt.timedelta(minutes=4))
+    patient = browser_of("Alice", user=alice, phone=True)
+    patient.opens(f"/video/{room.pk}/").sees("Waiting room", "Before you nobody", "Call me instead")
+    doctor = browser_of("Dana", user=dana)
+    doctor.opens(f"/consults/visit/{visit.pk}/")
+    doctor.page.get_by_text("Running late?").click()
+    doctor.picks("minutes", "15").presses("Tell the patient").sees("They know of 15 minutes")
+    says(patient.page, "Running about 15 minutes late", where="#visit-late")
+    says(patient.page, "am", where="#visit-expected")
+
+    # When the line goes and does not come back, she reads the number to call in large letters, and can ask to be called
+    line.kill()
+    patient.page.wait_for_selector("#visit-stuck:not([hidden])", timeout=40_000)
+    patient.sees("The line does not come back", django_settings.PRACTICE["phone"])
+    has_no_barrier(patient.page)
+    patient.presses("Call me instead").sees("They know that you would rather be called")
+    doctor.opens("/calendar/")
+    says(doctor.page, "asks to be called", where="#who-waits")
+
+
+def test_a_missed_visit_is_met_kindly_and_another_time_found(
+    visit: Any, alice: User, dana: User, site: str, browser_of: Any, the_clock: Any
+) -> None:
+    from tests.consults.builders import weekly_hours
+    from tests.intake.builders import an_accepted_intake
+
+    weekly_hours(dana)
+    an_accepted_intake(alice, dana, visit.starts_at - dt.timedelta(days=3))
+    consults.open_visit_room(visit, by=dana, at=visit.starts_at)
+    the_clock.stands_at(visit.starts_at + dt.timedelta(minutes=20))
+    doctor = browser_of("Dana", user=dana)
+    doctor.opens(f"/consults/visit/{visit.pk}/").presses("The patient did not come")
+    patient = browser_of("Alice", user=alice, phone=True)
+    patient.opens(f"/consults/{visit.pk}/").sees("Missed", "We missed you", "write to us")
+    patient.follows("Find another time").is_at("/consults/book/consult/")
+    # And at the old door she reads what to do if she is there after all.
+    patient.opens(f"/consults/{visit.pk}/join/").sees("marked as missed", "there may still be time")

@@ -11,8 +11,9 @@ from video.models import Room, Seat
 
 
 def a_visit(patient: User, clinician: User, at: dt.datetime, **fields: Any) -> Any:
-    """A booked consult that begins in five minutes."""
+    """A booked consult that begins in five minutes; the patient has said at the door who and where she is."""
     any_protocol(at, clinician)
+    fields.setdefault("patient_arrived_at", at)
     return an_appointment(patient, clinician, at + dt.timedelta(minutes=5), **fields)
 
 

@@ -1,17 +1,23 @@
 """Coming, waiting, being let in, guests, running late, closing; and nobody else."""
 
 import datetime as dt
+import re
+import uuid
 from typing import Any
 
 import pytest
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.test import Client
 
-from accounts.models import DeaRegistration, User
+from accounts.models import DeaRegistration, Patient, User
+from common import clock
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible
 from common.models import AuditEntry
 from consults import actions as consults
+from consults.actions.rooms import follow_visit
 from consults.models import Appointment
 from notify.models import OutboxMessage
+from tests.consults.builders import an_appointment, any_protocol
 from tests.video.builders import a_room, a_visit, her_seat, seat, their_seat
 from video import access, actions, rules
 from video.models import Room, Seat, SeatEvent
@@ -56,7 +62,7 @@ def test_a_patient_waits_and_a_clinician_comes_straight_in(alice: User, dana: Us
     assert actions.come(their_seat(room), at=at).admitted_at == at
     actions.come(her_seat(room), at=at + MINUTE)
     assert her_seat(room).waiting_since_at == at, "coming again keeps the place in line"
-    assert list(access.rooms_waiting_for(dana, at=at)) == [her_seat(room)]
+    assert list(access.waiting_for(dana, at=at)) == [her_seat(room)]
 
 
 def test_only_the_clinician_lets_in_and_only_who_has_come(
@@ -110,7 +116,8 @@ def test_a_guest_comes_by_a_link_that_is_kept_nowhere_and_waits_like_everybody(
         access.guest_seat(secret, at=room.closes_at)
     text = OutboxMessage.objects.get(kind="visit_guest")
     assert text.recipient is None and text.to_address == "+14155550188" and text.expires_at == room.closes_at
-    assert actions.come(guest, at=at).admitted_at is None
+    guest, _ = actions.come_by_link(guest, at=at)
+    assert guest.admitted_at is None
     actions.admit(guest, by=dana, at=at)
     actions.remove(guest, by=dana, at=at)
     with pytest.raises(NotVisible):
@@ -135,6 +142,281 @@ def test_a_guest_reads_no_family_name(alice: User, dana: User, at: dt.datetime) 
     guest, _ = actions.invite_guest(room, kind="interpreter", name="Iris", by=dana, at=at)
     assert access.display_name(her_seat(room), to=guest) == "Alice"
     assert access.display_name(her_seat(room), to=their_seat(room)) == "Alice Lindqvist"
+
+
+# --- the door ---
+
+
+def test_nobody_passes_the_door_without_saying_who_and_where_and_a_moved_visit_asks_again(
+    alice: User, dana: User, at: dt.datetime, clock_at: Any, client_for: Any
+) -> None:
+    """HZ-05: the room's own address is no way around the question where help would have to be sent."""
+    visit = a_visit(alice, dana, at, patient_arrived_at=None)
+    room = consults.open_visit_room(visit, by=dana, at=at)
+    with pytest.raises(Conflict) as refused:
+        actions.come(her_seat(room), at=at)
+    assert refused.value.code == "entry_needed"
+    with clock_at(at):
+        page = client_for(alice).get(f"/video/{room.pk}/").content.decode()
+        assert f"/consults/{visit.pk}/join/" in page and "where you are right now" in page
+        assert client_for(alice).get(f"/video/{room.pk}/pass/").status_code == 409
+    consults.arrive(visit, state_now="CA", by=alice, at=at)
+    assert actions.come(her_seat(room), at=at).waiting_since_at == at
+    later = at + 3 * 24 * 60 * MINUTE
+    Appointment.objects.filter(pk=visit.pk).update(
+        during=DateTimeTZRange(later, later + 60 * MINUTE), patient_arrived_at=None
+    )
+    visit.refresh_from_db()
+    consults.open_visit_room(visit, by=dana, at=at)
+    assert her_seat(room).waiting_since_at is None, "she does not wait for next week’s visit"
+    with pytest.raises(Conflict) as refused:
+        actions.come(her_seat(room), at=later)
+    assert refused.value.code == "entry_needed"
+
+
+def test_the_clinician_has_the_place_and_the_numbers_at_hand_and_nobody_else_reads_them(
+    alice: User, dana: User, at: dt.datetime
+) -> None:
+    room = a_room(alice, dana, at)
+    Patient.objects.filter(pk=alice.pk).update(address="Zanzibar Canary Lane 5")
+    assert (
+        dict(access.visit_of(their_seat(room), at=at).at_hand)["Where they are now"]
+        == "Zanzibar Canary Lane 5, CA"
+    )
+    guest, _ = actions.invite_guest(room, kind="interpreter", name="Iris", by=dana, at=at)
+    for one in (her_seat(room), guest):
+        assert access.visit_of(one, at=at).at_hand == []
+
+
+def test_a_link_that_was_passed_on_takes_nobodys_place_unseen(
+    alice: User, dana: User, at: dt.datetime, clock_at: Any
+) -> None:
+    """TM-04: the browser that came in with a guest's link is the guest; another one waits at the door and is let in anew."""
+    room = a_room(alice, dana, at)
+    with clock_at(at):
+        guest, secret = actions.invite_guest(room, kind="interpreter", name="Iris", by=alice, at=at)
+        iris, thief = Client(), Client()
+        door = iris.get(f"/v/{secret}/").content.decode()
+        assert "I agree, and come in" in door and "Waiting room" not in door
+        assert Seat.objects.get(pk=guest.pk).waiting_since_at is None, (
+            "a preview of the link makes nobody wait"
+        )
+        for path in ("pass", "line"):
+            assert iris.get(f"/v/{secret}/{path}/").status_code == 409
+        assert iris.post(f"/v/{secret}/in/", {"intent": str(uuid.uuid4())}).status_code == 302
+        assert "Waiting room" in iris.get(f"/v/{secret}/").content.decode()
+        actions.admit(Seat.objects.get(pk=guest.pk), by=dana, at=at)
+        assert iris.get(f"/v/{secret}/pass/").json()["admitted"] is True
+
+        assert "in another browser" in thief.get(f"/v/{secret}/").content.decode()
+        assert thief.get(f"/v/{secret}/pass/").status_code == 409
+        assert iris.get(f"/v/{secret}/pass/").json()["admitted"] is True, "looking changes nothing"
+        thief.post(f"/v/{secret}/in/", {"intent": str(uuid.uuid4())})
+        assert thief.get(f"/v/{secret}/pass/").json()["admitted"] is False, (
+            "whoever comes in now is looked at"
+        )
+        assert iris.get(f"/v/{secret}/pass/").status_code == 409
+        assert AuditEntry.objects.filter(action="room.guest_other_browser").count() == 1
+
+
+def test_an_interpreter_is_invited_days_before_and_the_patient_can_take_it_back(
+    alice: User, dana: User, at: dt.datetime, clock_at: Any, client_for: Any
+) -> None:
+    any_protocol(at, dana)
+    visit = an_appointment(alice, dana, at + 4 * 24 * 60 * MINUTE)
+    with clock_at(at):
+        hers: Client = client_for(alice)
+        to = hers.post(f"/consults/{visit.pk}/guests/", {"intent": str(uuid.uuid4())})["Location"]
+        page = hers.post(
+            to, {"intent": str(uuid.uuid4()), "kind": "interpreter", "name": "Iris", "phone": ""}
+        )
+        secret = re.search(r"/v/([\w-]+)/", page.content.decode()).group(1)  # type: ignore[union-attr]
+        assert "not open yet" in Client().get(f"/v/{secret}/").content.decode()
+        assert Client().post(f"/v/{secret}/in/", {"intent": str(uuid.uuid4())}).status_code == 409
+        seat = Seat.objects.get(role="guest")
+        assert f"/consults/{visit.pk}/" in hers.get(to).content.decode(), (
+            "back to the visit, not to a closed room"
+        )
+        assert (
+            hers.post(
+                f"{to.replace('guests', 'remove')}{seat.pk}/", {"intent": str(uuid.uuid4())}
+            ).status_code
+            == 302
+        )
+        assert Client().get(f"/v/{secret}/").status_code == 404
+        mine = client_for(dana)
+        assert mine.post(f"/consults/{visit.pk}/guests/", {"intent": str(uuid.uuid4())})["Location"] == to
+
+
+def test_a_guest_shows_nobody_out(alice: User, dana: User, cole: User, at: dt.datetime) -> None:
+    room = a_room(alice, dana, at)
+    guest, _ = actions.invite_guest(room, kind="family", name="Sam", by=alice, at=at)
+    with pytest.raises(NotPermitted):
+        actions.remove(guest, by=cole, at=at)
+    with pytest.raises(NotPermitted, match="End the visit"):
+        actions.remove(their_seat(room), by=alice, at=at)
+
+
+def test_an_ended_room_opens_again_for_its_clinician_alone_and_everybody_is_let_in_anew(
+    alice: User, dana: User, at: dt.datetime
+) -> None:
+    room = a_room(alice, dana, at)
+    visit = Appointment.objects.get(pk=room.about_id)
+    actions.come(her_seat(room), at=at)
+    actions.admit(her_seat(room), by=dana, at=at)
+    actions.close_room(room, by=dana, at=at + MINUTE)
+    assert consults.open_visit_room(visit, by=alice, at=at + 2 * MINUTE).closed_at is not None
+    assert consults.open_visit_room(visit, by=dana, at=at + 2 * MINUTE).closed_at is None
+    assert her_seat(room).admitted_at is None
+    assert AuditEntry.objects.filter(action="room.reopened").count() == 1
+
+
+def test_a_cancelled_visit_ends_its_room_and_a_moved_one_takes_its_guests_along(
+    alice: User, dana: User, at: dt.datetime
+) -> None:
+    room = a_room(alice, dana, at)
+    visit = Appointment.objects.get(pk=room.about_id)
+    _, secret = actions.invite_guest(room, kind="family", name="Sam", by=alice, at=at)
+    moved = at + 24 * 60 * MINUTE
+    Appointment.objects.filter(pk=visit.pk).update(during=DateTimeTZRange(moved, moved + 60 * MINUTE))
+    visit.refresh_from_db()
+    follow_visit(visit, at=at)
+    assert access.guest_seat(secret, at=moved).room_id == room.pk
+    consults.cancel(visit, by=alice, at=at)
+    assert Room.objects.get(pk=room.pk).closed_at == at
+    with pytest.raises(NotVisible):
+        access.guest_seat(secret, at=at)
+
+
+# --- who waits, on every page of the clinician ---
+
+
+def test_the_clinician_reads_at_once_that_somebody_waits_and_hears_it_by_text_and_mail_once(
+    alice: User,
+    dana: User,
+    cole: User,
+    other_psychiatrist: User,
+    at: dt.datetime,
+    clock_at: Any,
+    client_for: Any,
+) -> None:
+    User.objects.filter(pk=dana.pk).update(phone="+14155550123")
+    room = a_room(alice, dana, at)
+    with clock_at(at):
+        actions.come(her_seat(room), at=at)
+        home = client_for(dana).get("/home/").content.decode()
+        assert (
+            "Alice Lindqvist" in home
+            and f"/video/{room.pk}/" in home
+            and "waits for your visit since" in home
+        )
+        for somebody, words in ((dana, "Alice Lindqvist"), (cole, ""), (other_psychiatrist, "")):
+            found = client_for(somebody).get("/video/waiting/").content.decode().strip()
+            assert words in found if words else not found
+        assert "Alice" not in client_for(dana).get(f"/video/waiting/?here={room.pk}").content.decode()
+        actions.come(her_seat(room), at=at + MINUTE)
+        told = OutboxMessage.objects.filter(kind="visit_waiting", recipient=dana)
+        assert sorted(told.values_list("channel", flat=True)) == ["email", "sms"]
+        assert all(one.due_at == at for one in told)
+        actions.admit(her_seat(room), by=dana, at=at)
+        assert not client_for(dana).get("/video/waiting/").content.strip()
+
+
+def test_whoever_has_left_the_waiting_room_is_said_to_have_left(
+    alice: User, dana: User, at: dt.datetime, clock_at: Any, client_for: Any
+) -> None:
+    room = a_room(alice, dana, at)
+    with clock_at(at):
+        assert client_for(alice).get(f"/video/{room.pk}/").status_code == 200
+        assert client_for(alice).get(f"/video/{room.pk}/line/").status_code == 200
+    away = dt.timedelta(seconds=rules.AWAY_SECONDS)
+    assert access.still_here(her_seat(room), at=at + away)
+    assert not access.still_here(her_seat(room), at=at + away + dt.timedelta(seconds=1))
+    with clock_at(at + 2 * MINUTE):
+        assert "has left the page" in client_for(dana).get("/video/waiting/").content.decode()
+
+
+def test_asking_who_waits_keeps_nobody_logged_in(
+    alice: User, dana: User, at: dt.datetime, clock_at: Any, client_for: Any, settings: Any, monkeypatch: Any
+) -> None:
+    """PR-10: a page that asks by itself is no sign of somebody at the desk; a page of a visit is one."""
+    room = a_room(alice, dana, at)
+    begun = clock.wall_time_s()
+    with clock_at(at):
+        idle, talking = client_for(dana), client_for(dana)
+        for client in (idle, talking):
+            client.get("/home/")
+        for minutes in (6, 12, 16):
+            monkeypatch.setattr("common.clock.wall_time_s", lambda m=minutes: begun + 60 * m)
+            idle.get("/video/waiting/")
+            talking.get(f"/video/{room.pk}/pass/")
+        assert idle.get("/home/").status_code == 302
+        assert talking.get("/home/").status_code == 200
+
+
+def test_the_waiting_room_tells_place_and_time_as_they_change(
+    alice: User, stranger_patient: User, dana: User, at: dt.datetime, clock_at: Any, client_for: Any
+) -> None:
+    room = a_room(alice, dana, at)
+    visit = Appointment.objects.get(pk=room.about_id)
+    before = an_appointment(
+        stranger_patient, dana, visit.starts_at - 60 * MINUTE, state_of_care="CA", patient_arrived_at=at
+    )
+    with clock_at(at):
+        hers = client_for(alice)
+        page = hers.get(f"/video/{room.pk}/").content.decode()
+        assert (
+            '<dd id="visit-before">1 person</dd>' in page
+            and '<dd id="visit-expected">9:05 am PST</dd>' in page
+        )
+        actions.say_late(room, minutes=20, by=dana, at=at)
+        now = hers.get(f"/video/{room.pk}/line/").json()
+        assert (now["before"], now["expected"], now["late_minutes"]) == ("1 person", "9:25 am PST", 20)
+        Appointment.objects.filter(pk=before.pk).update(state="completed")
+        assert hers.get(f"/video/{room.pk}/line/").json()["before"] == "nobody"
+
+
+def test_running_late_can_be_said_from_the_visits_page_before_anybody_has_come(
+    alice: User, dana: User, at: dt.datetime, clock_at: Any, client_for: Any
+) -> None:
+    visit = a_visit(alice, dana, at, patient_arrived_at=None)
+    with clock_at(at):
+        mine = client_for(dana)
+        sent = mine.post(f"/consults/visit/{visit.pk}/late/", {"minutes": "15", "intent": str(uuid.uuid4())})
+        assert sent["Location"] == f"/consults/visit/{visit.pk}/"
+        assert "They know of 15 minutes" in mine.get(f"/consults/visit/{visit.pk}/").content.decode()
+        assert not SeatEvent.objects.exists(), "nobody is said to have been there"
+        assert (
+            mine.post(
+                f"/consults/visit/{visit.pk}/late/", {"minutes": "17", "intent": str(uuid.uuid4())}
+            ).status_code
+            == 422
+        )
+    assert OutboxMessage.objects.filter(kind="visit_late", recipient=alice).count() == 2
+
+
+def test_by_telephone_in_one_press_and_the_number_stands_on_each_page_without_scripts(
+    alice: User, dana: User, at: dt.datetime, clock_at: Any, client_for: Any, settings: Any
+) -> None:
+    room = a_room(alice, dana, at)
+    number = settings.PRACTICE["phone"]
+    with clock_at(at):
+        hers, theirs = client_for(alice), client_for(dana)
+        waiting = hers.get(f"/video/{room.pk}/").content.decode()
+        actions.admit(her_seat(room), by=dana, at=at)
+        inside = hers.get(f"/video/{room.pk}/").content.decode()
+        for page in (waiting, inside, hers.get("/video/check/").content.decode()):
+            assert number in page[
+                page.index("<noscript>") : page.index("</noscript>", page.index("<noscript>"))
+            ] or ("<noscript><meta" in page and number in page.split("<noscript>")[2])
+        for page in (waiting, inside):
+            before = page[: page.index("Call me instead</button>")]
+            assert before.count("<details") == before.count("</details>"), "not behind another press"
+        hers.post(f"/video/{room.pk}/phone/", {"intent": str(uuid.uuid4())})
+        assert "They know that you would rather be called" in hers.get(f"/video/{room.pk}/").content.decode()
+        page = theirs.get(f"/video/{room.pk}/").content.decode()
+        assert "asks to be called" in page and 'href="tel:+14155550111"' in page
+        assert "asks to be called" in theirs.get("/video/waiting/").content.decode()
 
 
 def test_running_late_is_told_once_for_each_figure_and_without_a_clinical_word(

@@ -148,3 +148,21 @@ def test_nobody_who_was_seen_is_ever_said_to_have_missed_a_visit(
         assert found.finding != "no_show"
     if found.finding == "completed":
         assert found.together_minutes >= rules.TOGETHER_MINUTES
+
+
+def test_a_relays_password_ends_within_two_hours_and_does_not_fit_a_longer_one() -> None:
+    """Decoded as coturn does: the end stands in the name, and the password is good for that name alone."""
+    from types import SimpleNamespace
+
+    from django.test import override_settings
+
+    from video.gateways.peer import PeerCarrier
+
+    seat = SimpleNamespace(pk=SimpleNamespace(hex="a" * 32))
+    with override_settings(TURN_URLS=["turn:relay.example.org"], TURN_SECRET="shared"):
+        given = PeerCarrier().admission(seat, now_unix=1_800_000_000)["iceServers"][0]  # type: ignore[arg-type]
+    expires, identity = given["username"].split(":")
+    assert int(expires) - 1_800_000_000 == rules.RELAY_SECONDS <= 2 * 60 * 60
+    longer = f"{int(expires) + 3600}:{identity}"
+    forged = base64.b64encode(hmac.new(b"shared", longer.encode(), hashlib.sha1).digest()).decode()
+    assert given["credential"] != forged

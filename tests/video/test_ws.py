@@ -10,9 +10,12 @@ import pytest
 from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
 from channels.db import database_sync_to_async
+from django.conf import settings
+from django.test import Client
 
 from accounts.models import User
 from config.asgi import application
+from tests.conftest import log_in
 from tests.video.builders import a_room, her_seat, their_seat
 from video import access, actions, ws
 from video.models import Room, Seat
@@ -75,8 +78,17 @@ def caller(*, origin: bytes = b"http://127.0.0.1:8000") -> Line:
     return Line(application, headers=[(b"origin", origin), (b"host", b"127.0.0.1")])
 
 
+def caller_of(seat: Seat) -> Line:
+    """The browser of the person of that seat, logged in as they are; a guest's is nobody's."""
+    headers = [(b"origin", b"http://127.0.0.1:8000"), (b"host", b"127.0.0.1")]
+    if seat.user is not None:
+        cookie = log_in(Client(), seat.user).cookies[settings.SESSION_COOKIE_NAME]
+        headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={cookie.value}".encode()))
+    return Line(application, headers=headers)
+
+
 async def came(seat: Seat, page: str = "page") -> tuple[Line, dict[str, Any]]:
-    one = caller()
+    one = await in_db(caller_of)(seat)
     connected, _ = await one.connect()
     assert connected
     await one.send_json_to({"type": "hello", "pass": access.pass_for(seat), "page": page})
@@ -118,16 +130,65 @@ def test_without_a_pass_there_is_nothing_to_hear(room: Room) -> None:
 
 
 def test_a_pass_in_somebody_elses_browser_opens_nothing(room: Room, stranger_patient: User) -> None:
-    """TM-04: one participant cannot join as another."""
+    """TM-04: one participant cannot join as another, neither logged in as somebody else nor as nobody."""
 
     async def story() -> None:
-        one = Line(ws.RoomConsumer.as_asgi(), user=stranger_patient)
-        await one.connect()
-        await one.send_json_to({"type": "hello", "pass": access.pass_for(her_seat_now), "page": "p"})
-        assert (await one.receive_json_from())["code"] == "no_seat"
+        for one in (Line(ws.RoomConsumer.as_asgi(), user=stranger_patient), caller()):
+            await one.connect()
+            await one.send_json_to({"type": "hello", "pass": access.pass_for(her_seat_now), "page": "p"})
+            assert (await one.receive_json_from())["code"] == "no_seat"
+            assert (await one.receive_output())["code"] == ws.REFUSED
 
     her_seat_now = her_seat(room)
     run(story)
+    assert her_seat(room).connection == ""
+
+
+def test_a_pass_is_good_twice_for_its_own_browser_and_never_after_the_place_was_ended(
+    room: Room, dana: User
+) -> None:
+    """TM-04: a replayed pass of somebody who was shown out, or of a browser whose place another one took."""
+    from common import clock
+
+    guest, _ = actions.invite_guest(room, kind="family", name="Sam", by=dana, at=clock.now())
+    guest, _ = actions.come_by_link(guest, at=clock.now())
+    old = access.pass_for(guest)
+
+    async def hello(given: str) -> dict[str, Any]:
+        one = caller()
+        await one.connect()
+        await one.send_json_to({"type": "hello", "pass": given, "page": "p"})
+        return await one.receive_json_from()
+
+    async def story() -> None:
+        assert (await hello(old))["type"] == "waiting"
+        assert (await hello(old))["type"] == "waiting"
+        newer, _ = await in_db(actions.come_by_link)(guest, at=clock.now())
+        assert (await hello(old))["code"] == "no_seat"
+        assert (await hello(access.pass_for(newer)))["type"] == "waiting"
+        await in_db(actions.remove)(newer, by=dana, at=clock.now())
+        assert (await hello(access.pass_for(newer)))["code"] == "removed"
+
+    run(story)
+
+
+def test_without_redis_the_page_is_told_in_words_and_the_place_stays_free(
+    room: Room, monkeypatch: Any
+) -> None:
+    theirs = their_seat(room)
+
+    async def fails(*_: Any) -> None:
+        raise ConnectionError("no Redis")
+
+    monkeypatch.setattr("channels.layers.InMemoryChannelLayer.group_send", fails)
+
+    async def story() -> None:
+        one, refused = await came(theirs)
+        assert (refused["type"], refused["code"]) == ("refused", "line_down")
+        assert (await one.receive_output())["code"] == ws.REFUSED
+
+    run(story)
+    assert their_seat(room).connection == ""
 
 
 def test_who_waits_hears_nothing_of_the_room_until_she_is_let_in(room: Room, dana: User, alice: User) -> None:
@@ -165,7 +226,7 @@ def test_a_signal_reaches_only_the_one_it_is_for_with_the_senders_true_name_on_i
     hers, theirs = her_seat(room), their_seat(room)
     actions.admit(hers, by=dana, at=clock.now())
     guest, _ = actions.invite_guest(room, kind="family", name="Sam", by=dana, at=clock.now())
-    actions.come(guest, at=clock.now())
+    guest, _ = actions.come_by_link(guest, at=clock.now())
     actions.admit(guest, by=dana, at=clock.now())
     elsewhere = uuid.uuid4().hex
 

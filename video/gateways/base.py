@@ -18,6 +18,10 @@ class Carrier(Protocol):
         """What the browser of this seat needs to send and receive. Never for anybody who is not let in."""
         ...
 
+    def show_out(self, seat: Seat) -> None:
+        """End the connection of one person who lost the place; whatever goes wrong there, ours has ended."""
+        ...
+
     def close(self, room: Room) -> None:
         """Nobody can stay or come after this."""
         ...

@@ -24,5 +24,8 @@ class PeerCarrier:
             servers.append({"urls": settings.TURN_URLS, **password})
         return {"kind": "peer", "iceServers": servers, "relayOnly": settings.VIDEO_RELAY_ONLY}
 
+    def show_out(self, seat: Seat) -> None:
+        """The others' browsers hang up when they hear of it."""
+
     def close(self, room: Room) -> None:
         """The signalling ends with the room; a browser that goes on shows nobody anything."""
