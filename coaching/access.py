@@ -191,7 +191,7 @@ def caseload_counts(coach: User, *, at: datetime) -> dict[str, int]:
 
 
 def out_of_step(*, at: datetime) -> QuerySet[Course]:
-    """Open courses whose check-ins no longer fit their sessions: moved, missed or ended ones."""
+    """Courses whose check-ins no longer fit their sessions: moved, missed or ended ones; and what a stopped course left behind."""
     pre = CheckIn.objects.filter(
         session=OuterRef("pk"), kind=CheckIn.Kind.PRE_SESSION, cancelled_at__isnull=True
     )
@@ -208,12 +208,14 @@ def out_of_step(*, at: datetime) -> QuerySet[Course]:
             & Exists(pre.filter(done_at__isnull=True).exclude(due_at=OuterRef("scheduled_at") - before))
         )
         | (Q(dose_at__isnull=False) & Exists(post.exclude(due_at=OuterRef("dose_at") + after)))
-        | (Q(state__in=given_up, dose_at__isnull=True) & Exists(any_open))
     )
-    sessions = DosingSession.objects.filter(wrong, course=OuterRef("pk"))
-    return Course.objects.filter(Exists(sessions), state__in=session_states.COURSE_OPEN).select_related(
-        "protocol", "patient__user"
-    )
+    left_behind = Q(state__in=given_up, dose_at__isnull=True) & Exists(any_open)
+    sessions = DosingSession.objects.filter(course=OuterRef("pk"))
+    return Course.objects.filter(
+        Q(Exists(sessions.filter(wrong)), state__in=session_states.COURSE_OPEN)
+        # Whoever has stopped is not asked every day about sessions that will never be.
+        | Q(Exists(sessions.filter(left_behind)))
+    ).select_related("protocol", "patient__user")
 
 
 def silent_patients(*, at: datetime, missed: int, days: int = 14) -> QuerySet[Patient]:

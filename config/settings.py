@@ -261,6 +261,8 @@ CELERY_BEAT_SCHEDULE: dict = {
     # Once a day to a person, whatever the tick: the message's key is the person and their own day.
     "safety-digests": {"task": "safety.tasks.digests", "schedule": 900.0, "options": {"expires": 900}},
     "coaching-sweep": {"task": "coaching.tasks.sweep", "schedule": 600.0, "options": {"expires": 600}},
+    # The question of the month: once each month to each person, whatever the tick.
+    "outcomes-sweep": {"task": "outcomes.tasks.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
     "intake-dry-runs": {"task": "intake.tasks.dry_runs", "schedule": 15.0, "options": {"expires": 60}},
     "intake-signatures": {
         "task": "intake.tasks.ask_for_new_signatures",

@@ -12,10 +12,12 @@ class ConsultsConfig(AppConfig):
         from consults.access.rooms import about_introduction, about_room
         from consults.access.visits import patients_by_appointment
         from consults.access.work import work_items
+        from consults.access.work_between import work_between_visits
 
         hooks.register("staff.away", leave_of)
         hooks.register("patient.visible", patients_by_appointment)
         hooks.register("work.items", work_items)
         hooks.register("work.items", introduction_work)
+        hooks.register("work.items", work_between_visits)
         hooks.register("room.about", about_room)
         hooks.register("room.about", about_introduction)

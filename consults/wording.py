@@ -26,6 +26,7 @@ ORDER_GAPS: dict[str, str] = {
     OrderGap.INTAKE_NOT_ACCEPTED: "The intake has not been accepted.",
     OrderGap.NOTE_NOT_SIGNED: "Sign the visit note first.",
     OrderGap.NOTE_NOT_SUITABLE: "The signed note says that the programme is not suitable.",
+    OrderGap.RECONSULT_DUE: "One visit carries only so many sessions. Meet the patient on video again before more are ordered.",
     OrderGap.NOTE_TOO_OLD: "The signed note is too old for a new order. See the patient again.",
     OrderGap.CONSENT_NOT_CURRENT: "The patient has not signed the current consent and safety agreement (E69, E70).",
     OrderGap.ELIGIBILITY_REOPENED: "Something changed since the intake was accepted. Settle it in the chart first.",

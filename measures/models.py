@@ -32,6 +32,8 @@ class Instrument(models.TextChoices):
     AUDIT_C = "audit_c", "AUDIT-C"
     PCL5 = "pcl5", "PCL-5"
     SUICIDE_RISK = "suicide_risk", "Safety questions"
+    BLADDER = "bladder", "Bladder questions"
+    USE = "use", "Questions about use"
 
 
 class InstrumentResponse(models.Model):

@@ -18,6 +18,10 @@ SEVERITY_FOR_PATIENT: Mapping[str, str] = {
     "below_cut": "below the range that calls for a closer look",
     "near_cut": "near the range that calls for a closer look",
     "above_cut": "in the range that calls for a closer look",
+    "nothing_noticed": "nothing noticed",
+    "something_noticed": "something that somebody will ask you about",
+    "nothing_told": "nothing told",
+    "something_told": "something that somebody will talk over with you",
 }
 
 RISK_FOR_STAFF: Mapping[RiskLevel, str] = {

@@ -11,6 +11,8 @@ from measures.rules import Change, ChangeDefinitions, change
 
 BASELINE, AFTER_2, AFTER_4 = "baseline", "after_session_2", "after_session_4"
 COURSE_POINTS = (BASELINE, AFTER_2, AFTER_4)
+# Asked by the calendar and not by a session.
+MONTHLY = "checkin"
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,17 @@ def due(
     answered: frozenset[tuple[str, str]],
     instruments: Sequence[str],
     at: datetime,
+    also: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Due]:
-    """What is still to be filled in, oldest first. A time point is let go when the next one opens."""
+    """What is still to be filled in, oldest first. A time point is let go when the next one opens.
+
+    `also`: instrument -> the time points at which it is asked beside the others.
+    """
     opened = sorted((w for w in open_windows if w.opens_at <= at), key=lambda w: w.opens_at)
     if not opened:
         return []
     newest = opened[-1]
+    asked = [*instruments, *(name for name, points in (also or {}).items() if newest.timepoint in points)]
     return [
         Due(
             instrument,
@@ -71,9 +78,26 @@ def due(
             newest.closes_at,
             at > newest.closes_at,
         )
-        for instrument in instruments
+        for instrument in asked
         if (instrument, newest.timepoint) not in answered
     ]
+
+
+def monthly(
+    *,
+    first_dose_at: datetime | None,
+    last_answer_at: datetime | None,
+    numbers: Mapping[str, Any],
+    at: datetime,
+) -> Due | None:
+    """The question that comes back each month while doses are given, counted from its last answer whatever that was given for."""
+    if first_dose_at is None:
+        return None
+    opens_at = max(first_dose_at, last_answer_at or first_dose_at) + timedelta(days=numbers["every_days"])
+    closes_at = opens_at + timedelta(days=numbers["closes_days"])
+    if at < opens_at:
+        return None
+    return Due(numbers["instrument"], MONTHLY, numbers["label"], opens_at, closes_at, at > closes_at)
 
 
 @dataclass(frozen=True)

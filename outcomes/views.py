@@ -23,7 +23,7 @@ from measures.rules import instrument as instrument_of
 from measures.wording import HELP_HEADING, HELP_LINES, HELP_WHILE_HELD, change_for_patient, change_for_staff
 from outcomes import access, rules, wording
 
-ASKED = ("phq9", "gad7", "pcl5", "suicide_risk")
+ASKED = ("phq9", "gad7", "pcl5", "suicide_risk", "bladder", "use")
 
 
 def _summary(patient: Patient, *, at: datetime) -> dict[str, Any]:
@@ -177,6 +177,8 @@ def questionnaire(request: HttpRequest, instrument: str) -> HttpResponse:
             recorded = record_response(patient, instrument, form.answers(), timepoint, by=request.user, at=at)
             if recorded.crisis:
                 return _help(request)
+            if instrument in wording.AFTER_A_YES and recorded.response.total:
+                messages.warning(request, wording.AFTER_A_YES[instrument])
             rest = [one for one in due if one.instrument != instrument]
             if rest:
                 return redirect("outcomes:questionnaire", rest[0].instrument)

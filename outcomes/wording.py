@@ -18,12 +18,22 @@ INSTRUMENTS = {
     "gad7": "GAD-7, anxiety",
     "pcl5": "PCL-5, after a bad experience",
     "suicide_risk": "Safety questions",
+    "bladder": "Bladder questions",
+    "use": "Questions about use",
 }
 FOR_PATIENT = {
     "phq9": "Your mood over the last two weeks",
     "gad7": "Worry and tension over the last two weeks",
     "pcl5": "After a bad experience: the last month",
     "suicide_risk": "Questions about your safety",
+    "bladder": "Your bladder in the last month",
+    "use": "How you have got on with the medicine",
+}
+# What a person reads at once after a yes; whoever the protocol names is told in the same moment.
+AFTER_A_YES = {
+    "bladder": "Thank you for telling us. A clinician is told now and calls you about your bladder. Until then take no dose. Blood, strong pain, "
+    "or no water at all for eight hours: go to urgent care today.",
+    "use": "Thank you for being honest. Your psychiatrist is told and talks it over with you. Until then no parcel leaves.",
 }
 MAXIMUM = {"phq9": 27, "gad7": 21, "pcl5": 80}
 

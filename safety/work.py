@@ -8,7 +8,8 @@ from django.urls import reverse
 from accounts.models import Role, User
 from common.work import LIMIT, WEIGHT_CRISIS, WorkItem, clock_of, kinds, line
 from safety.access import alert_title, alerts_visible_to, open_alerts_for, upcoming_gaps
-from safety.models import LIVE_STATES, Alert, SafetyHold
+from safety.models import LIVE_STATES, AdverseEvent, Alert, SafetyHold
+from safety.roster_access import open_offers_for
 from safety.task_access import is_own, lands, mine_or_unowned, stands_in_for
 from safety.wording import LEVEL_WORDS, hold_for_staff
 
@@ -16,11 +17,13 @@ CRISIS = 3
 
 
 def work_items(*, user: User, at: datetime) -> list[WorkItem]:
-    """Alerts to take or to close, holds that wait for a word, holes in the roster."""
+    """Alerts to take or to close, holds and adverse events that wait for a word, shifts offered, holes in the roster."""
     covers = stands_in_for(user, at=at)
     items = _alerts(user, covers=covers, at=at)
     if user.role == Role.PSYCHIATRIST or Role.PSYCHIATRIST in covers:
         items += _holds(user, covers=covers)
+        items += _events(user, covers=covers)
+    items += _offers(user, covers=covers, at=at)
     if Role.ADMINISTRATOR in covers:
         items += _gaps(user, at=at)
     return items
@@ -134,3 +137,66 @@ def _gaps(user: User, *, at: datetime) -> list[WorkItem]:
         for level, found in upcoming_gaps(at=at).items()
         if found
     ]
+
+
+def _events(user: User, *, covers: frozenset[str]) -> list[WorkItem]:
+    """What was reported and no psychiatrist has judged: a serious one within a day, any other within a week (protocol 9)."""
+    rows = (
+        AdverseEvent.objects.filter(
+            mine_or_unowned(user, role=Role.PSYCHIATRIST, covers=covers), assessed_at__isnull=True
+        )
+        .exclude(alert__is_synthetic=True)
+        .select_related("patient__user", "patient__care_team")
+        .defer("description")
+        .order_by("reported_at", "id")
+    )
+    items = []
+    for event in rows[:LIMIT]:
+        kind = "event.serious" if event.seriousness else "event.unjudged"
+        items.append(
+            line(
+                kind,
+                key=str(event.pk),
+                owner=user,
+                due_at=event.reported_at + clock_of(kind),
+                patient=event.patient,
+                title=f"{kinds()[kind]['title']}: {event.kind.replace('_', ' ')}",
+                unowned=not is_own(user, event.patient, "psychiatrist"),
+                **lands(
+                    user,
+                    reverse("safety:event", args=[event.pk]),
+                    kinds()[kind]["action"],
+                    event.patient_id,
+                ),
+            )
+        )
+    return items
+
+
+def _offers(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkItem]:
+    """Shifts that colleagues ask this person to take. One offered to somebody who is gone is its giver's again, and when both are
+    gone the supervising administrator's."""
+    items = []
+    for offer in open_offers_for(user, at=at)[:LIMIT]:
+        if offer.taker.is_active:
+            mine = offer.taker_id == user.pk
+        elif offer.giver.is_active:
+            mine = offer.giver_id == user.pk
+        else:
+            mine = Role.ADMINISTRATOR in covers
+        if mine:
+            asked = offer.taker_id == user.pk
+            items.append(
+                line(
+                    "shift.offered",
+                    key=str(offer.pk),
+                    owner=user,
+                    url=reverse("safety:roster"),
+                    due_at=min(offer.offered_at + clock_of("shift.offered"), offer.starts_at),
+                    title=f"{offer.giver} asks you to take a shift"
+                    if asked
+                    else f"{offer.taker} is not here to take a shift",
+                    unowned=not asked,
+                )
+            )
+    return items

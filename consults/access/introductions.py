@@ -9,13 +9,14 @@ from typing import Any
 
 from django.core import signing
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from accounts.models import Role, User
 from common.errors import NotVisible
 from common.work import SOON_DAYS, WorkItem, clock_of, line
 from consults.models import Introduction
+from safety.access import stands_in_for
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "introductions.json"
 _signer = signing.Signer(salt="consults.introduction", sep="~")
@@ -45,10 +46,17 @@ def introduction_by_token(token: str) -> Introduction:
     return row
 
 
-def visible_introduction(user: Any, introduction_id: uuid.UUID) -> Introduction:
-    """A call of this clinician, or NotVisible."""
-    row = Introduction.objects.filter(pk=introduction_id, clinician=user).select_related("clinician").first()
-    if row is None:
+def may_hold_introduction(user: Any, row: Introduction, *, at: datetime) -> bool:
+    """The clinician of this call; when they are gone, whoever stands in for a psychiatrist."""
+    if row.clinician_id == user.pk:
+        return True
+    return not row.clinician.is_active and Role.PSYCHIATRIST in stands_in_for(user, at=at)
+
+
+def visible_introduction(user: Any, introduction_id: uuid.UUID, *, at: datetime) -> Introduction:
+    """A call that this person holds, or NotVisible."""
+    row = Introduction.objects.filter(pk=introduction_id).select_related("clinician").first()
+    if row is None or not may_hold_introduction(user, row, at=at):
         raise NotVisible("There is no such page.")
     return row
 
@@ -63,19 +71,29 @@ def introductions_between(user: User, from_at: datetime, to_at: datetime) -> Que
 
 
 def introduction_work(*, user: User, at: datetime) -> list[WorkItem]:
-    """Hook `work.items`: calls of the next week, and calls that are over and not closed."""
-    if user.role != Role.PSYCHIATRIST:
+    """Hook `work.items`: calls of the next week, and calls that are over and not closed. Those of a psychiatrist who is gone come
+    to whoever stands in, who rings the visitor or finds a colleague."""
+    covers = Role.PSYCHIATRIST in stands_in_for(user, at=at)
+    if user.role != Role.PSYCHIATRIST and not covers:
         return []
-    rows = introductions_between(user, at - timedelta(days=60), at + timedelta(days=SOON_DAYS)).filter(
-        state="booked"
-    )
-    return [
-        line(
-            "introduction.coming" if row.ends_at > at else "introduction.unclosed",
-            key=str(row.pk),
-            owner=user,
-            url=reverse("consults:introduction_call", args=[row.pk]),
-            due_at=row.starts_at if row.ends_at > at else row.ends_at + clock_of("introduction.unclosed"),
+    mine = Q(clinician=user) if user.role == Role.PSYCHIATRIST else Q(pk__in=[])
+    if covers:
+        mine |= Q(clinician__is_active=False)
+    around = DateTimeTZRange(at - timedelta(days=60), at + timedelta(days=SOON_DAYS))
+    rows = Introduction.objects.filter(mine, during__overlap=around, state="booked")
+    items = []
+    for row in rows.select_related("clinician").order_by("during", "pk")[:100]:
+        kind = "introduction.coming" if row.ends_at > at else "introduction.unclosed"
+        gone = row.clinician_id != user.pk
+        items.append(
+            line(
+                kind,
+                key=str(row.pk),
+                owner=user,
+                url=reverse("consults:introduction_call", args=[row.pk]),
+                due_at=row.starts_at if row.ends_at > at else row.ends_at + clock_of(kind),
+                title=f"Introductory call, {row.clinician} is not here" if gone else "",
+                unowned=gone,
+            )
         )
-        for row in rows[:100]
-    ]
+    return items

@@ -217,6 +217,23 @@ def excluding(result: EligibilityResult, patient: Patient, *, at: datetime) -> f
     return frozenset(found - considered)
 
 
+def sessions_on_visit(order: Order) -> int:
+    """How many session days the orders are for that rest on the same visit as this one, itself among them.
+
+    A day counts once; of an order that another one ended, only the days before that.
+    """
+    if order.note_id is None:
+        return 0
+    same = (
+        orders_of(order.patient).filter(note_id=order.note_id, revoked_at__isnull=True).exclude(pk=order.pk)
+    )
+    days = {order.session_dates[n - 1] for n in order.sessions_covered if n <= len(order.session_dates)}
+    for dates, covered, ended_at in same.values_list("session_dates", "sessions_covered", "superseded_at"):
+        last = date.max if ended_at is None else ended_at.date()
+        days |= {dates[n - 1] for n in covered if n <= len(dates) and dates[n - 1] <= last}
+    return len(days)
+
+
 def order_facts(
     order: Order, *, at: datetime, warnings: frozenset[str]
 ) -> tuple[OrderFacts, EligibilityResult | None]:
@@ -253,6 +270,7 @@ def order_facts(
         warning_reason=order.warning_reason,
         signing_on=on,
         signing_at=at,
+        sessions_on_visit=sessions_on_visit(order),
     )
     return facts, result
 

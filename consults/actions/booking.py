@@ -373,7 +373,8 @@ def _promise_reminders(row: Appointment, *, at: datetime) -> None:
     user = row.patient.user
     planned = [("visit_tomorrow", "email", timedelta(days=1))]
     if user.phone:
-        planned += [("visit_tomorrow", "sms", timedelta(days=1)), ("visit_soon", "sms", timedelta(hours=1))]
+        planned += [("visit_tomorrow", "sms", timedelta(days=1))]
+    planned += [("visit_soon", "sms" if user.phone else "email", timedelta(hours=1))]
     for kind, channel, before in planned:
         due_at = row.starts_at - before
         if due_at > at:
@@ -388,4 +389,6 @@ def _promise_reminders(row: Appointment, *, at: datetime) -> None:
                 patient=row.patient,
                 dedupe_key=f"{kind}:{row.pk}:{row.sequence}:{channel}",
                 expires_at=row.starts_at,
+                # The day before goes both ways already: a stopped text is not a second mail.
+                fallbacks=() if kind == "visit_tomorrow" or channel == "email" else ("email",),
             )

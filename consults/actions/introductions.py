@@ -15,7 +15,7 @@ from common import audit
 from common.encryption import lookup_digest
 from common.errors import Conflict, Invalid, NotPermitted, SlotTaken
 from consults import wording
-from consults.access.introductions import introduction_settings, introduction_token
+from consults.access.introductions import introduction_settings, introduction_token, may_hold_introduction
 from consults.access.rooms import INTRODUCTION
 from consults.access.slots import Slot, introduction_slots
 from consults.actions.booking import _lock_times_of, release_expired_holds
@@ -23,6 +23,7 @@ from consults.actions.rooms import follow_visit
 from consults.models import Introduction
 from consults.rules.slots import when_words
 from notify.actions import cancel_for, promise
+from notify.rules import next_allowed
 from video.actions import forget_callers
 
 VISITOR = "visitor:introduction"
@@ -137,7 +138,7 @@ def move_introduction(
 
 def cancel_introduction(row: Introduction, *, by: User | str, at: datetime) -> Introduction:
     """Give the time back; reminders are taken back and both people hear of it. A second press changes nothing."""
-    if isinstance(by, User) and by.pk != row.clinician_id:
+    if isinstance(by, User) and not may_hold_introduction(by, row, at=at):
         raise NotPermitted("Only the clinician of this call may do that.")
     with transaction.atomic():
         kept = _locked(row)
@@ -155,7 +156,7 @@ def cancel_introduction(row: Introduction, *, by: User | str, at: datetime) -> I
 
 def close_introduction(row: Introduction, *, happened: bool, by: User, at: datetime) -> Introduction:
     """The clinician's word on whether the call took place."""
-    if by.pk != row.clinician_id:
+    if not may_hold_introduction(by, row, at=at):
         raise NotPermitted("Only the clinician of this call may do that.")
     with transaction.atomic():
         kept = _locked(row)
@@ -170,7 +171,7 @@ def close_introduction(row: Introduction, *, happened: bool, by: User, at: datet
 
 def set_introduction_room(row: Introduction, *, url: str, by: User, at: datetime) -> Introduction:
     """Where the caller meets the clinician by video; https only. Empty: the clinician telephones."""
-    if by.pk != row.clinician_id:
+    if not may_hold_introduction(by, row, at=at):
         raise NotPermitted("Only the clinician of this call may do that.")
     parts = urlsplit(url)
     if url and (parts.scheme != "https" or not parts.netloc):
@@ -241,9 +242,11 @@ def _tell(row: Introduction, kind: str, *, at: datetime) -> None:
 
 
 def _promise_reminders(row: Introduction, *, at: datetime) -> None:
-    """The day before, and an hour before by text; a moved or cancelled call takes them back."""
+    """The day before, and an hour before by text; a moved or cancelled call takes them back. Nothing by night where the visitor is:
+    a psychiatrist's nine o'clock may be their six."""
     for way, to in _ways(row):
         planned = [("visit_tomorrow", DAY)] + ([("visit_soon", timedelta(hours=1))] if way == "sms" else [])
         for kind, before in planned:
-            if row.starts_at - before > at:
-                _to_visitor(row, kind, way, to, due_at=row.starts_at - before, at=at)
+            due_at = next_allowed(row.starts_at - before, row.time_zone)
+            if at < due_at < row.starts_at:
+                _to_visitor(row, kind, way, to, due_at=due_at, at=at)

@@ -10,6 +10,7 @@ from django.db import transaction
 from accounts.access import patients_visible_to
 from accounts.models import DeaRegistration, Licence, Patient, Role, User
 from common import audit, hooks, protocol
+from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible
 from consults import wording
 from consults.access.orders import (
@@ -151,7 +152,7 @@ def sign_order(order: Order, *, by: User, at: datetime) -> Order:
         Patient.objects.select_for_update(no_key=True).get(pk=order.patient_id)
         row = (
             Order.objects.select_for_update(of=("self",))
-            .select_related("patient__user", "prescriber", "note", "supersedes", "protocol")
+            .select_related("patient__user", "prescriber", "note__appointment", "supersedes", "protocol")
             .get(pk=order.pk)
         )
         if row.prescriber_id != by.pk:
@@ -185,7 +186,11 @@ def sign_order(order: Order, *, by: User, at: datetime) -> Order:
         row.warnings = sorted(map(str, warnings))
         row.signed_facts = _facts_for_paper(row, on=proposal.signing_on.isoformat())
         row.expires_on = expires_on(
-            row.session_dates, row.sessions_covered, proposal.signing_on, dosing["order"]
+            row.session_dates,
+            row.sessions_covered,
+            proposal.signing_on,
+            dosing["order"],
+            visit_on=local_date(row.note.appointment.starts_at, patient.user.time_zone) if row.note else None,
         )
         row.signed_at = at
         row.save()

@@ -227,11 +227,20 @@ def soft_warnings(p: Proposal, dosing: Mapping[str, Any]) -> frozenset[Soft]:
 
 
 def expires_on(
-    session_dates: Sequence[date], sessions_covered: Sequence[int], signing_on: date, order: Mapping[str, Any]
+    session_dates: Sequence[date],
+    sessions_covered: Sequence[int],
+    signing_on: date,
+    order: Mapping[str, Any],
+    *,
+    visit_on: date | None = None,
 ) -> date:
-    """The last day of an order: its last covered session and some grace, but never past the longest validity."""
+    """The last day of an order: its last covered session and some grace, never past the longest validity, and never past the day
+    on which the patient is to be met on video again (counted from the visit the order rests on)."""
     last = session_dates[max(sessions_covered) - 1] + timedelta(days=order["grace_days"])
-    return min(last, signing_on + timedelta(days=order["longest_validity_days"]))
+    ends = [last, signing_on + timedelta(days=order["longest_validity_days"])]
+    if visit_on is not None and "reconsult_days" in order:
+        ends.append(visit_on + timedelta(days=order["reconsult_days"]))
+    return min(ends)
 
 
 def _pairs(dates: list[date]) -> list[tuple[date, date]]:

@@ -92,6 +92,7 @@ class OrderGap(StrEnum):
     NOTE_NOT_SIGNED = "note_not_signed"
     NOTE_NOT_SUITABLE = "note_not_suitable"
     NOTE_TOO_OLD = "note_too_old"
+    RECONSULT_DUE = "reconsult_due"
     CONSENT_NOT_CURRENT = "consent_not_current"
     ELIGIBILITY_REOPENED = "eligibility_reopened"
     ELIGIBILITY_EXCLUDES = "eligibility_excludes"
@@ -136,6 +137,8 @@ class OrderFacts:
     warning_reason: str
     signing_on: date
     signing_at: datetime
+    # Sessions that orders resting on the same visit are for, this order's among them.
+    sessions_on_visit: int = 0
 
 
 def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
@@ -152,6 +155,8 @@ def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
             found.add(OrderGap.NOTE_NOT_SUITABLE)
         if f.signing_at - f.note_signed_at > timedelta(days=order["note_max_age_days"]):
             found.add(OrderGap.NOTE_TOO_OLD)
+        if f.sessions_on_visit > order.get("reconsult_sessions", f.sessions_on_visit):
+            found.add(OrderGap.RECONSULT_DUE)
     if not f.consent_current:
         found.add(OrderGap.CONSENT_NOT_CURRENT)
     if f.intake_accepted and not f.eligibility_stands:

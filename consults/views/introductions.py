@@ -309,11 +309,12 @@ def _file(row: Introduction, address: str) -> HttpResponse:
     return response
 
 
-@for_role("psychiatrist")
+@for_role("psychiatrist", "administrator")
 @require_safe
 def call(request: HttpRequest, introduction_id: UUID) -> HttpResponse:
     """The clinician's page of a call: whom to reach, how, and what became of it."""
-    row, at = visible_introduction(request.user, introduction_id), clock.now()
+    at = clock.now()
+    row = visible_introduction(request.user, introduction_id, at=at)
     return render(request, "psychiatrist/consults/introduction.html", _call_context(request, row, at))
 
 
@@ -331,7 +332,7 @@ def _call_context(request: HttpRequest, row: Introduction, at: datetime, form: A
     }
 
 
-@for_role("psychiatrist")
+@for_role("psychiatrist", "administrator")
 @require_POST
 @intents.guard
 def video(request: HttpRequest, introduction_id: UUID) -> HttpResponse:
@@ -345,7 +346,8 @@ def video(request: HttpRequest, introduction_id: UUID) -> HttpResponse:
 @intents.guard
 def room(request: HttpRequest, introduction_id: UUID) -> HttpResponse:
     """Set the video room of a call."""
-    row, at = visible_introduction(request.user, introduction_id), clock.now()
+    at = clock.now()
+    row = visible_introduction(request.user, introduction_id, at=at)
     form = RoomForm(request.POST)
     if not form.is_valid():
         return render(
@@ -358,12 +360,13 @@ def room(request: HttpRequest, introduction_id: UUID) -> HttpResponse:
     return redirect("consults:introduction_call", row.pk)
 
 
-@for_role("psychiatrist")
+@for_role("psychiatrist", "administrator")
 @require_POST
 @intents.guard
 def end(request: HttpRequest, introduction_id: UUID) -> HttpResponse:
     """Took place, missed, or called off by the practice."""
-    row, at = visible_introduction(request.user, introduction_id), clock.now()
+    at = clock.now()
+    row = visible_introduction(request.user, introduction_id, at=at)
     how = request.POST.get("how", "")
     if how == "cancel":
         actions.cancel_introduction(row, by=request.user, at=at)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-INSTRUMENTS = ("phq9", "gad7", "audit_c", "pcl5")
+INSTRUMENTS = ("phq9", "gad7", "audit_c", "pcl5", "bladder", "use")
 # Asked only where the practice has turned the pathway on.
 OF_PTSD_PATHWAY = ("pcl5",)
 
@@ -178,7 +178,7 @@ def load_data(name: str) -> Mapping[str, Any]:
 
 @cache
 def instrument(code: str) -> Instrument:
-    """An instrument that ships with the product: phq9, gad7, audit_c or pcl5."""
+    """An instrument that ships with the product, by its code."""
     if code not in INSTRUMENTS:
         raise KeyError(code)
     return instrument_from_data(load_data(code))

@@ -2,7 +2,15 @@
 
 from notify.actions.batches import Dispatched
 from notify.actions.dispatch import dispatch_crisis, dispatch_due, resolve_expired
-from notify.actions.promises import beat, cancel_for, mark_reply_handled, nudge, promise, try_again
+from notify.actions.promises import (
+    beat,
+    cancel_for,
+    cancel_promised,
+    mark_reply_handled,
+    nudge,
+    promise,
+    try_again,
+)
 from notify.actions.rendering import Rendered, render_message, template_exists
 
 __all__ = [
@@ -10,6 +18,7 @@ __all__ = [
     "Rendered",
     "beat",
     "cancel_for",
+    "cancel_promised",
     "dispatch_crisis",
     "dispatch_due",
     "mark_reply_handled",

@@ -123,7 +123,9 @@ def _prepare(
         elif row.channel != "screen" and not address:
             put_over(row, "failed", f"no address for {row.channel}", batch, counts, other_channel=True)
         elif not asking and row.channel == "sms" and lookup_digest(address) in stopped:
-            state = "failed" if row.fallbacks or row.lane == Lane.CRISIS else "dropped"
+            # What may not be turned off and has no other way (a sitter's link) is somebody's work, never silently gone.
+            lost = row.fallbacks or row.lane == Lane.CRISIS or _must_arrive(row)
+            state = "failed" if lost else "dropped"
             put_over(row, state, "this number answered STOP", batch, counts, other_channel=True)
         else:
             if not asking:
@@ -138,6 +140,11 @@ def _prepare(
                 why = f"could not be worded: {type(error).__name__}"
                 put_over(row, "failed", why, batch, counts, other_channel=True)
     return ready
+
+
+def _must_arrive(row: OutboxMessage) -> bool:
+    entry = catalogue_by_kind().get(row.kind)
+    return entry is not None and entry.get("may_turn_off", "none") == "none"
 
 
 def _tell_devices(row: OutboxMessage, person: User | None, devices: Devices, batch: Batch) -> None:

@@ -5,15 +5,18 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Case, When
 
-from accounts.models import CareTeam, Role, User
+from accounts.models import STAFF_ROLES, CareTeam, Role, User
 from common import audit
 from common.errors import Conflict, Invalid
 from notify.models import DeadLetter, OutboxMessage
 
 
 def _first_administrator() -> User | None:
-    return User.objects.filter(role=Role.ADMINISTRATOR, is_active=True).order_by("created_at", "pk").first()
+    """The longest-serving administrator who is here; in a practice without any, whoever of the staff serves longest."""
+    here = User.objects.filter(role__in=STAFF_ROLES, is_active=True)
+    return here.order_by(Case(When(role=Role.ADMINISTRATOR, then=0), default=1), "created_at", "pk").first()
 
 
 def owners_for(patient_ids: Iterable[Any]) -> tuple[dict[Any, User], User | None]:

@@ -14,6 +14,7 @@ from django.db import connection, models, transaction
 from accounts.models import Patient, User
 from common import audit
 from common.errors import Conflict
+from notify.access import catalogue_by_kind
 from notify.actions.letters import settle_letters_about
 from notify.actions.rendering import packed, template_exists
 from notify.models import InboundText, MessagePreference, OutboxMessage, State
@@ -40,7 +41,7 @@ def promise(
     patient: Patient | None = None,
     expires_at: datetime | None = None,
     respect_quiet_hours: bool = True,
-    fallbacks: Sequence[str] = (),
+    fallbacks: Sequence[str] | None = None,
     priority: int = 0,
 ) -> OutboxMessage:
     """Write the promise of a message in the caller's transaction; it goes when it is due, whatever dies meanwhile.
@@ -49,7 +50,8 @@ def promise(
     templates/messages/<language>/<template>.<channel>.txt, and a missing one fails here rather than at night. Instants in
     `context` are read in the person's zone and language when the message goes. With a `dedupe_key` the second promise answers
     the first one's row; if that one was taken back meanwhile (a session moved away and back), it is wanted again and goes. The
-    person's own quiet hours move `due_at`, they never drop it. Of the crisis lane's pages those of the highest `priority` (the
+    person's own quiet hours move `due_at`, they never drop it. Without `fallbacks` an ordinary message to a person goes over the
+    catalogue's other channels where its own cannot be used (STOP, turned off, no number). Of the crisis lane's pages those of the highest `priority` (the
     alert's severity) go first.
     """
     name = template or kind
@@ -63,7 +65,7 @@ def promise(
         recipient=recipient,
         to_address="" if recipient is not None else str(to),
         channel=channel,
-        fallbacks=list(fallbacks),
+        fallbacks=_other_ways(kind, name, channel, recipient, lane) if fallbacks is None else list(fallbacks),
         template=name,
         context=packed(context or {}),  # type: ignore[misc]
         wanted_at=due_at,
@@ -85,6 +87,14 @@ def promise(
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, '')", [CRISIS_CHANNEL])
     return row
+
+
+def _other_ways(kind: str, name: str, channel: str, recipient: User | None, lane: str) -> list[str]:
+    """The catalogue's other channels of this kind that have words. Whoever has no account has only the address they gave."""
+    if recipient is None or lane != "ordinary":
+        return []
+    channels = catalogue_by_kind().get(kind, {}).get("channels", ())
+    return [other for other in channels if other != channel and template_exists(name, other)]
 
 
 def _once(row: OutboxMessage, dedupe_key: str) -> OutboxMessage:
@@ -133,6 +143,37 @@ def cancel_for(
             about=about,
             detail={"count": count, "why": why[:60]},
         )
+    return count
+
+
+def cancel_promised(
+    patient: Patient, *, kind: str, key_starts: str, until_at: datetime, at: datetime, why: str = "moot"
+) -> int:
+    """Take back what waits for this person by its dedupe key: what was wanted up to `until_at`, so that later ones stay; and of the
+    same key what was to follow soon (`…:again`). Answers how many."""
+    rows = OutboxMessage.objects.filter(
+        patient=patient, kind=kind, state=State.SCHEDULED, dedupe_key__startswith=key_starts
+    )
+    wanted = list(rows.values_list("pk", "dedupe_key", "wanted_at"))
+    # The first reminder of a key may have gone already; what repeats it is known by the key.
+    begun = set(
+        OutboxMessage.objects.filter(
+            patient=patient, kind=kind, dedupe_key__startswith=key_starts, wanted_at__lte=until_at
+        ).values_list("dedupe_key", flat=True)
+    )
+    over = [
+        pk
+        for pk, key, wanted_at in wanted
+        if wanted_at <= until_at or str(key).removesuffix(":again") in begun
+    ]
+    count = OutboxMessage.objects.filter(pk__in=over, state=State.SCHEDULED).update(
+        state=State.CANCELLED, last_error=why[:200]
+    )
+    if count:
+        audit.record(
+            "messages.cancelled", by="system:notify", at=at, about=patient, patient_id=patient.pk,
+            detail={"count": count, "why": why[:60]},
+        )  # fmt: skip
     return count
 
 

@@ -18,6 +18,7 @@ from safety.access import mine_or_unowned, stands_in_for
 from safety.task_access import is_own, lands
 from sessions import states
 from sessions.models import Checkpoint, Course, DoseDecision, DosingSession, SafetyCheck
+from vitals.models import Reading
 
 # A dose is decided after each one before the next (protocol 8.1); only a signed decision settles it.
 REVIEWED_DOSES = (1, 2, 3)
@@ -35,6 +36,7 @@ def work_items(*, user: User, at: datetime) -> list[WorkItem]:
     items: list[WorkItem] = []
     if user.role == Role.COACH or Role.COACH in covers:
         items += _sessions(user, covers=covers, at=at)
+        items += _practice(user, covers=covers, at=at)
     if user.role == Role.PSYCHIATRIST or Role.PSYCHIATRIST in covers:
         items += _answers(user, covers=covers)
         items += _held(user, covers=covers)
@@ -112,6 +114,48 @@ def _sessions(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkI
                 title=title,
                 waiting_on=waiting,
                 url=reverse("sessions:session", args=[session.pk]),
+            )
+        )
+    return items
+
+
+def _practice(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkItem]:
+    """First sessions within a week whose patient has not practised on two days: hers to do, the coach's two days before (G14)."""
+    rows = list(
+        DosingSession.objects.filter(
+            mine_or_unowned(user, role=Role.COACH, covers=covers),
+            number=1,
+            state=states.SCHEDULED,
+            course__state__in=states.COURSE_OPEN,
+            scheduled_at__gt=at,
+            scheduled_at__lt=at + timedelta(days=SOON_DAYS),
+        )
+        .select_related("patient__user", "patient__care_team", "course__protocol")
+        .order_by("scheduled_at", "id")[:LIMIT]
+    )
+    zones = {row.patient_id: row.patient.user.time_zone for row in rows}
+    days: dict[Any, set[Any]] = {patient_id: set() for patient_id in zones}
+    for patient_id, when in Reading.objects.filter(
+        patient__in=list(zones), phase=Reading.Phase.PRACTICE, rejected=False, received_at__lte=at
+    ).values_list("patient", "received_at"):
+        days[patient_id].add(local_date(when, zones[patient_id]))
+    items = []
+    for session in rows:
+        wanted = session.course.protocol.data["gate"].get("practice_days_min", 0)
+        if len(days[session.patient_id]) >= wanted:
+            continue
+        due_at = session.scheduled_at - clock_of("practice.missing")
+        items.append(
+            _line(
+                "practice.missing",
+                user,
+                session.patient,
+                role="coach",
+                key=session.pk,
+                due_at=due_at,
+                title=f"Practised on {len(days[session.patient_id])} of {wanted} days before session 1",
+                waiting_on="the patient" if due_at >= at else "",
+                url=reverse("consults:treatment", args=[session.patient_id]),
             )
         )
     return items

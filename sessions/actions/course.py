@@ -14,12 +14,13 @@ from common.errors import Conflict, Invalid, NotPermitted
 from notify.actions import cancel_for
 from safety.actions import place_hold
 from sessions import rules, states
-from sessions.access.facts import timeline_for
+from sessions.access.facts import practice_days, timeline_for
 from sessions.actions.shared import lock_patient, lock_session, tell
 from sessions.models import Course, DoseRelease, DosingSession
 from sessions.wording import local_when
 
 REMINDERS = ("session_two_days", "session_tomorrow", "session_today")
+PRACTICE = "practice_due"
 MAY_MOVE = (states.SCHEDULED, states.PREPARING, states.MISSED)
 
 
@@ -95,6 +96,35 @@ def plan_reminders(session: DosingSession, *, at: datetime) -> None:
             expires_after=session.scheduled_at - due_at,
             key=f"{kind}:{session.pk}:{session.scheduled_at.timestamp():.0f}",
         )
+    _plan_practice(session, at=at)
+
+
+def _plan_practice(session: DosingSession, *, at: datetime) -> None:
+    """Before session 1: the cuff is to be practised on two days (G14). Who has done so is not reminded."""
+    cancel_for(session, kinds=[PRACTICE], at=at, why="moved")
+    if session.number != 1 or practised_enough(session, at=at):
+        return
+    patient = session.patient
+    for hours in timeline_for(session).practice_reminder_hours_before:
+        due_at = session.scheduled_at - timedelta(hours=hours)
+        if due_at > at:
+            tell(
+                patient.user,
+                PRACTICE,
+                about=session,
+                patient=patient,
+                due_at=due_at,
+                at=at,
+                path="/consults/medicine/",
+                expires_after=session.scheduled_at - due_at,
+                key=f"{PRACTICE}:{session.pk}:{hours:g}:{session.scheduled_at.timestamp():.0f}",
+            )
+
+
+def practised_enough(session: DosingSession, *, at: datetime) -> bool:
+    """Has she practised with her cuff on as many days as the protocol of her course asks?"""
+    wanted = session.course.protocol.data["gate"].get("practice_days_min", 0)
+    return practice_days(session, zone=session.patient.user.time_zone, at=at) >= wanted
 
 
 def reschedule_session(

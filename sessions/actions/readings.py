@@ -9,7 +9,9 @@ from django.db import transaction
 from accounts.models import Patient
 from common import audit
 from common.errors import Conflict, NotVisible
+from notify.actions import cancel_for
 from sessions import states
+from sessions.actions.course import PRACTICE, practised_enough
 from sessions.actions.shared import hold_course
 from sessions.models import Checkpoint, DosingSession
 from vitals.actions import ReadingContext, RecordedReading, record_reading
@@ -85,6 +87,8 @@ def take_reading(
 def on_reading(*, outcome: RecordedReading, by: Any, at: datetime) -> None:
     """For `reading.recorded`: tick off what was due, and put down what the reading calls for next."""
     reading = outcome.reading
+    if reading.phase == Reading.Phase.PRACTICE and not reading.rejected:
+        _practised(reading.patient_id, at=at)
     if reading.session_id is None or reading.rejected or not outcome.after_dose:
         return
     session = DosingSession.objects.select_related("course").get(pk=reading.session_id)
@@ -107,6 +111,17 @@ def on_reading(*, outcome: RecordedReading, by: Any, at: datetime) -> None:
             _recheck(session, in_minutes=min(again), at=at)
         if any(step.programme_hold for step in outcome.next_steps) or _high_again(session, outcome):
             hold_course(session.course, by="system:protocol", at=at, reason=f"reading_{outcome.band}")
+
+
+def _practised(patient_id: Any, *, at: datetime) -> None:
+    """Practised on enough days: nobody is reminded of it any more."""
+    first = (
+        DosingSession.objects.filter(patient_id=patient_id, number=1, state=states.SCHEDULED)
+        .select_related("course__protocol", "patient__user")
+        .first()
+    )
+    if first is not None and practised_enough(first, at=at):
+        cancel_for(first, kinds=[PRACTICE], at=at, why="practised")
 
 
 def _recheck(session: DosingSession, *, in_minutes: int, at: datetime) -> None:

@@ -13,7 +13,7 @@ from common.errors import Conflict, Invalid
 from notify.actions import cancel_for
 from safety.models import Alert
 from sessions import states
-from sessions.actions.course import REMINDERS
+from sessions.actions.course import PRACTICE, REMINDERS
 from sessions.actions.shared import alarm, hold_course, lock_session
 from sessions.models import Checkpoint, DosingSession, ReleaseCheck, SitterLink, SymptomReport
 from vitals.access import measurement
@@ -173,7 +173,7 @@ def abort(session: DosingSession, *, reason: str, by: Any, at: datetime) -> Dosi
             session, states.ABORTED, moves=states.SESSION_MOVES, by=by, at=at, reasons=[reason],
             stopped_at=at, stopped_by=audit.actor_name(by), stopped_reason=reason,
         )  # fmt: skip
-        cancel_for(session, kinds=REMINDERS, at=at, why="called off")
+        cancel_for(session, kinds=[*REMINDERS, PRACTICE], at=at, why="called off")
         audit.record(
             "session.called_off", by=by, at=at, about=session, patient_id=session.patient_id, reason=reason
         )

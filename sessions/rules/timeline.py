@@ -32,15 +32,19 @@ class Timeline:
     gap_clinician_confirms_after_days: int
     gap_review_after_days: int
     reminders: tuple[tuple[str, float], ...]
+    # Before session 1 alone, as long as the days of practice are not done; versions before this one ask for none.
+    practice_reminder_hours_before: tuple[float, ...] = ()
 
 
 def timeline_of(data: Mapping[str, Any]) -> Timeline:
     """The times of a protocol's `timeline` part; a missing one is an error."""
-    plain = {name: data[name] for name in Timeline.__dataclass_fields__ if name != "reminders"}
+    apart = ("reminders", "practice_reminder_hours_before")
+    plain = {name: data[name] for name in Timeline.__dataclass_fields__ if name not in apart}
     for name in ("sitter_check_minutes", "missing_ladder_minutes", "watch_messages_minutes"):
         plain[name] = tuple(plain[name])
     reminders = tuple((row["kind"], float(row["hours_before"])) for row in data["reminders"])
-    return Timeline(**plain, reminders=reminders)
+    practice = tuple(float(hours) for hours in data.get("practice_reminder_hours_before", ()))
+    return Timeline(**plain, reminders=reminders, practice_reminder_hours_before=practice)
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,3 +230,16 @@ def test_an_order_ends_some_days_after_its_last_covered_session() -> None:
     assert expires_on(WEEKLY, [1, 2, 3, 4], TODAY, DOSING["order"]) == WEEKLY[3] + timedelta(days=10)
     far = [TODAY + timedelta(days=180 + 7 * week) for week in range(4)]
     assert expires_on(far, [1, 2], TODAY, DOSING["order"]) == TODAY + timedelta(days=180)
+
+
+@pytest.mark.parametrize(("seen_days_ago", "ends_in"), [(0, 90), (1, 89), (30, 60)])
+def test_no_order_outlasts_ninety_days_from_the_visit_it_rests_on(seen_days_ago: int, ends_in: int) -> None:
+    """HZ-13, protocol 8.3: on video again after 90 days, whichever dates were chosen."""
+    far = [TODAY + timedelta(days=days) for days in (10, 50, 90, 130)]
+    visit_on = TODAY - timedelta(days=seen_days_ago)
+    assert expires_on(far, [1, 2, 3, 4], TODAY, DOSING["order"], visit_on=visit_on) == TODAY + timedelta(
+        days=ends_in
+    )
+    # A version of the protocol that does not know the rule ends its orders as before.
+    older = {name: value for name, value in DOSING["order"].items() if not name.startswith("reconsult")}
+    assert expires_on(far, [1, 2, 3, 4], TODAY, older, visit_on=visit_on) == far[3] + timedelta(days=10)

@@ -4,6 +4,7 @@ import datetime as dt
 import re
 from collections.abc import Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -21,6 +22,7 @@ from tests.coaching.builders import a_course, the_dose_was_taken
 pytestmark = pytest.mark.django_db
 Browser = Callable[..., Client]
 DAY = dt.timedelta(days=1)
+PACIFIC = ZoneInfo("America/Los_Angeles")
 
 
 def answers(code: str, total: int) -> dict[str, int]:
@@ -59,6 +61,7 @@ def test_questionnaires_are_due_from_the_second_day_after_session_two(
     assert [(d.instrument, d.timepoint) for d in due] == [
         ("phq9", "after_session_2"),
         ("gad7", "after_session_2"),
+        ("bladder", "after_session_2"),
     ]
 
 
@@ -82,12 +85,18 @@ def test_a_relapse_after_remission_is_told_at_follow_up(course: Course, alice: U
     assert Alert.objects.get().detail_codes == ["phq9", "relapse"]
 
 
-def test_a_reminder_is_promised_once_when_the_session_closes(course: Course, at: dt.datetime) -> None:
+def test_reminders_are_promised_once_when_the_session_closes_in_the_morning_where_she_lives(
+    course: Course, at: dt.datetime
+) -> None:
     session = course.sessions.get(number=2)
     for _ in range(2):
         actions.on_session_closed(session=session, by="system:test", at=at + 15 * DAY)
-    (message,) = OutboxMessage.objects.filter(kind="questionnaire_due")
-    assert message.due_at > at + 15 * DAY and message.recipient_id == course.patient_id
+    messages = OutboxMessage.objects.filter(kind="questionnaire_due").order_by("due_at")
+    assert [(m.due_at.astimezone(PACIFIC).hour, m.recipient_id) for m in messages] == [
+        (10, course.patient_id)
+    ] * 2
+    # The day they open, and once more on the day before the time is over.
+    assert [(m.due_at - at) // DAY for m in messages] == [16, 20]
 
 
 def test_a_patient_sees_the_change_with_its_definitions(
