@@ -22,7 +22,7 @@ def scores(after: int, phq9: int, gad7: int) -> Callable[[Walk], str]:
         """Item 8."""
         walk.goes_to(walk.at_hour(walk.known["dates"][after - 1] + timedelta(days=3), 11))
         patient = walk.browser("patient")
-        for instrument, value in (("phq9", phq9), ("gad7", gad7)):
+        for instrument, value in (("phq9", phq9), ("gad7", gad7), ("bladder", 0)):
             page = patient.opens(f"/outcomes/questionnaire/{instrument}/")
             page.must_say(f"After session {after}")
             form = page.form(to=page.path)
@@ -35,7 +35,10 @@ def scores(after: int, phq9: int, gad7: int) -> Callable[[Walk], str]:
         page = patient.opens("/outcomes/")
         page.must_say(f"After session {after}")
         calls = coach_calls(walk)
-        return proves(page, f"PHQ-9 and GAD-7 answered when they were due; {calls} coach calls written down")
+        return proves(
+            page,
+            f"PHQ-9, GAD-7 and bladder questions answered when they were due; {calls} coach calls written down",
+        )
 
     return step
 

@@ -176,11 +176,12 @@ def test_one_questionnaire_leads_to_the_next_and_then_to_the_progress(
     with clock_at(at + 17 * DAY):
         response = post(browser, "phq9", answers("phq9", 9))
         assert response["Location"] == "/outcomes/questionnaire/gad7/"
-        assert post(browser, "gad7", answers("gad7", 5))["Location"] == "/outcomes/"
+        assert post(browser, "gad7", answers("gad7", 5))["Location"] == "/outcomes/questionnaire/bladder/"
+        assert post(browser, "bladder", answers("bladder", 0))["Location"] == "/outcomes/"
     found = set(
         InstrumentResponse.objects.filter(timepoint="after_session_2").values_list("instrument", "total")
     )
-    assert found == {("phq9", 9), ("gad7", 5)}
+    assert found == {("phq9", 9), ("gad7", 5), ("bladder", 0)}
 
 
 def test_a_positive_ninth_item_brings_help_on_the_same_response_even_half_filled(

@@ -341,7 +341,7 @@ def test_every_open_thing_stands_on_exactly_one_list_also_when_those_who_owned_i
     assert sum(len(found) for found in things.values()) > 20
     assert {kind for kind, found in things.items() if found} >= {
         "alert.open", "intake.claimed", "intake.waiting", "hold.standing", "session", "check_in.due", "visit.coming",
-        "parcel", "order.unsent", "event", "shift.offered", "letter", "message",
+        "order.unsent", "event", "shift.offered", "letter", "message",
     }, {kind: len(found) for kind, found in things.items()}  # fmt: skip
     assert unowned_and_doubled(practice) == ([], [])
 

@@ -8,6 +8,7 @@ from django.conf import settings as django_settings
 
 from accounts.models import User
 from consults.models import Fulfilment, Order
+from intake.models import Intake
 from portal.work import gather
 from safety.models import AdverseEvent
 from sessions.models import DosingSession
@@ -34,6 +35,7 @@ def test_accepted_and_not_booked_is_the_patients_move_then_the_coachs_and_a_miss
     alice: User, dana: User, cole: User, at: dt.datetime
 ) -> None:
     an_intake(alice, "accepted", at)
+    Intake.objects.update(decided_at=at)
     (line,) = lines(cole, at, "consult.unbooked")
     assert line.waiting_on == "the patient"
     (line,) = lines(cole, at + 5 * DAY, "consult.unbooked")
@@ -60,7 +62,6 @@ def test_a_suitable_note_asks_for_an_order_an_order_for_the_pharmacy_and_the_pha
     assert lines(dana, at, "order.unsent") == [] and lines(cole, at, "medicine.unsent")
     a_delivered_parcel(order, cole, at)
     assert lines(cole, at, "medicine.unsent") == []
-    Fulfilment.objects.update(lost_at=None)
 
 
 def test_a_kit_is_owed_from_the_signature_until_one_is_sent_that_was_not_given_up(
