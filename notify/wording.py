@@ -56,7 +56,6 @@ TASK_WORDS = {
     "consults.tasks.close_visits": "Ending video rooms, and noticing who waits in vain or did not come",
     "billing.tasks.sweep": "Refunds and the payment provider's reports",
     "safety.tasks.check_coverage": "Looking for gaps in the on-call roster",
-    "consults.tasks.close_visits": "Closing rooms and visits that are over",
     "coaching.tasks.sweep": "Check-ins kept in step with sessions",
     "common.tasks.sweep": "Forgetting form numbers and files that nobody needs",
     "intake.tasks.ask_for_new_signatures": "Asking for new signatures",

@@ -332,16 +332,17 @@ def _call_context(request: HttpRequest, row: Introduction, at: datetime, form: A
     }
 
 
-@for_role("psychiatrist", "administrator")
+@for_role("psychiatrist")
 @require_POST
 @intents.guard
 def video(request: HttpRequest, introduction_id: UUID) -> HttpResponse:
     """Open the video room of a call and go there."""
-    row = visible_introduction(request.user, introduction_id)
-    return redirect("video:room", actions.open_introduction_room(row, by=request.user, at=clock.now()).pk)
+    at = clock.now()
+    row = visible_introduction(request.user, introduction_id, at=at)
+    return redirect("video:room", actions.open_introduction_room(row, by=request.user, at=at).pk)
 
 
-@for_role("psychiatrist")
+@for_role("psychiatrist", "administrator")
 @require_POST
 @intents.guard
 def room(request: HttpRequest, introduction_id: UUID) -> HttpResponse:
