@@ -62,7 +62,7 @@ def _about(cast: Cast, user: User) -> dict[str, Any]:
         "phone": user.phone,
         "address": user.address_words,  # type: ignore[attr-defined]
         "emergency_contact_name": user.contact_words,  # type: ignore[attr-defined]
-        "emergency_contact_phone": f"+1415555{cast.rng.randrange(100, 200):04d}",
+        "emergency_contact_phone": f"+1628555{cast.rng.randrange(100, 200):04d}",
         "weight": str(cast.rng.randrange(120, 210)),
         "hopes": cast.words("Intake.hopes", cast.rng.choice(HOPES)),
         "past_treatments": cast.words("Intake.past_treatments", cast.rng.choice(TRIED)),

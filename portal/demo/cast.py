@@ -16,6 +16,9 @@ from accounts.models import DeaRegistration, Licence, Patient, Role, User
 from portal.demo.names import FIRST_NAMES, LAST_NAMES, PLACES, STREETS
 
 PASSWORD = "hearthside demo only"  # noqa: S105
+# Nobody sits for themselves: who sits beside a patient has an area code that no patient has.
+AREA_CODES = ("415", "512", "303", "718")
+SITTER_PHONE, CONTACT_PHONE = "+16285550177", "+16285550112"
 
 
 @dataclass
@@ -88,7 +91,7 @@ def add_patient(cast: Cast, index: int, *, joined_at: dt.datetime) -> User:
     full_name = cast.words("User.full_name", f"{first} {last}")
     user = add_person(
         cast, role=Role.PATIENT, full_name=full_name, email=f"{first}.{last}.{index}@patients.example".lower(), zone=zone,
-        phone=f"+1{rng.choice(['415', '512', '303', '718'])}555{rng.randrange(100, 200):04d}",
+        phone=f"+1{rng.choice(AREA_CODES)}555{rng.randrange(100, 200):04d}",
     )  # fmt: skip
     patient = people.register_patient(user, by=user, at=joined_at)
     born_on = dt.date(cast.now.year - rng.randrange(22, 62), rng.randrange(1, 13), rng.randrange(1, 28))

@@ -21,7 +21,7 @@ from intake.models import Decision, Intake
 from measures.actions import record_response
 from portal.demo import letters
 from portal.demo.answers import fill_intake, scale
-from portal.demo.cast import Cast, add_patient
+from portal.demo.cast import CONTACT_PHONE, SITTER_PHONE, Cast, add_patient
 from safety import actions as safety
 from safety.access import holds_of
 from safety.models import Alert
@@ -362,12 +362,12 @@ def prepare(
         sessions.answer_check(_session(user, number), answers=CLEAR, by=user, at=at + MINUTE)
         sessions.confirm_place(
             _session(user, number), address=user.patient.address or "2 Elm Street, Oakland", state=user.patient.state,
-            contact_name=user.contact_words, contact_phone="+14155550112", by=user, at=at + 2 * MINUTE,  # type: ignore[attr-defined]
+            contact_name=user.contact_words, contact_phone=CONTACT_PHONE, by=user, at=at + 2 * MINUTE,  # type: ignore[attr-defined]
         )  # fmt: skip
         link, _ = sessions.invite_sitter(
             _session(user, number),
             name=cast.words("Sitter.name", "Sam Sitter"),
-            phone="+14155550177",
+            phone=SITTER_PHONE,
             by=user,
             at=at + 3 * MINUTE,
         )

@@ -2,6 +2,7 @@
 
 import io
 import json
+from random import Random
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from accounts.models import User
+from common import clock
+from portal.demo.cast import AREA_CODES, CONTACT_PHONE, SITTER_PHONE, Cast, add_patient
 from portal.demo.stories import STORIES
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +38,6 @@ def test_every_story_is_told_and_its_private_words_are_in_no_message_trail_or_cl
         "Order.directions",
     } <= places
 
-    from common import clock
     from notify.actions import dispatch_due
     from notify.models import SandboxDelivery
 
@@ -73,6 +75,16 @@ def test_the_same_seed_makes_the_same_people() -> None:
         transaction.savepoint_rollback(point)
     assert tellings[0] == tellings[1]
     assert tellings[0] != tellings[2]
+
+
+def test_no_throw_of_the_dice_makes_a_patient_their_own_sitter() -> None:
+    """A sitter's link never goes to the patient's own phone, so a shared number ends the whole demo practice."""
+    for phone in (SITTER_PHONE, CONTACT_PHONE):
+        assert not phone.startswith(tuple(f"+1{code}" for code in AREA_CODES))
+    cast = Cast(rng=Random(1), now=clock.now())
+    numbers = {add_patient(cast, index, joined_at=cast.now).phone for index in range(60)}
+    assert len(numbers) > 30
+    assert numbers.isdisjoint({SITTER_PHONE, CONTACT_PHONE})
 
 
 def test_a_practice_that_has_people_is_left_alone(alice: User) -> None:
