@@ -29,6 +29,26 @@ REGIONS = (
     "Indian/",
     "Pacific/",
 )
+# The zone most people of a state live in; everybody can choose another one on the page.
+_ZONES = {
+    "America/New_York": "CT DE DC FL GA IN KY ME MD MA MI NH NJ NY NC OH PA RI SC VT VA WV AA AE",
+    "America/Chicago": "AL AR IL IA KS LA MN MS MO NE ND OK SD TN TX WI",
+    "America/Denver": "CO ID MT NM UT WY",
+    "America/Phoenix": "AZ",
+    "America/Los_Angeles": "CA NV OR WA AP",
+    "America/Anchorage": "AK",
+    "Pacific/Honolulu": "HI AS",
+    "America/Puerto_Rico": "PR VI",
+    "Pacific/Guam": "GU MP FM MH PW",
+}
+_ZONE_OF = {state: zone for zone, states in _ZONES.items() for state in states.split()}
+
+
+def zone_of_state(state: str) -> str:
+    """The zone somebody of that state is first shown, before they have chosen one."""
+    return _ZONE_OF.get(state, "America/New_York")
+
+
 STATE_NAMES = dict(
     zip(
         STATES,

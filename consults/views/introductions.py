@@ -17,7 +17,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.forms import zone_choices
+from accounts.forms import zone_choices, zone_of_state
 from accounts.guards import by_link, for_role, public
 from common import clock, intents
 from common.clock import local_date
@@ -27,7 +27,7 @@ from consults import actions
 from consults.access.introductions import introduction_by_token, introduction_token, visible_introduction
 from consults.access.rooms import room_hours
 from consults.access.slots import Slot, introduction_slots, visit_settings
-from consults.forms_introduction import IntroductionForm, RoomForm, zone_of_state
+from consults.forms_introduction import IntroductionForm, RoomForm
 from consults.gateways.calendar import introduction_invitation
 from consults.models import Introduction
 from consults.rules.slots import when_words, zone_words

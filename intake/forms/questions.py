@@ -46,7 +46,8 @@ class PlainNumberField(forms.DecimalField):
         if COMMA.fullmatch(text):
             text = text.replace(",", ".")
         if text and not NUMBER.fullmatch(text):
-            raise forms.ValidationError("Enter a number, such as 72 or 72.5.", code="invalid")
+            example = "72 or 72.5" if self.decimal_places else "72"
+            raise forms.ValidationError(f"Enter a number, such as {example}.", code="invalid")
         return super().to_python(text)
 
 
@@ -145,6 +146,10 @@ class StepForm(forms.Form):
         data = super().clean() or {}
         self._branch(data)
         self._check_dates(data)
+        if data.get("phone") and data.get("phone") == data.get("emergency_contact_phone"):
+            self.add_error(
+                "emergency_contact_phone", "This is your own number. Whom may we call when you do not answer?"
+            )
         if "weight" in self.fields:
             self._check_body(data)
         luts = data.get("luts") or []

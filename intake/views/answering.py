@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
+from accounts.forms import zone_of_state
 from common import clock, intents
 from common.errors import StaleVersion
 from intake import actions, states
@@ -153,6 +154,9 @@ def initial_of(asked: Step, intake: Intake) -> dict[str, Any]:
             "weight_unit": "lb",
         }
         data = {**{name: value for name, value in known.items() if value}, **data}
+        if not user.full_name and "time_zone" not in intake.answers.get(asked.id, {}).get("data", {}):
+            # Nobody has said who they are yet, so the zone of the account is a guess: the state is a better one.
+            data["time_zone"] = zone_of_state(str(data.get("state", "")))
     return data
 
 

@@ -21,6 +21,7 @@ from intake.rules.steps import Step, assessment_screens
 from intake.wording import ASSESSMENT, for_patient, may_ask_clinician
 
 COOKIE = "assessment"
+NO_PRESCRIBER = "E03"
 KEPT_FOR = timedelta(hours=24)
 TALLY = {Outcome.OK: "fit", Outcome.REVIEW: "talk", Outcome.EXCLUDE: "not_now"}
 FACTS = frozenset(spec.name for spec in facts_of(Stage.ASSESSMENT))
@@ -134,6 +135,9 @@ def result(request: HttpRequest) -> HttpResponse:
         "text": ASSESSMENT[found.outcome],
         "reasons": for_patient(found.reasons, data),
         "may_ask": may_ask_clinician(found.reasons, data),
+        # Where nobody is licensed, no psychiatrist could read an intake that was sent.
+        "served": NO_PRESCRIBER not in found.reasons,
+        "first_screen": _address(0),
         "back": _address(len(assessment_screens()) - 1),
     }
     response = render(request, "public/assessment_result.html", context)

@@ -42,6 +42,11 @@ def span_words(how_long: timedelta) -> str:
     return f"{hours} h" if hours < 48 else f"{hours // 24} days"
 
 
+def age_bar(waited: timedelta, allowed: timedelta) -> int:
+    """How much of its time an intake has used, as the width of the bar: 72 is all of it."""
+    return min(72, max(4, round(72 * (waited / allowed)))) if allowed else 72
+
+
 def row_for_page(row: dict[str, Any], at: datetime, today: date) -> dict[str, Any]:
     """One row of the queue in finished words, so that the template only places them."""
     word, kind = URGENCY[row["urgency"]]
@@ -60,6 +65,7 @@ def row_for_page(row: dict[str, Any], at: datetime, today: date) -> dict[str, An
         "reasons": ", ".join(f"{id} {criteria.get(id, '')}" for id in reasons[:WIDEST_REASONS])
         + (f" and {len(reasons) - WIDEST_REASONS} more" if len(reasons) > WIDEST_REASONS else ""),
         "waited": span_words(at - row["submitted_at"]),
+        "bar": age_bar(at - row["submitted_at"], due_at - row["submitted_at"]),
         "late": at > due_at,
         "clock": f"{span_words(at - due_at)} late" if at > due_at else f"{span_words(due_at - at)} left",
         "again": row["decided_at"] is not None,

@@ -90,7 +90,7 @@ def _intake_things(intake: Any, things: list[Thing], waiting: list[str], *, zone
         things.append(
             Thing(
                 "Tell us about yourself",
-                "Your history, medicines, two short questionnaires and your blood pressure. About half an hour, saved as you go.",
+                "Your history, medicines, two short questionnaires and your blood pressure. About forty minutes, saved as you go.",
                 "/intake/",
                 "Start your intake",
             )

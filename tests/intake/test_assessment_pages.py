@@ -91,6 +91,16 @@ def test_an_exclusion_says_why_and_keeps_only_a_tally(dana, changes, rule):
     assert Session.objects.count() == 0
 
 
+def test_where_nobody_is_licensed_no_visitor_is_told_that_a_psychiatrist_reads_their_intake(dana):
+    nowhere = walk(Client(), state="FL").content.decode()
+    assert "You can still ask a person" in nowhere and "/assessment/you/" in nowhere
+    assert (
+        "a psychiatrist reads it" not in nowhere
+        and "signup" not in nowhere.split("<main")[1].split("</main>")[0]
+    )
+    assert "a psychiatrist reads it" in walk(Client(), monitor_available="no").content.decode()
+
+
 def test_an_excluded_visitor_leaves_nothing_in_log_session_or_cache(dana, caplog, settings):
     """What the answers were stands in the visitor's own browser, and nowhere here."""
     settings.CACHES = {

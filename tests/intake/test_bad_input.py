@@ -217,6 +217,29 @@ def test_a_number_no_cuff_shows_is_asked_again(browser, field, value):
     assert post(browser, "/intake/blood-pressure/", sent).status_code == 422
 
 
+def test_ones_own_number_is_nobody_to_call(browser):
+    step = next(one for one in FORMS if one.id == "about")
+    answers = plain_answers("about")
+    answers |= {
+        "phone": "(415) 555-0123",
+        "emergency_contact_phone": "415 555 0123",
+        "version": version_of(step),
+    }
+    response = post(browser, "/intake/about/", answers | {"intent": str(uuid.uuid4())})
+    assert response.status_code == 422 and "This is your own number." in response.content.decode()
+
+
+def test_the_zone_of_somebody_new_is_first_that_of_their_state(browser, alice):
+    """Reminders in the hours of New York would wake somebody in California."""
+    alice.full_name, alice.time_zone = "", "America/New_York"
+    alice.save()
+    page = browser.get("/intake/about/").content.decode()
+    assert alice.patient.state == "CA" and '<option value="America/Los_Angeles" selected' in page
+    alice.full_name = "Alice Lindqvist"
+    alice.save()
+    assert '<option value="America/New_York" selected' in browser.get("/intake/about/").content.decode()
+
+
 def test_three_hundred_kilograms_typed_in_pounds_asks_did_you_mean(browser):
     sent = {
         **plain_answers("about"),

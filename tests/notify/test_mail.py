@@ -42,3 +42,18 @@ def test_no_broker_is_no_trouble_for_the_person(settings: Any, transactional_db:
     finally:
         app.conf.broker_url = before
     assert OutboxMessage.objects.get().state == "scheduled"
+
+
+def test_a_letter_about_an_account_names_the_practice_and_no_machine(client: Client, alice: User) -> None:
+    client.post("/accounts/password/reset/", {"email": alice.email})
+    client.post(
+        "/accounts/signup/", {"email": "new@visitors.example", "password1": "a warm stone by the river"}
+    )
+    client.post("/accounts/signup/", {"email": alice.email, "password1": "a warm stone by the river"})
+    letters = [message.context for message in OutboxMessage.objects.order_by("created_at")]
+    assert [letter["subject"] for letter in letters] == [
+        "A new password", "Please confirm your e-mail address", "You have an account already",
+    ]  # fmt: skip
+    for letter in letters:
+        assert "Hearthside, (555) 010-0199" in letter["body"] and "988" in letter["body"]
+        assert "testserver" not in letter["body"].replace("http://testserver/", "")
