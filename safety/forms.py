@@ -2,7 +2,7 @@
 
 from django import forms
 
-from safety.states import DISPOSITIONS
+from safety.states import DISPOSITIONS, PRACTICE_DISPOSITIONS
 from safety.wording import DISPOSITION_WORDS
 
 
@@ -25,6 +25,12 @@ class CloseForm(forms.Form):
             "min_length": "Write what was done, in a sentence.",
         },
     )
+
+    def about_a_person(self) -> None:
+        """Offer nothing that can only come of the practice's own alerts."""
+        offered = [("", "Choose one"), *DISPOSITION_WORDS.items()]
+        kept = [(code, words) for code, words in offered if code not in PRACTICE_DISPOSITIONS]
+        self.fields["disposition"].choices = kept  # type: ignore[attr-defined]
 
 
 class ClearHoldForm(forms.Form):

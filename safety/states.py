@@ -22,3 +22,5 @@ DISPOSITIONS = (
     "roster_filled",
     "lane_restored",
 )
+# What can come of the practice's own alerts, and never of an alert about a person.
+PRACTICE_DISPOSITIONS = frozenset({"drill", "roster_filled", "lane_restored"})

@@ -84,6 +84,8 @@ def _alert_page(
 ) -> HttpResponse:
     at = clock.now()
     patient = alert.patient
+    if patient is not None and not alert.is_synthetic:
+        close_form.about_a_person()
     visible = patient is not None and patients_visible_to(request.user).filter(pk=patient.pk).exists()
     chart = f"/chart/{alert.patient_id}/"
     holds = list(access.holds_of(patient)) if patient is not None else []

@@ -14,7 +14,7 @@ from safety.access import alerts_visible_to, escalations, may_close, trigger_of
 from safety.actions import escalation
 from safety.models import LIVE_STATES, Alert
 from safety.rules import is_worse
-from safety.states import DISPOSITIONS, MOVES
+from safety.states import DISPOSITIONS, MOVES, PRACTICE_DISPOSITIONS
 
 
 def raise_alert(
@@ -198,6 +198,8 @@ def close(alert: Alert, *, by: User, at: datetime, disposition: str, note: str) 
     fields = {}
     if disposition not in DISPOSITIONS:
         fields["disposition"] = "Choose what came of it."
+    elif alert.patient_id and not alert.is_synthetic and disposition in PRACTICE_DISPOSITIONS:
+        fields["disposition"] = "This alert is about a person. Choose what came of it for them."
     if len(note.strip()) < 3:
         fields["note"] = "Write what was done, in a sentence."
     if fields:

@@ -1,6 +1,7 @@
 """An alert is opened with its cause, taken by one named person, made worse by worse signs, and closed by a human."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -198,6 +199,19 @@ def test_closing_needs_a_disposition_a_note_and_somebody_who_took_it(
     )
     assert (done.state, done.closed_by, done.next_page_at) == ("closed", dana, None)
     assert StateEvent.objects.filter(object_id=alert.pk).count() == 3
+
+
+def test_an_alert_about_a_person_never_ends_as_a_drill_or_a_filled_roster(
+    alice: User, dana: User, at: datetime, client_for: Any
+) -> None:
+    alert = an_alert(alice, at)
+    acknowledge(alert, by=dana, at=at)
+    for disposition in ("drill", "roster_filled", "lane_restored"):
+        with pytest.raises(Invalid):
+            close(alert, by=dana, at=at, disposition=disposition, note="Closed by a slip of the hand.")
+    page = client_for(dana).get(f"/alerts/{alert.pk}/").content.decode()
+    assert 'value="contacted_safe"' in page
+    assert 'value="drill"' not in page and 'value="roster_filled"' not in page
 
 
 def test_the_database_refuses_a_close_without_person_disposition_and_note(alice: User, at: datetime) -> None:
