@@ -11,7 +11,6 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from accounts.forms import zone_of_state
-from accounts.guards import for_role
 from common import clock, intents
 from common.errors import StaleVersion
 from intake import actions, states
