@@ -369,6 +369,8 @@ NOT_THEIRS_AFTER_ALL = {
     ("administrator", "/alerts/<uuid:alert_id>/"),
     # An administrator gives away what nobody else can answer; Alice has a coach.
     ("administrator", "/messages/<uuid:thread_id>/hand-over/"),
+    # An administrator rings whoever a psychiatrist who left would have rung; Dana is here.
+    ("administrator", "/consults/introduction/<uuid:introduction_id>/"),
     # The work is Dana's, so her colleague does not see it.
     ("coach", "/work/<uuid:task_id>/"),
     # Whose shift it is hands it over, or an administrator.
