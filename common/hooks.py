@@ -26,6 +26,7 @@ NAMES = frozenset(
         "duty.ends",
         "staff.away",
         "doses.given",
+        "medicine.used",
         "work.items",
         "consent.withdrawn",
         "chart.panels",

@@ -252,6 +252,11 @@ CELERY_BEAT_SCHEDULE: dict = {
     },
     "consults-holds": {"task": "consults.tasks.release_holds", "schedule": 60.0, "options": {"expires": 120}},
     "consults-visits": {"task": "consults.tasks.close_visits", "schedule": 60.0, "options": {"expires": 120}},
+    "consults-parcels": {
+        "task": "consults.tasks.sweep_parcels",
+        "schedule": 900.0,
+        "options": {"expires": 900},
+    },
     "billing-sweep": {"task": "billing.tasks.sweep", "schedule": 30.0, "options": {"expires": 90}},
     "safety-coverage": {
         "task": "safety.tasks.check_coverage",
@@ -443,10 +448,14 @@ PRACTICE = {
     "name": os.environ.get("PRACTICE_NAME", "Hearthside"),
     "phone": os.environ.get("PRACTICE_PHONE", "(555) 010-0199"),
     "phone_e164": os.environ.get("PRACTICE_PHONE_E164", "+15550100199"),
+    # A prescription carries where its prescriber practises (21 CFR 1306.05).
+    "address": os.environ.get("PRACTICE_ADDRESS", "1 Example Street, Oakland, CA 94601"),
     "on_call_hours_text": "A clinician is on call day and night.",
     # The practice's own calendar: its holidays are days there, and the roster is shown in it.
     "time_zone": os.environ.get("PRACTICE_TIME_ZONE", "America/New_York"),
 }
+# How orders leave for the pharmacy (consults/gateways/pharmacy.py). The sandbox sends nothing anywhere.
+PHARMACY_GATEWAY = os.environ.get("PHARMACY_GATEWAY", "sandbox")
 # The telemedicine flexibility for Schedule II-V (90 FR 61301) ends on this day unless extended.
 TELEMEDICINE_FLEXIBILITY_ENDS_ON = os.environ.get("TELEMEDICINE_FLEXIBILITY_ENDS_ON", "2026-12-31")
 PTSD_PATHWAY = env_flag("PTSD_PATHWAY", False)

@@ -93,6 +93,16 @@ class NoteForm(forms.Form):
         max_value=300,
         widget=forms.NumberInput(attrs={"data-unit": "minutes"}),
     )
+    held_by = forms.ChoiceField(
+        label="How you saw the patient",
+        required=False,
+        choices=[
+            ("video", "Live video with sound"),
+            ("audio", "By phone, or sound alone"),
+            ("in_person", "In person"),
+        ],
+        widget=forms.RadioSelect,
+    )
     short_visit_reason = forms.CharField(
         label="Why it was shorter than the protocol asks for",
         required=False,
@@ -107,6 +117,15 @@ class NoteForm(forms.Form):
     def values(self) -> dict[str, Any]:
         """What is kept of a draft."""
         return dict(self.cleaned_data)
+
+
+class ReopenForm(forms.Form):
+    reason = forms.CharField(
+        label="What has to be corrected",
+        widget=_area(2),
+        max_length=2_000,
+        error_messages={"required": "Say what has to be corrected."},
+    )
 
 
 class AddendumForm(forms.Form):
@@ -354,7 +373,23 @@ class CountForm(forms.Form):
         help_text="Count tablets or troches. For a spray, the number on the bottle.",
         error_messages={"required": "Count what is inside and enter the number."},
     )
+    damaged = forms.IntegerField(
+        label="How many of them are broken or wet?",
+        required=False,
+        min_value=0,
+        max_value=500,
+        help_text="Leave it empty when none is. Keep them apart: we replace them.",
+    )
     photo = photo_field()
+    no_photo = forms.BooleanField(
+        label="I cannot take a photo: please look at it with me on our next call", required=False
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if not data.get("photo") and not data.get("no_photo") and "photo" not in self.errors:
+            self.add_error("photo", "Add a photo of what you counted, or tick the box below it.")
+        return data
 
 
 class HoursForm(forms.Form):

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from common.files import ACCEPT
+from consults.models import StockMove
 
 
 def photo_field() -> forms.FileField:
@@ -49,6 +50,48 @@ class PracticeForm(forms.Form):
     pulse_bpm = forms.IntegerField(
         label="Pulse", help_text="Often marked with a heart, in beats a minute.", min_value=0, max_value=999
     )
+
+
+class ArrivedForm(forms.Form):
+    signed_for_by = forms.CharField(
+        label="Which adult signed for it",
+        max_length=120,
+        help_text="As the carrier wrote it.",
+        error_messages={"required": "Write the name from the carrier's record."},
+    )
+
+
+class StockCountForm(forms.Form):
+    counted = forms.IntegerField(
+        label="How many are left?",
+        min_value=0,
+        max_value=500,
+        help_text="Take them out, count them, lock them away again. For a spray, the number on the bottle.",
+        error_messages={"required": "Count what is left and enter the number."},
+    )
+
+
+class StockMoveForm(forms.Form):
+    kind = forms.ChoiceField(
+        label="What happened to them", choices=StockMove.Kind.choices, widget=forms.RadioSelect,
+        error_messages={"required": "Choose what happened."},
+    )  # fmt: skip
+    units = forms.IntegerField(
+        label="How many", min_value=1, max_value=500, error_messages={"required": "Count them."}
+    )
+    note = forms.CharField(
+        label="What is known of it", max_length=500, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Where it was returned, who was the witness, what became of it.",
+        error_messages={"required": "Write a sentence."},
+    )  # fmt: skip
+
+
+class AddressForm(forms.Form):
+    how = forms.CharField(
+        label="How the patient confirmed it", max_length=400, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Such as: called on the number on file, read back, yes.",
+        error_messages={"required": "Say how you confirmed it."},
+    )  # fmt: skip
 
 
 class GiveUpForm(forms.Form):

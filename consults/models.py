@@ -183,6 +183,20 @@ class Diagnosis(models.TextChoices):
     NONE = "none", "Neither"
 
 
+# A signed note changes in one way only: its signature is taken off after the signed text was kept, and then nothing else with it.
+REFUSE_CHANGE_OF_NOTE = """
+IF NEW.signed_at IS NOT NULL OR NEW.signed_by_id IS NOT NULL OR NOT EXISTS (
+    SELECT 1 FROM consults_keptsignature k
+    WHERE k.note_id = OLD.id AND k.signed_at = OLD.signed_at AND k.signed_by_id = OLD.signed_by_id AND k.sealed_body = OLD.body) THEN
+    RAISE EXCEPTION 'a signed note never changes: keep its signature and open it, or add to it' USING ERRCODE = 'check_violation';
+END IF;
+IF (to_jsonb(NEW) - 'signed_at' - 'signed_by_id' - 'version') IS DISTINCT FROM (to_jsonb(OLD) - 'signed_at' - 'signed_by_id' - 'version') THEN
+    RAISE EXCEPTION 'opening a note changes nothing but its signature' USING ERRCODE = 'check_violation';
+END IF;
+RETURN NEW;
+"""
+
+
 @pghistory.track()
 class VisitNote(models.Model):
     """What the psychiatrist saw and decided. A draft until signed; a signed note never changes, addenda add to it."""
@@ -206,6 +220,15 @@ class VisitNote(models.Model):
     location_confirmed = models.BooleanField(default=False)
     location_state = models.CharField(max_length=2, blank=True)
     duration_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
+    held_by = models.CharField(
+        max_length=9,
+        blank=True,
+        choices=[
+            ("video", "Live video with sound"),
+            ("audio", "By phone, or sound alone"),
+            ("in_person", "In person"),
+        ],
+    )
     version = models.PositiveIntegerField(default=1)
     saved_at = models.DateTimeField()
     signed_at = models.DateTimeField(null=True, blank=True)
@@ -231,10 +254,12 @@ class VisitNote(models.Model):
         ]
         indexes = [models.Index(fields=["patient", "-signed_at"], name="visit_notes_of_a_patient")]
         triggers = [
-            pgtrigger.Protect(
+            pgtrigger.Trigger(
                 name="signed_notes_never_change",
+                when=pgtrigger.Before,
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__signed_at__isnull=False),
+                func=REFUSE_CHANGE_OF_NOTE,
             ),
             pgtrigger.Protect(name="notes_are_never_deleted", operation=pgtrigger.Delete),
         ]
@@ -259,6 +284,35 @@ class VisitAddendum(models.Model):
 
     def __str__(self) -> str:
         return f"Addendum of {self.written_at:%Y-%m-%d}"
+
+
+class KeptSignature(models.Model):
+    """What was signed, as it was signed, when a note was opened again. Never edited: the earlier signature stays readable."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    note = models.ForeignKey(VisitNote, models.PROTECT, related_name="kept_signatures")
+    # The note's own ciphertext, byte for byte, so that PostgreSQL itself can see that nothing was lost on the way.
+    sealed_body = models.TextField()
+    facts = EncryptedJSONField(help_text="The rest of the note as it was signed")
+    version = models.PositiveIntegerField()
+    signed_at = models.DateTimeField()
+    signed_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    opened_at = models.DateTimeField()
+    opened_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    reason = EncryptedTextField()
+
+    class Meta:
+        ordering = ["signed_at"]
+        triggers = [append_only("kept_signatures_stay_as_kept")]
+
+    def __str__(self) -> str:
+        return f"Signature of {self.signed_at:%Y-%m-%d}"
+
+    @property
+    def body(self) -> dict[str, str]:
+        """The signed words."""
+        found: dict[str, str] = VisitNote._meta.get_field("body").from_db_value(self.sealed_body, None, None)  # type: ignore[attr-defined]
+        return found
 
 
 class PdmpCheck(models.Model):
@@ -327,6 +381,23 @@ RETURN NEW;
 REFUSE_SECOND_ENDING = """
 IF OLD.revoked_at IS NOT NULL OR OLD.superseded_at IS NOT NULL THEN
     RAISE EXCEPTION 'a revoked or superseded order stays so' USING ERRCODE = 'check_violation';
+END IF;
+RETURN NEW;
+"""
+
+# Written from the text of the promise, not from the Python (HZ-19): nothing is sent without a signed order in force, of this very
+# patient, nor more than it is for. What came short, or left without a dose, may be sent again.
+REFUSE_PARCEL = """
+IF NOT EXISTS (
+    SELECT 1 FROM consults_order o WHERE o.id = NEW.order_id AND o.patient_id = NEW.patient_id
+      AND o.signed_at IS NOT NULL AND o.revoked_at IS NULL AND o.superseded_at IS NULL) THEN
+    RAISE EXCEPTION 'a parcel follows a signed order in force of the same patient' USING ERRCODE = 'check_violation';
+END IF;
+IF NEW.count + coalesce((SELECT sum(coalesce(f.count_confirmed, f.count)) FROM consults_fulfilment f
+        WHERE f.order_id = NEW.order_id AND f.lost_at IS NULL), 0)
+    > (SELECT o.units_per_dose * o.doses_total FROM consults_order o WHERE o.id = NEW.order_id)
+      + coalesce((SELECT sum(m.units) FROM consults_stockmove m WHERE m.order_id = NEW.order_id), 0) THEN
+    RAISE EXCEPTION 'no more is sent than was ordered' USING ERRCODE = 'check_violation';
 END IF;
 RETURN NEW;
 """
@@ -404,6 +475,10 @@ class Order(models.Model):
     revoked_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     revoke_reason = EncryptedTextField(blank=True)
 
+    # The second psychiatrist who agreed, where the dose asks for one (HZ-04).
+    second_checked_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    second_checked_at = models.DateTimeField(null=True, blank=True)
+
     pharmacy_status = models.CharField(
         max_length=12, choices=PharmacyStatus.choices, default=PharmacyStatus.NOT_SENT
     )
@@ -468,6 +543,13 @@ class Order(models.Model):
                 condition=Q(revoked_at__isnull=True, revoked_by__isnull=True)
                 | Q(revoked_at__isnull=False, revoked_by__isnull=False, signed_at__isnull=False),
                 name="a_revoked_order_was_signed_and_says_by_whom",
+            ),
+            models.CheckConstraint(
+                condition=Q(signed_at__isnull=True)
+                | ~Q(warnings__contains=["second_person"])
+                | Q(second_checked_by__isnull=False, second_checked_at__isnull=False)
+                & ~Q(second_checked_by=F("prescriber")),
+                name="a_large_step_has_a_second_person",
             ),
             models.UniqueConstraint(
                 fields=["patient"],
@@ -578,6 +660,8 @@ class Fulfilment(models.Model):
     confirmed_at = models.DateTimeField(null=True, blank=True)
     confirmed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     recorded_at = models.DateTimeField(db_default=Now(), editable=False)
+    due_at = models.DateTimeField(null=True, blank=True, help_text="When it should have arrived")
+    sent_to = EncryptedTextField(blank=True, help_text="The address it was sent to")
 
     class Meta:
         constraints = [
@@ -602,6 +686,21 @@ class Fulfilment(models.Model):
                 condition=Q(delivered_at__isnull=True) | Q(delivered_at__gte=F("shipped_at")),
                 name="a_parcel_arrives_after_it_left",
             ),
+            models.CheckConstraint(condition=Q(count__gt=0), name="a_parcel_holds_something"),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="parcels_follow_a_signed_order",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func=REFUSE_PARCEL,
+            ),
+            pgtrigger.Protect(name="parcels_are_never_deleted", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="a_parcel_is_counted_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__confirmed_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -623,4 +722,12 @@ from consults.booking_models import (  # noqa: E402, F401
     WaitingListEntry,
 )
 from consults.introduction_models import Introduction  # noqa: E402, F401
-from consults.parcel_models import KitParcel, ParcelPhoto, ParcelProof, StockMove  # noqa: E402, F401
+from consults.order_models import HandOver, SecondOpinion  # noqa: E402, F401
+from consults.parcel_models import (  # noqa: E402, F401
+    AddressCheck,
+    KitParcel,
+    ParcelPhoto,
+    ParcelProof,
+    StockCount,
+    StockMove,
+)

@@ -122,3 +122,46 @@ class StockMove(models.Model):
 
     def __str__(self) -> str:
         return f"{self.units} {self.kind}"
+
+
+class StockCount(models.Model):
+    """Somebody counted what is left at home, beside what the ledger expects. Never edited; a difference is an incident."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="stock_counts")
+    order = models.ForeignKey("consults.Order", models.PROTECT, related_name="stock_counts")
+    expected = models.PositiveSmallIntegerField(help_text="Came, less taken, less left without a dose")
+    counted = models.PositiveSmallIntegerField()
+    counted_at = models.DateTimeField()
+    counted_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    note = EncryptedTextField(blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["patient", "-counted_at"], name="stock_counts_of_a_patient")]
+        triggers = [append_only("stock_counts_stay_as_counted")]
+
+    def __str__(self) -> str:
+        return f"{self.counted} of {self.expected}"
+
+    @property
+    def differs(self) -> bool:
+        """Another number than the ledger's."""
+        return self.counted != self.expected
+
+
+class AddressCheck(models.Model):
+    """The care team has confirmed an address with the patient, after it changed under a signed order. Never edited (HZ-19)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="address_checks")
+    address = EncryptedTextField(help_text="As it was read back to the patient")
+    how = EncryptedTextField(help_text="How it was confirmed, such as a call to the number on file")
+    checked_at = models.DateTimeField()
+    checked_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["patient", "-checked_at"], name="address_checks_of_a_patient")]
+        triggers = [append_only("address_checks_stay_as_written")]
+
+    def __str__(self) -> str:
+        return f"Address of {self.patient_id}"

@@ -17,6 +17,12 @@ def release_holds() -> int:
     return released
 
 
+@shared_task(name="consults.tasks.sweep_parcels")
+def sweep_parcels() -> int:
+    """Parcels that are late, or arrived and were not counted."""
+    return actions.sweep_parcels(at=clock.now())
+
+
 @shared_task(name="consults.tasks.close_visits")
 def close_visits() -> dict[str, int]:
     """Notice who waits in vain, close rooms that are over, then the visits of which nobody has said anything and the book is clear."""

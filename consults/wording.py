@@ -19,6 +19,7 @@ NOTE_GAPS: dict[str, str] = {
     NoteGap.NOT_LICENSED_HERE: "You hold no licence and DEA registration in that state today.",
     NoteGap.DURATION: "Enter how long the visit took, in minutes.",
     NoteGap.SHORT_WITHOUT_REASON: "The visit was shorter than the protocol asks for. Write why.",
+    NoteGap.HOW_HELD: "Say how you saw the patient: by video, by phone, or in person.",
     NoteGap.NOT_HELD_YET: "The visit has not begun. A note is signed after it.",
 }
 
@@ -28,6 +29,8 @@ ORDER_GAPS: dict[str, str] = {
     OrderGap.NOTE_NOT_SUITABLE: "The signed note says that the programme is not suitable.",
     OrderGap.RECONSULT_DUE: "One visit carries only so many sessions. Meet the patient on video again before more are ordered.",
     OrderGap.NOTE_TOO_OLD: "The signed note is too old for a new order. See the patient again.",
+    OrderGap.NOTE_REOPENED: "A signed note was opened again and is not signed yet. Sign it first.",
+    OrderGap.NOT_BY_VIDEO: "No recent signed note says that the patient was seen by live video or in person. A call by phone is not enough for an order.",
     OrderGap.CONSENT_NOT_CURRENT: "The patient has not signed the current consent and safety agreement (E69, E70).",
     OrderGap.ELIGIBILITY_REOPENED: "Something changed since the intake was accepted. Settle it in the chart first.",
     OrderGap.ELIGIBILITY_EXCLUDES: "The eligibility rules exclude treatment on what is known today.",
@@ -45,6 +48,9 @@ ORDER_GAPS: dict[str, str] = {
     OrderGap.ANOTHER_ORDER_IN_FORCE: "Another order is in force. Write one that supersedes it.",
     OrderGap.DOSING_ON_HOLD: "Dosing is on hold, or an alert is open. Clear it first.",
     OrderGap.REASON_MISSING: "Write your reason for going past the points marked below.",
+    OrderGap.ADDRESS_MISSING: "The patient's address is not known, and an order must carry it. Ask the patient to enter it.",
+    OrderGap.PROTOCOL_CHANGED: "The protocol changed since this was written. Open the draft, look at it again, and save it.",
+    OrderGap.SECOND_PERSON_MISSING: "A second psychiatrist has to look at this dose and agree before you sign.",
 }
 
 HARD: dict[str, str] = {
@@ -67,15 +73,18 @@ HARD: dict[str, str] = {
     Hard.DATES_TOO_LATE: "The first session is too far away.",
     Hard.SESSIONS_NOT_COVERED: "Choose the sessions that this order is for.",
     Hard.LIMITS_LOOSER: "The blood-pressure limits may be tighter than the protocol's, never looser.",
+    Hard.SESSION_OVER: "A session that this order covers has had its dose or was called off. Take it out of the order.",
 }
 
 SOFT: dict[str, str] = {
     Soft.FIRST_DOSE_HIGH: "First dose, and above the protocol's usual first dose per kilogram.",
     Soft.HIGH_PER_KG: "Above the protocol's usual dose per kilogram.",
     Soft.HIGH_DOSE: "Above the protocol's usual dose.",
-    Soft.STEP_UP: "A large step up from the last order.",
+    Soft.STEP_UP: "A large step up from the dose taken last.",
     Soft.LONG_INTERVAL: "Some sessions are further apart than usual.",
     Soft.MANY_SESSIONS: "Covers more sessions than are usual before a review.",
+    Soft.WEIGHT_DIFFERS: "The weight differs from the one in the chart. Check both, and the unit.",
+    Soft.SECOND_PERSON: "So large a first dose or step up needs a second psychiatrist who agrees.",
 }
 
 # What a patient may read when a booking cannot be made.

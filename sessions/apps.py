@@ -12,6 +12,7 @@ class SessionsConfig(AppConfig):
         from common import hooks
         from sessions.access.rates import doses_given
         from sessions.access.video import about_session
+        from sessions.access.used import medicine_used
         from sessions.access.work import work_items
         from sessions.actions import (
             on_consent_withdrawn,
@@ -23,6 +24,7 @@ class SessionsConfig(AppConfig):
 
         hooks.register("order.signed", open_course)
         hooks.register("doses.given", doses_given)
+        hooks.register("medicine.used", medicine_used)
         hooks.register("consult.not_suitable", on_not_suitable)
         hooks.register("consent.withdrawn", on_consent_withdrawn)
         hooks.register("reading.context", reading_context)

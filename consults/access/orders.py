@@ -1,19 +1,27 @@
 """Orders: which one is in force, who sees it, and everything the rules of signing look at."""
 
+import hashlib
+import json
 import uuid
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 
 from accounts.access import licensed_states, patients_visible_to
 from accounts.models import Patient, Role, User
-from common import protocol
+from common import hooks, protocol
 from common.clock import age_years, local_date
 from common.errors import NotVisible
 from consults.access.state_rules import rule_in
-from consults.models import Fulfilment, KitParcel, Order, ParcelPhoto, PdmpCheck, StockMove
+from consults.access.visits import latest_signed_note, notes_of
+from consults.models import (
+    Order,
+    PdmpCheck,
+    SecondOpinion,
+    VisitNote,
+)
 from consults.rules.dosing import Proposal, Strength
 from consults.rules.signing import OrderFacts
 from intake.access import consent_current, current_intake, decision_facts, eligibility_stands, facts_of
@@ -21,7 +29,7 @@ from intake.actions.eligibility import result_for, thresholds_in
 from intake.models import Decision
 from intake.rules import EligibilityResult, Outcome, Stage
 from safety.access import has_unresolved_crisis, holds_of
-from vitals.models import Reading
+from safety.task_access import tasks_visible_to
 
 # Diagnosis, PDMP, consent and identity, agreement: an acceptance before the consult cannot have weighed these.
 DECIDED_AT_THE_CONSULT = frozenset({"E08", "E55", "E69", "E70"})
@@ -68,78 +76,6 @@ def latest_pdmp_check(patient: Patient) -> PdmpCheck | None:
     )
 
 
-def fulfilments_of(patient: Patient) -> QuerySet[Fulfilment]:
-    """Parcels of a patient, newest first."""
-    return (
-        Fulfilment.objects.filter(patient=patient)
-        .select_related("order", "shipped_by", "photo")
-        .order_by("-shipped_at")
-    )
-
-
-def medicine_delivered(order: Order) -> bool:
-    """Has a parcel of this order arrived, and did the patient count what was sent?"""
-    return any(
-        not parcel.count_differs
-        for parcel in Fulfilment.objects.filter(
-            order=order, delivered_at__isnull=False, confirmed_at__isnull=False
-        )
-    )
-
-
-def _same_product(order: Order) -> dict[str, Any]:
-    return {
-        "order__form": order.form,
-        "order__strength_ug": order.strength_ug,
-        "order__concentration_ug_per_ml": order.concentration_ug_per_ml,
-        "order__spray_volume_ul": order.spray_volume_ul,
-        "patient_id": order.patient_id,
-    }
-
-
-def units_at_home(order: Order, *, at: datetime) -> int:
-    """Units of this product that the patient counted in, less what left without a dose; what was taken is the caller's to subtract."""
-    same = _same_product(order)
-    came = (
-        Fulfilment.objects.filter(**same, confirmed_at__lte=at).aggregate(n=Sum("count_confirmed"))["n"] or 0
-    )
-    left = StockMove.objects.filter(**same).aggregate(n=Sum("units"))["n"] or 0
-    return came - left
-
-
-def kit_received(patient: Patient, *, at: datetime) -> bool:
-    """Has a kit arrived with everything in it, by the patient's own word?"""
-    return KitParcel.objects.filter(patient=patient, confirmed_at__lte=at, missing=[]).exists()
-
-
-def open_kit(patient: Patient) -> KitParcel | None:
-    """The kit on its way that the patient has not confirmed yet."""
-    return KitParcel.objects.filter(patient=patient, confirmed_at__isnull=True, lost_at__isnull=True).first()
-
-
-def kits_of(patient: Patient) -> list[KitParcel]:
-    """Kits of a patient, newest first."""
-    return list(KitParcel.objects.filter(patient=patient).order_by("-shipped_at"))
-
-
-def photo_of(parcel: Fulfilment) -> ParcelPhoto | None:
-    """The patient's photo of what she counted."""
-    return ParcelPhoto.objects.filter(parcel=parcel).select_related("file").first()
-
-
-def practice_days(patient: Patient) -> int:
-    """On how many days she has practised with her cuff, in her own zone."""
-    taken = Reading.objects.filter(patient=patient, phase=Reading.Phase.PRACTICE, rejected=False)
-    return len(
-        {local_date(when, patient.user.time_zone) for when in taken.values_list("received_at", flat=True)}
-    )
-
-
-def may_ship(user: Any) -> bool:
-    """Parcels are recorded by the care team."""
-    return user.role in (Role.PSYCHIATRIST, Role.COACH)
-
-
 def flexibility_ends_on() -> date:
     """The last day of the telemedicine flexibility, a setting because it has been extended before."""
     return date.fromisoformat(str(settings.TELEMEDICINE_FLEXIBILITY_ENDS_ON))
@@ -156,9 +92,7 @@ def proposal_of(order: Order, *, at: datetime) -> Proposal:
     patient = order.patient
     on = local_date(at, patient.user.time_zone)
     systolic, diastolic = protocol_limits(order.protocol.data)
-    previous = (
-        orders_of(patient).exclude(pk=order.pk).filter(revoked_at__isnull=True, form=order.form).first()
-    )
+    used = medicine_used(order)
     return Proposal(
         strength=Strength(
             form=order.form,
@@ -169,7 +103,8 @@ def proposal_of(order: Order, *, at: datetime) -> Proposal:
         ),
         age_years=age_years(patient.date_of_birth, on) if patient.date_of_birth else None,
         weight_kg=order.weight_kg,
-        previous_dose_ug=previous.dose_ug if previous else None,
+        # What was taken, not what was ordered: orders that nobody took from are no ladder to a higher dose.
+        previous_dose_ug=used["last_dose_ug"],
         session_dates=order.session_dates,
         sessions_covered=order.sessions_covered,
         signing_on=on,
@@ -178,13 +113,72 @@ def proposal_of(order: Order, *, at: datetime) -> Proposal:
         protocol_systolic_max_mmhg=systolic,
         protocol_diastolic_max_mmhg=diastolic,
         words=f"{order.directions} {order.form}",
+        chart_weight_kg=patient.weight_kg,
+        sessions_over=used["sessions_over"],
     )
+
+
+def medicine_used(order: Order) -> dict[str, Any]:
+    """What was taken of it, from the app that keeps the sessions (hook `medicine.used`)."""
+    nothing: dict[str, Any] = {
+        "units_taken": 0,
+        "doses_released": 0,
+        "last_dose_ug": None,
+        "sessions_over": frozenset(),
+    }
+    return next(iter(hooks.run("medicine.used", order=order)), nothing)
+
+
+# What a prescriber reads before signing. The note, the check and the state are read again when it is signed.
+READ_BEFORE_SIGNING = (
+    "form", "strength_ug", "concentration_ug_per_ml", "spray_volume_ul", "units_per_dose", "dose_ug", "session_dates",
+    "sessions_covered", "systolic_max_mmhg", "diastolic_max_mmhg", "holds", "directions", "authority_basis",
+    "authority_reference", "authority_expires_on", "warning_reason",
+)  # fmt: skip
+
+
+def digest_of(order: Order) -> str:
+    """A fingerprint of everything a draft says: whoever signs or agrees does so to exactly this (HZ-04, HZ-20)."""
+    said = {name: getattr(order, name) for name in READ_BEFORE_SIGNING}
+    said |= {
+        "order": order.pk,
+        "patient": order.patient_id,
+        "protocol": order.protocol_id,
+        "weight_kg": f"{order.weight_kg:.1f}",
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def opinions_of(order: Order) -> list[SecondOpinion]:
+    """What second psychiatrists said of a draft, newest first."""
+    return list(
+        SecondOpinion.objects.filter(order_id=order.pk).select_related("given_by").order_by("-given_at")
+    )
+
+
+def second_opinion(order: Order, *, at: datetime) -> SecondOpinion | None:
+    """The newest opinion on exactly this draft by somebody else, if it agrees and is fresh enough."""
+    newest = SecondOpinion.objects.filter(order_id=order.pk).order_by("-given_at", "-id").first()
+    if (
+        newest is None
+        or not newest.agrees
+        or newest.digest != digest_of(order)
+        or newest.given_by_id == order.prescriber_id
+    ):
+        return None
+    dosing = order.protocol.data["dosing"]
+    hours = (
+        dosing["dose"]
+        .get("second_person", {})
+        .get("valid_hours", dosing["order"]["pdmp_check_max_age_hours"])
+    )
+    return newest if timedelta() <= at - newest.given_at <= timedelta(hours=hours) else None
 
 
 def what_the_consult_found(order: Order, check: PdmpCheck | None) -> dict[str, str]:
     """The two facts of the decision stage that only the consult knows."""
     return {
-        "clinician_dx": order.note.diagnosis if order.note else "",
+        "clinician_dx": note.diagnosis if (note := latest_signed_note(order.patient)) else "",
         "pdmp": check.finding if check else "not_checked",
     }
 
@@ -239,7 +233,8 @@ def order_facts(
 ) -> tuple[OrderFacts, EligibilityResult | None]:
     """What the rules of signing look at, and what the eligibility rules said on the way."""
     patient = order.patient
-    on = local_date(at, patient.user.time_zone)
+    on = signing_day(order, at=at)
+    note = latest_signed_note(patient)
     check = latest_pdmp_check(patient)
     result = decision_stage(order, check, at=at)
     intake = current_intake(patient)
@@ -249,8 +244,8 @@ def order_facts(
     facts = OrderFacts(
         intake_accepted=intake is not None and intake.state == "accepted",
         eligibility_stands=eligibility_stands(patient),
-        note_signed_at=order.note.signed_at if order.note else None,
-        note_suitable=order.note.suitable if order.note else None,
+        note_signed_at=note.signed_at if note else None,
+        note_suitable=note.suitable if note else None,
         consent_current=consent_current(patient, at),
         excluded_by=excluding(result, patient, at=at) if result else frozenset(),
         identity_verified=patient.identity_verified_at is not None,
@@ -271,8 +266,52 @@ def order_facts(
         signing_on=on,
         signing_at=at,
         sessions_on_visit=sessions_on_visit(order),
+        address=patient.address,
+        protocol_current=protocol.current(at=at).pk == order.protocol_id,
+        second_person_agreed=second_opinion(order, at=at) is not None,
+        note_reopened=VisitNote.objects.filter(
+            patient=patient, signed_at__isnull=True, kept_signatures__isnull=False
+        ).exists(),
+        seen_by_video=notes_of(patient)
+        .filter(
+            held_by__in=("video", "in_person"),
+            signed_at__gte=at - timedelta(days=order.protocol.data["dosing"]["order"]["note_max_age_days"]),
+        )
+        .exists(),
     )
     return facts, result
+
+
+def signing_day(order: Order, *, at: datetime) -> date:
+    """The later of the two dates where the patient and where the prescriber is: nothing lapsed is stretched by a zone."""
+    return max(
+        local_date(at, order.patient.user.time_zone),
+        local_date(at, order.prescriber.time_zone),
+    )
+
+
+def second_psychiatrists(order: Order) -> list[User]:
+    """Who may be asked to look at a draft: every other psychiatrist who is here."""
+    return list(
+        User.objects.filter(role=Role.PSYCHIATRIST, is_active=True)
+        .exclude(pk=order.prescriber_id)
+        .order_by("full_name")
+    )
+
+
+def order_to_look_at(user: Any, order_id: uuid.UUID | str) -> Order:
+    """A draft that this psychiatrist was asked to look at and has not answered yet, or NotVisible."""
+    asked = tasks_visible_to(user).filter(
+        kind="order.second_look", about_id=order_id, owner=user, done_at__isnull=True
+    )
+    row = (
+        Order.objects.filter(pk=order_id, signed_at__isnull=True, patient__in=patients_visible_to(user))
+        .select_related("patient__user", "prescriber", "note", "protocol")
+        .first()
+    )
+    if row is None or user.role != Role.PSYCHIATRIST or row.prescriber_id == user.pk or not asked.exists():
+        raise NotVisible("There is no such page.")
+    return row
 
 
 def drafts_of(patient: Patient, user: User) -> list[Order]:
@@ -280,15 +319,3 @@ def drafts_of(patient: Patient, user: User) -> list[Order]:
     return list(
         Order.objects.filter(patient=patient, prescriber=user, signed_at__isnull=True).order_by("-created_at")
     )
-
-
-def visible_parcel(user: Any, parcel_id: uuid.UUID | str) -> Fulfilment:
-    """That parcel, or NotVisible."""
-    row = (
-        Fulfilment.objects.filter(pk=parcel_id, patient__in=patients_visible_to(user))
-        .select_related("order", "patient__user")
-        .first()
-    )
-    if row is None:
-        raise NotVisible("There is no such page.")
-    return row

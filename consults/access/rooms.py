@@ -12,7 +12,7 @@ from consults.access.slots import visit_settings
 from consults.access.waiting import entry_to
 from consults.models import Appointment, Introduction, VisitType
 from consults.rules.line import InLine, place_in_line
-from video.access import Visit
+from video.access import Visit, attendance_of
 from video.models import Room, Seat
 
 ABOUT = "consults.appointment"
@@ -149,3 +149,14 @@ def room_hours(row: Appointment | Introduction) -> tuple[datetime, datetime]:
 def room_of(row: Appointment) -> Room | None:
     """The open room of this visit, if somebody has come."""
     return Room.objects.filter(about_type=ABOUT, about_id=row.pk, closed_at__isnull=True).first()
+
+
+def minutes_together(appointment: Appointment) -> int | None:
+    """How long patient and clinician were in the room together, by the room's own book; None without a room."""
+    room = room_of(appointment)
+    if room is None:
+        return None
+    found = attendance_of(
+        room, starts_at=appointment.starts_at, ends_at=appointment.ends_at + timedelta(hours=1)
+    )
+    return round(found.together_minutes)

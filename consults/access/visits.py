@@ -1,9 +1,12 @@
 """Who sees which appointment and note, and what a note still lacks."""
 
+import functools
+import json
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
@@ -105,7 +108,7 @@ def notes_of(patient: Patient) -> QuerySet[VisitNote]:
     return (
         VisitNote.objects.filter(patient=patient, signed_at__isnull=False)
         .select_related("signed_by", "appointment")
-        .prefetch_related("addenda__written_by")
+        .prefetch_related("addenda__written_by", "kept_signatures__signed_by")
         .order_by("-signed_at")
     )
 
@@ -113,6 +116,28 @@ def notes_of(patient: Patient) -> QuerySet[VisitNote]:
 def latest_signed_note(patient: Patient) -> VisitNote | None:
     """The newest signed note of a consult or follow-up."""
     return notes_of(patient).first()
+
+
+@functools.lru_cache(maxsize=1)
+def note_templates() -> dict[str, Any]:
+    """The templates of visit notes, as shipped (`consults/data/note_templates.json`)."""
+    return json.loads((settings.BASE_DIR / "consults" / "data" / "note_templates.json").read_text())
+
+
+def templates_for(visit_type: str) -> list[dict[str, Any]]:
+    """The templates that fit this kind of visit."""
+    return [row for row in note_templates()["templates"] if visit_type in row["visit_types"]]
+
+
+@functools.lru_cache(maxsize=1)
+def prompts() -> frozenset[str]:
+    """Every line of every template: left as it came, it is nothing that anybody wrote."""
+    return frozenset(
+        line.strip()
+        for row in note_templates()["templates"]
+        for text in row["body"].values()
+        for line in text.splitlines()
+    )
 
 
 def note_facts(note: VisitNote, *, by: User, at: datetime) -> NoteFacts:
@@ -135,6 +160,9 @@ def note_facts(note: VisitNote, *, by: User, at: datetime) -> NoteFacts:
         licensed_states=licensed_states(by, local_date(at, note.patient.user.time_zone)),
         starts_at=note.appointment.starts_at,
         signing_at=at,
+        visit_type=note.appointment.visit_type,
+        held_by=note.held_by,
+        prompts=prompts(),
     )
 
 

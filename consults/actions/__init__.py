@@ -13,13 +13,17 @@ from consults.actions.booking import (
 from consults.actions.calendar_settings import make_feed, revoke_feed, set_gap
 from consults.actions.delivery import (
     add_photo,
+    ask_for_count,
+    check_address,
     confirm_kit,
+    count_stock,
     give_up_parcel,
     kit_contents,
     move_stock,
     practice_reading,
     record_signature,
     ship_kit,
+    sweep_parcels,
 )
 from consults.actions.double_booking import double_book
 from consults.actions.entry import arrive, birth_date_tries, come_in
@@ -33,9 +37,26 @@ from consults.actions.introductions import (
     set_introduction_room,
 )
 from consults.actions.missed import notice_who_waits_in_vain
-from consults.actions.notes import add_addendum, open_note, record_pdmp_check, save_note, sign_note
-from consults.actions.orders import discard_draft, hand_over, revoke, save_draft, sign_order, supersede
+from consults.actions.notes import (
+    add_addendum,
+    open_note,
+    record_pdmp_check,
+    reopen_note,
+    save_note,
+    sign_note,
+    use_template,
+)
+from consults.actions.orders import (
+    ask_second_person,
+    discard_draft,
+    give_second_opinion,
+    revoke,
+    save_draft,
+    sign_order,
+    supersede,
+)
 from consults.actions.parcels import confirm_count, mark_delivered, ship
+from consults.actions.pharmacy import hand_over, send_to_pharmacy
 from consults.actions.rooms import (
     caller_comes,
     close_by_attendance,
@@ -59,11 +80,14 @@ __all__ = [
     "add_photo",
     "approve_state_rule",
     "arrive",
+    "ask_for_count",
+    "ask_second_person",
     "birth_date_tries",
     "book_introduction",
     "caller_comes",
     "cancel",
     "cancel_introduction",
+    "check_address",
     "close_by_attendance",
     "close_introduction",
     "close_visit",
@@ -71,9 +95,11 @@ __all__ = [
     "confirm_booking",
     "confirm_count",
     "confirm_kit",
+    "count_stock",
     "discard_draft",
     "double_book",
     "forget_introductions",
+    "give_second_opinion",
     "give_up_parcel",
     "go_round",
     "hand_over",
@@ -96,12 +122,14 @@ __all__ = [
     "record_signature",
     "release_expired_holds",
     "remove_exception",
+    "reopen_note",
     "reschedule",
     "revoke",
     "revoke_feed",
     "save_draft",
     "save_note",
     "say_late",
+    "send_to_pharmacy",
     "set_gap",
     "set_introduction_room",
     "set_meeting_url",
@@ -111,5 +139,7 @@ __all__ = [
     "sign_note",
     "sign_order",
     "supersede",
+    "sweep_parcels",
     "take_offer",
+    "use_template",
 ]

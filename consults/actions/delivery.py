@@ -5,19 +5,32 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.access import patients_visible_to
 from accounts.models import Patient, Role, User
 from common import audit, files, protocol
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible
-from consults.models import Fulfilment, KitParcel, Order, ParcelPhoto, ParcelProof, StockMove
+from consults.access.parcels import stock_of
+from consults.actions.parcels import COUNT_DIFFERS, TROUBLE, delivery_numbers, settle, trouble
+from consults.models import (
+    AddressCheck,
+    Fulfilment,
+    KitParcel,
+    Order,
+    ParcelPhoto,
+    ParcelProof,
+    StockCount,
+    StockMove,
+)
 from safety.access import owner_for
-from safety.actions import misuse_signal, open_task, settle_tasks_about
+from safety.actions import misuse_signal, open_task, place_hold, settle_tasks_about
+from safety.models import Task
 from vitals.actions import RecordedReading, record_reading
 from vitals.models import Reading
 
 CARE_TEAM = (Role.PSYCHIATRIST, Role.COACH)
-TROUBLE = "parcel.trouble"
+COUNT = "stock.count"
 
 
 def kit_contents(*, at: datetime) -> dict[str, str]:
@@ -56,6 +69,8 @@ def ship_kit(patient: Patient, *, by: User, at: datetime, carrier_reference: str
             shipped_by=by,
             due_at=at + timedelta(hours=data["late_after_hours"]),
         )
+        for lost in KitParcel.objects.filter(patient=patient).exclude(pk=row.pk):
+            settle(lost, "sent again", by=by, at=at)
         audit.record("kit.sent", by=by, at=at, about=row, patient_id=patient.pk)
     return row
 
@@ -81,6 +96,7 @@ def confirm_kit(
         if photo is not None:
             row.photo = files.accept_upload(photo, kinds=files.IMAGES, by=by, at=at)
         row.save(update_fields=["delivered_at", "confirmed_at", "missing", "photo"])
+        settle(row, "looked through", by=by, at=at)
         audit.record(
             "kit.confirmed",
             by=by,
@@ -90,25 +106,10 @@ def confirm_kit(
             detail={"missing": row.missing},
         )
         if row.missing:
-            _trouble(
+            trouble(
                 row.patient, about=row, words=f"Kit: {', '.join(row.missing)} missing or broken", by=by, at=at
             )
     return row
-
-
-def _trouble(patient: Patient, *, about: Any, words: str, by: Any, at: datetime) -> None:
-    """Somebody by name looks after what went wrong on the way, by a time."""
-    open_task(
-        kind=TROUBLE,
-        owner=owner_for(role=Role.COACH, patient=patient, at=at),
-        due_at=at + timedelta(hours=24),
-        patient=patient,
-        about_type=about._meta.label_lower,
-        about_id=about.pk,
-        detail=words,
-        by=by,
-        at=at,
-    )
 
 
 def give_up_parcel(parcel: Fulfilment | KitParcel, *, why: str, by: User, at: datetime) -> None:
@@ -125,14 +126,12 @@ def give_up_parcel(parcel: Fulfilment | KitParcel, *, why: str, by: User, at: da
         type(parcel).objects.filter(pk=row.pk).update(lost_at=at)
         row.lost_at = at
         audit.record("parcel.given_up", by=by, at=at, about=row, patient_id=row.patient_id)
-        settle_tasks_about(
-            kind=TROUBLE, about_type=row._meta.label_lower, about_id=row.pk, outcome="given up", by=by, at=at
-        )
+        settle(row, "given up", by=by, at=at)
         if isinstance(row, Fulfilment):
             misuse_signal(row.patient, code="parcel_lost", source=row, by="system:consults", at=at)
-        _trouble(
+        trouble(
             row.patient,
-            about=row.patient,
+            about=row,
             words=f"A parcel was given up: {why.strip()}. Send another one.",
             by=by,
             at=at,
@@ -175,6 +174,13 @@ def move_stock(order: Order, *, kind: str, units: int, note: str, by: User, at: 
         raise Invalid("Count them.", fields={"units": "Write a number."})
     with transaction.atomic():
         Patient.objects.select_for_update(no_key=True).get(pk=order.patient_id)
+        remaining = stock_of(order, at=at).remaining
+        if units > remaining:
+            raise Invalid(
+                f"The ledger has {remaining} at home. Count together first.",
+                code="more_than_remains",
+                fields={"units": f"No more than {remaining}."},
+            )
         row = StockMove.objects.create(
             patient_id=order.patient_id, order=order, kind=kind, units=units, at=at, by=by, note=note.strip()
         )
@@ -200,3 +206,85 @@ def practice_reading(
         patient=patient, systolic_mmhg=systolic_mmhg, diastolic_mmhg=diastolic_mmhg, pulse_bpm=pulse_bpm, taken_at=at,
         source=Reading.Source.PATIENT, phase=Reading.Phase.PRACTICE, by=by, at=at,
     )  # fmt: skip
+
+
+def count_stock(order: Order, *, counted: int, by: User, at: datetime, note: str = "") -> StockCount:
+    """Somebody counted what is left at home: the patient, or the care team together with her. Another number than the ledger's
+    pauses dosing, holds the next parcel and calls a psychiatrist (X22)."""
+    if by.pk != order.patient_id:
+        _care(order.patient, by)
+    if not 0 <= counted <= 500:
+        raise Invalid("Count what is left.", fields={"counted": "Write a number."})
+    with transaction.atomic():
+        Patient.objects.select_for_update(no_key=True).get(pk=order.patient_id)
+        row = StockCount.objects.create(
+            patient_id=order.patient_id, order=order, expected=max(0, stock_of(order, at=at).remaining), counted=counted,
+            counted_at=at, counted_by=by, note=note.strip(),
+        )  # fmt: skip
+        audit.record(
+            "stock.counted", by=by, at=at, about=row, patient_id=order.patient_id,
+            detail={"expected": row.expected, "counted": counted},
+        )  # fmt: skip
+        settle_tasks_about(
+            kind=COUNT, about_type="consults.order", about_id=order.pk, outcome="counted", by=by, at=at
+        )
+        if row.differs:
+            place_hold(order.patient, reason_code=COUNT_DIFFERS, at=at, by="system:consults")
+            misuse_signal(order.patient, code="stock_count_differs", source=row, by="system:consults", at=at)
+            trouble(
+                order.patient, about=row, words=f"{row.expected} should be left, {counted} were counted", by=by, at=at
+            )  # fmt: skip
+    return row
+
+
+def ask_for_count(order: Order, *, why: str, by: Any, at: datetime) -> None:
+    """Medicine is at home that is not to be taken as planned: somebody counts it with the patient and says where it goes."""
+    left = stock_of(order, at=at).remaining
+    if left <= 0:
+        return
+    open_task(
+        kind=COUNT, owner=owner_for(role=Role.COACH, patient=order.patient, at=at), patient=order.patient,
+        about_type="consults.order", about_id=order.pk, detail=f"{why}: {left} should be left", by=by, at=at,
+    )  # fmt: skip
+
+
+def check_address(patient: Patient, *, how: str, by: User, at: datetime) -> AddressCheck:
+    """The address on file was read back to the patient, who confirmed it."""
+    _care(patient, by)
+    if len(how.strip()) < 5:
+        raise Invalid("Say how you confirmed it.", fields={"how": "Write a sentence."})
+    with transaction.atomic():
+        current = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
+        if not current.address.strip():
+            raise Conflict("There is no address on file.", code="address_missing")
+        row = AddressCheck.objects.create(
+            patient=current, address=current.address, how=how.strip(), checked_at=at, checked_by=by
+        )
+        audit.record("address.checked", by=by, at=at, about=row, patient_id=patient.pk)
+    return row
+
+
+def sweep_parcels(*, at: datetime, limit: int = 200) -> int:
+    """What did not arrive in its time, or arrived and was not counted, becomes somebody's work. Safe to run again."""
+    hours = delivery_numbers(at=at).get("count_within_hours")
+    waited = Q(delivered_at__isnull=True, due_at__lte=at)
+    if hours is not None:
+        waited |= Q(delivered_at__lte=at - timedelta(hours=hours))
+    found = 0
+    for model in (Fulfilment, KitParcel):
+        name = "Kit" if model is KitParcel else "Medicine"
+        told = Task.objects.filter(
+            kind=TROUBLE, about_type=model._meta.label_lower, about_id=OuterRef("pk"), done_at__isnull=True
+        )
+        rows = (
+            model._default_manager.filter(waited, confirmed_at__isnull=True, lost_at__isnull=True)
+            .exclude(Exists(told))
+            .select_related("patient__user")
+            .order_by("shipped_at")[:limit]
+        )
+        for row in rows:
+            late = row.delivered_at is None
+            words = "did not arrive in its time" if late else "arrived and was not counted or looked through"
+            trouble(row.patient, about=row, words=f"{name}: {words}", by="system:consults", at=at)
+            found += 1
+    return found

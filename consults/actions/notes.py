@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from accounts.access import patients_visible_to
 from accounts.actions import assign_care_team, verify_identity
@@ -12,9 +14,9 @@ from accounts.models import STATES, Patient, Role, User
 from common import audit, hooks, protocol, states
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible, StaleVersion
 from consults import wording
-from consults.access.visits import note_facts
+from consults.access.visits import note_facts, templates_for
 from consults.actions.missed import after_a_missed_visit
-from consults.models import Appointment, PdmpCheck, VisitAddendum, VisitNote, VisitType
+from consults.models import Appointment, KeptSignature, PdmpCheck, VisitAddendum, VisitNote, VisitType
 from consults.rules.signing import NoteGap, note_gaps
 from consults.states import APPOINTMENT_MOVES
 from notify.actions import cancel_for
@@ -28,6 +30,7 @@ PLAIN_FIELDS = (
     "location_confirmed",
     "location_state",
     "duration_minutes",
+    "held_by",
 )
 WITH_NOTE = (VisitType.CONSULT, VisitType.FOLLOW_UP)
 
@@ -90,6 +93,54 @@ def save_note(
             "note.saved", by=by, at=at, about=row, patient_id=row.patient_id, detail={"version": row.version}
         )
     return row
+
+
+def use_template(note: VisitNote, *, code: str, by: User, at: datetime) -> VisitNote:
+    """Put the prompts of a template into the parts that are still empty; what somebody wrote stays as it is."""
+    found = [row for row in templates_for(note.appointment.visit_type) if row["code"] == code]
+    if not found:
+        raise Invalid("Choose a template.", fields={"code": "Choose one."})
+    body = note.body or {}
+    changes = {name: text for name, text in found[0]["body"].items() if not body.get(name, "").strip()}
+    return save_note(note, version=note.version, changes=changes, by=by, at=at)
+
+
+def reopen_note(note: VisitNote, *, reason: str, by: User, at: datetime) -> VisitNote:
+    """Open a signed note for a correction (the view has asked for the second factor). The earlier signature and its words are kept
+    first, and stay readable; until the note is signed again no order rests on it.
+
+    Raises NotPermitted for anybody but its author, Invalid without a reason.
+    """
+    if by.pk != note.author_id or by.role != Role.PSYCHIATRIST:
+        raise NotPermitted("Only the psychiatrist who wrote a note opens it again.")
+    if len(reason.strip()) < 10:
+        raise Invalid("Say what has to be corrected.", fields={"reason": "Write a sentence."})
+    with transaction.atomic():
+        row = (
+            VisitNote.objects.select_for_update(of=("self",))
+            .select_related("patient__user", "appointment", "protocol", "signed_by")
+            .annotate(sealed=Cast("body", TextField()))
+            .get(pk=note.pk)
+        )
+        if row.signed_at is None:
+            raise Conflict("This note is a draft.", code="draft")
+        assert row.signed_by is not None  # a check constraint
+        kept = KeptSignature.objects.create(
+            note=row, sealed_body=row.sealed, version=row.version, signed_at=row.signed_at, signed_by=row.signed_by,
+            facts={name: _plain(getattr(row, name)) for name in PLAIN_FIELDS} | {"protocol": row.protocol.version},
+            opened_at=at, opened_by=by, reason=reason.strip(),
+        )  # fmt: skip
+        # Only these columns: the words stay the very bytes that were signed.
+        VisitNote.objects.filter(pk=row.pk).update(signed_at=None, signed_by=None, version=row.version + 1)
+        audit.record(
+            "note.opened_again", by=by, at=at, about=row, patient_id=row.patient_id,
+            detail={"signature": str(kept.pk)},
+        )  # fmt: skip
+    return VisitNote.objects.select_related("patient__user", "appointment", "protocol").get(pk=row.pk)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def sign_note(note: VisitNote, *, by: User, at: datetime) -> VisitNote:

@@ -1,32 +1,42 @@
 """Orders: drafted, signed, superseded, revoked, handed over. Hearthside itself sends no controlled prescription."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from accounts.access import patients_visible_to
 from accounts.models import DeaRegistration, Licence, Patient, Role, User
 from common import audit, hooks, protocol
 from common.clock import local_date
-from common.errors import Conflict, Invalid, NotPermitted, NotVisible
+from common.errors import Conflict, Invalid, NotPermitted, NotVisible, StaleVersion
 from consults import wording
 from consults.access.orders import (
+    digest_of,
     flexibility_ends_on,
     latest_pdmp_check,
+    medicine_used,
     order_facts,
+    order_to_look_at,
     proposal_of,
+    second_opinion,
+    second_psychiatrists,
     visible_order,
     what_the_consult_found,
 )
+from consults.access.parcels import same_product
 from consults.access.visits import latest_signed_note
-from consults.models import AuthorityBasis, Order, PharmacyStatus
-from consults.rules.dosing import Strength, dose_ug, expires_on, hard_stops, soft_warnings
+from consults.actions.booking import LOCK_TROUBLE
+from consults.actions.delivery import ask_for_count
+from consults.models import AuthorityBasis, Order, SecondOpinion
+from consults.rules.dosing import Soft, Strength, dose_ug, expires_on, hard_stops, soft_warnings
 from consults.rules.signing import order_gaps
 from intake.access import current_intake
 from intake.actions.eligibility import evaluate_now
+from safety.actions import open_task, settle_tasks_about
 
 DRAFT_FIELDS = (
     "form",
@@ -137,18 +147,33 @@ def discard_draft(order: Order, *, by: User, at: datetime) -> None:
             raise Conflict("This order is signed. It can be revoked.", code="signed")
         if row.prescriber_id != by.pk:
             raise NotVisible("There is no such page.")
+        _no_second_look(row, "thrown away", by=by, at=at)
         audit.record("order.discarded", by=by, at=at, about=row, patient_id=row.patient_id)
         row.delete()
 
 
-def sign_order(order: Order, *, by: User, at: datetime) -> Order:
+@contextmanager
+def locks_that_wait() -> Iterator[None]:
+    """A lock that took too long is a sentence and another try, never an error page."""
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.__cause__, "pgcode", "") not in LOCK_TROUBLE:
+            raise
+        raise Conflict(
+            "Somebody is working on this patient's orders just now. Try again in a moment.", code="busy"
+        ) from None
+
+
+def sign_order(order: Order, *, seen: str, by: User, at: datetime) -> Order:
     """Sign a draft (the view has asked for the second factor). Everything is checked again here, in one transaction with the row:
     the dose, note, PDMP, consent, the 71 rules, licence and DEA registration in the patient's state, the authority to prescribe.
 
-    The order it supersedes ends with it; `order.signed` runs in the same transaction. Raises Invalid naming all that is open.
+    `seen` is the `digest_of` what was read: a draft that has become another since raises StaleVersion (HZ-04, HZ-20). The order
+    it supersedes ends with it; `order.signed` runs in the same transaction. Raises Invalid naming all that is open.
     """
     _prescribes(order.patient, by)
-    with transaction.atomic():
+    with locks_that_wait(), transaction.atomic():
         Patient.objects.select_for_update(no_key=True).get(pk=order.patient_id)
         row = (
             Order.objects.select_for_update(of=("self",))
@@ -159,7 +184,10 @@ def sign_order(order: Order, *, by: User, at: datetime) -> Order:
             raise NotPermitted("Only the psychiatrist who wrote an order signs it.")
         if row.signed_at is not None:
             return row
+        if digest_of(row) != seen:
+            raise StaleVersion("This order was changed after you read it. Read it again before you sign.")
         patient = row.patient
+        row.note = latest_signed_note(patient)
         row.state_of_care = patient.state
         if row.authority_basis == AuthorityBasis.FLEXIBILITY:
             row.authority_expires_on = flexibility_ends_on()
@@ -182,9 +210,14 @@ def sign_order(order: Order, *, by: User, at: datetime) -> Order:
         if row.supersedes is not None and row.supersedes.is_in_force:
             Order.objects.filter(pk=row.supersedes.pk).update(superseded_at=at)
             audit.record("order.superseded", by=by, at=at, about=row.supersedes, patient_id=patient.pk)
+            if not same_product(row, row.supersedes):
+                ask_for_count(row.supersedes, why="Another medicine was ordered instead", by=by, at=at)
+        agreed = second_opinion(row, at=at) if Soft.SECOND_PERSON in warnings else None
+        if agreed is not None:
+            row.second_checked_by, row.second_checked_at = agreed.given_by, agreed.given_at
         row.pdmp_check = check
         row.warnings = sorted(map(str, warnings))
-        row.signed_facts = _facts_for_paper(row, on=proposal.signing_on.isoformat())
+        row.signed_facts = _facts_for_paper(row, on=facts.signing_on.isoformat())
         row.expires_on = expires_on(
             row.session_dates,
             row.sessions_covered,
@@ -194,6 +227,7 @@ def sign_order(order: Order, *, by: User, at: datetime) -> Order:
         )
         row.signed_at = at
         row.save()
+        _no_second_look(row, "signed", by=by, at=at)
         audit.record(
             "order.signed",
             by=by,
@@ -207,6 +241,7 @@ def sign_order(order: Order, *, by: User, at: datetime) -> Order:
                 "warnings": row.warnings,
                 "protocol": row.protocol.version,
                 "pdmp": str(check.pk),
+                "second_person": str(agreed.given_by_id) if agreed else "",
             },
         )
         hooks.run("order.signed", order=row, by=by, at=at)
@@ -227,6 +262,7 @@ def _facts_for_paper(row: Order, *, on: str) -> dict[str, Any]:
         "dea_number": dea.number,
         "licence_number": licence.number,
         "practice_name": settings.PRACTICE["name"],
+        "practice_address": settings.PRACTICE["address"],
         "practice_phone": settings.PRACTICE["phone"],
     }
 
@@ -243,7 +279,68 @@ def supersede(order: Order, *, by: User, at: datetime) -> Order:
         raise Conflict("This order is not in force.", code="order_not_in_force")
     fields = {name: getattr(order, name) for name in DRAFT_FIELDS}
     fields["warning_reason"] = ""
+    # What has had its dose is not ordered again; when nothing is left, the prescriber chooses.
+    over = medicine_used(order)["sessions_over"]
+    fields["sessions_covered"] = [
+        number for number in order.sessions_covered if number not in over
+    ] or order.sessions_covered
     return save_draft(order.patient, fields=fields, by=by, at=at, supersedes=order)
+
+
+SECOND_LOOK = "order.second_look"
+
+
+def _no_second_look(order: Order, why: str, *, by: User, at: datetime) -> None:
+    settle_tasks_about(
+        kind=SECOND_LOOK, about_type="consults.order", about_id=order.pk, outcome=why, by=by, at=at
+    )
+
+
+def ask_second_person(order: Order, *, whom: User, by: User, at: datetime) -> None:
+    """Ask a colleague to look at a draft: a task of theirs, with which they may read it. Asking somebody else takes it back."""
+    _prescribes(order.patient, by)
+    with transaction.atomic():
+        row = Order.objects.select_for_update(of=("self",)).select_related("patient").get(pk=order.pk)
+        if row.prescriber_id != by.pk:
+            raise NotVisible("There is no such page.")
+        if row.signed_at is not None:
+            raise Conflict("This order is signed.", code="signed")
+        if whom not in second_psychiatrists(row):
+            raise Invalid("Choose another psychiatrist.", fields={"whom": "Choose one."})
+        _no_second_look(row, "asked again", by=by, at=at)
+        open_task(
+            kind=SECOND_LOOK, owner=whom, patient=row.patient, about_type="consults.order", about_id=row.pk,
+            detail=f"{row}, asked by {by}", by=by, at=at,
+        )  # fmt: skip
+        audit.record(
+            "order.second_look_asked", by=by, at=at, about=row, patient_id=row.patient_id,
+            detail={"whom": str(whom.pk)},
+        )  # fmt: skip
+
+
+def give_second_opinion(
+    order: Order, *, seen: str, agrees: bool, words: str, by: User, at: datetime
+) -> SecondOpinion:
+    """The colleague agrees with exactly this draft, or says why not (the view has asked for the second factor). It signs nothing."""
+    row = order_to_look_at(by, order.pk)
+    if not agrees and not words.strip():
+        raise Invalid("Write what speaks against it.", fields={"words": "Write a sentence."})
+    with transaction.atomic():
+        row = (
+            Order.objects.select_for_update(of=("self",)).select_related("patient", "protocol").get(pk=row.pk)
+        )
+        if row.signed_at is not None:
+            raise Conflict("This order is signed.", code="signed")
+        if digest_of(row) != seen:
+            raise StaleVersion("This order was changed after you read it. Read it again.")
+        opinion = SecondOpinion.objects.create(
+            order_id=row.pk, patient_id=row.patient_id, digest=seen, agrees=agrees, words=words.strip(), given_by=by, given_at=at,
+        )  # fmt: skip
+        _no_second_look(row, "agrees" if agrees else "does not agree", by=by, at=at)
+        audit.record(
+            "order.second_look", by=by, at=at, about=row, patient_id=row.patient_id, detail={"agrees": agrees}
+        )
+    return opinion
 
 
 def revoke(order: Order, *, reason: str, by: User, at: datetime) -> Order:
@@ -260,23 +357,6 @@ def revoke(order: Order, *, reason: str, by: User, at: datetime) -> Order:
             raise Conflict("This order is not in force.", code="order_not_in_force")
         Order.objects.filter(pk=row.pk).update(revoked_at=at, revoked_by=by, revoke_reason=reason)
         row.refresh_from_db()
+        ask_for_count(row, why="The order was revoked", by=by, at=at)
         audit.record("order.revoked", by=by, at=at, about=row, patient_id=row.patient_id)
     return row
-
-
-def hand_over(order: Order, *, status: str, external_id: str, by: User, at: datetime) -> Order:
-    """Write down how far the pharmacy or the e-prescribing vendor is. Raises Conflict for an order that is not in force."""
-    _prescribes(order.patient, by)
-    if status not in PharmacyStatus.values:
-        raise Invalid("Choose a status.", fields={"pharmacy_status": "Not known."})
-    with transaction.atomic():
-        row = Order.objects.select_for_update(of=("self",)).get(pk=order.pk)
-        if not row.is_in_force:
-            raise Conflict("This order is not in force.", code="order_not_in_force")
-        Order.objects.filter(pk=row.pk).update(
-            pharmacy_status=status, external_id=external_id.strip()[:80], pharmacy_updated_at=at
-        )
-        audit.record(
-            "order.handed_over", by=by, at=at, about=row, patient_id=row.patient_id, detail={"status": status}
-        )
-    return Order.objects.get(pk=row.pk)

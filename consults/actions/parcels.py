@@ -1,23 +1,70 @@
 """Parcels of medicine: sent, arrived, counted. What was sent, less what was counted, is an incident."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
 from django.urls import reverse
 
 from accounts.access import patients_visible_to
-from accounts.models import Role, User
-from common import audit
+from accounts.models import Patient, Role, User
+from common import audit, protocol
 from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible
-from consults.models import Fulfilment, Order
+from consults.access.parcels import address_changed, address_checked, units_to_send
+from consults.models import Fulfilment, KitParcel, Order, StockMove
 from notify.actions import promise
-from safety.access import refills_held
-from safety.actions import misuse_signal, place_hold
+from safety.access import owner_for, refills_held
+from safety.actions import misuse_signal, open_task, place_hold, settle_tasks_about
 
 COUNT_DIFFERS = "medicine_count_differs"
+TROUBLE = "parcel.trouble"
+
+
+def delivery_numbers(*, at: datetime) -> dict[str, Any]:
+    """How long a parcel may take, by the protocol in force."""
+    found: dict[str, Any] = protocol.current(at=at).data["dosing"].get("delivery", {})
+    return found
+
+
+def trouble(patient: Patient, *, about: Any, words: str, by: Any, at: datetime) -> None:
+    """Somebody by name looks after what went wrong with a parcel, by the clock of the kind."""
+    open_task(
+        kind=TROUBLE, owner=owner_for(role=Role.COACH, patient=patient, at=at), patient=patient,
+        about_type=about._meta.label_lower, about_id=about.pk, detail=words, by=by, at=at,
+    )  # fmt: skip
+
+
+def settle(parcel: Fulfilment | KitParcel, why: str, *, by: Any, at: datetime) -> None:
+    """What was open about this parcel is done."""
+    settle_tasks_about(
+        kind=TROUBLE, about_type=parcel._meta.label_lower, about_id=parcel.pk, outcome=why, by=by, at=at
+    )
+
+
+def _address_stands(order: Order, *, at: datetime) -> None:
+    """An address that changed under a signed order is confirmed with the patient first, and waits a while (HZ-19)."""
+    if not order.patient.address.strip():
+        raise Conflict("The patient's address is not known.", code="address_missing")
+    if not address_changed(order):
+        return
+    checked = address_checked(order.patient)
+    if checked is None:
+        raise Conflict(
+            "The patient's address is not the one on the signed order. Confirm it with the patient first.",
+            code="address_changed",
+        )
+    from_at = checked.checked_at + timedelta(
+        hours=delivery_numbers(at=at).get(
+            "address_change_delay_hours", delivery_numbers(at=at)["late_after_hours"]
+        )
+    )
+    if at < from_at:
+        raise Conflict(
+            f"The new address was confirmed a short while ago. A parcel leaves from {from_at:%Y-%m-%d %H:%M} UTC on.",
+            code="address_waits",
+        )
 
 
 def ship(
@@ -31,6 +78,7 @@ def ship(
     if not lot.strip():
         raise Invalid("Write the lot number from the label.", fields={"lot": "This is empty."})
     with transaction.atomic():
+        Patient.objects.select_for_update(no_key=True).get(pk=order.patient_id)
         row = Order.objects.select_for_update(of=("self",)).select_related("patient__user").get(pk=order.pk)
         if not row.is_in_force or (
             row.expires_on and row.expires_on < local_date(at, row.patient.user.time_zone)
@@ -45,11 +93,11 @@ def ship(
         parcels = Fulfilment.objects.filter(order=row)
         if parcels.filter(delivered_at__isnull=True, lost_at__isnull=True).exists():
             raise Conflict("A parcel of this order is still on its way.", code="parcel_open")
-        sent = parcels.filter(lost_at__isnull=True).aggregate(total=Sum("count"))["total"] or 0
-        if count < 1 or sent + count > row.units_total:
-            left = row.units_total - sent
+        _address_stands(row, at=at)
+        left = units_to_send(row, at=at)
+        if count < 1 or count > left:
             raise Invalid(
-                f"The order is for {row.units_total} units, {sent} were sent: {left} are left.",
+                f"The order is for {row.units_total} units. With what is at home, on its way and taken, {left} are left to send.",
                 code="count_not_ordered",
                 fields={"count": f"Between 1 and {left}." if left > 0 else "Nothing is left to send."},
             )
@@ -61,7 +109,11 @@ def ship(
             carrier_reference=carrier_reference.strip(),
             shipped_at=at,
             shipped_by=by,
+            due_at=at + timedelta(hours=delivery_numbers(at=at)["late_after_hours"]),
+            sent_to=row.patient.address,
         )
+        for lost in Fulfilment.objects.filter(patient_id=row.patient_id).exclude(pk=parcel.pk):
+            settle(lost, "sent again", by=by, at=at)
         audit.record(
             "parcel.sent", by=by, at=at, about=parcel, patient_id=row.patient_id, detail={"count": count}
         )
@@ -85,15 +137,21 @@ def mark_delivered(parcel: Fulfilment, *, by: User, at: datetime) -> Fulfilment:
         raise NotVisible("There is no such page.")
     with transaction.atomic():
         row = Fulfilment.objects.select_for_update().get(pk=parcel.pk)
+        if row.lost_at is not None:
+            raise Conflict("This parcel was given up.", code="parcel_lost")
         if row.delivered_at is None:
             row.delivered_at = at
             row.save(update_fields=["delivered_at"])
+            settle(row, "arrived", by=by, at=at)
             audit.record("parcel.delivered", by=by, at=at, about=row, patient_id=row.patient_id)
     return row
 
 
-def confirm_count(parcel: Fulfilment, *, count: int, by: User, at: datetime) -> Fulfilment:
-    """The patient has it in her hands and has counted. Another number than was sent pauses dosing until a person looks."""
+def confirm_count(
+    parcel: Fulfilment, *, count: int, by: User, at: datetime, damaged: int = 0, without_photo: bool = False
+) -> Fulfilment:
+    """The patient has it in her hands and has counted. Another number than was sent pauses dosing until a person looks; what is
+    broken leaves the ledger at once, and somebody by name sees to it that it is replaced."""
     if by.pk != parcel.patient_id:
         raise NotVisible("There is no such page.")
     with transaction.atomic():
@@ -112,6 +170,10 @@ def confirm_count(parcel: Fulfilment, *, count: int, by: User, at: datetime) -> 
             raise Conflict(
                 "This parcel was given up and another one is sent. Please call us.", code="parcel_lost"
             )
+        if not 0 <= damaged <= count:
+            raise Invalid(
+                "More are broken than you counted.", fields={"damaged": "No more than you counted."}
+            )
         row.delivered_at = row.delivered_at or at
         row.count_confirmed, row.confirmed_at, row.confirmed_by = count, at, by
         row.save(update_fields=["delivered_at", "count_confirmed", "confirmed_at", "confirmed_by"])
@@ -123,6 +185,28 @@ def confirm_count(parcel: Fulfilment, *, count: int, by: User, at: datetime) -> 
             patient_id=row.patient_id,
             detail={"sent": row.count, "counted": count},
         )
+        settle(row, "counted", by=by, at=at)
+        if damaged:
+            move = StockMove.objects.create(
+                patient_id=row.patient_id, order_id=row.order_id, kind=StockMove.Kind.DAMAGED, units=damaged, at=at, by=by,
+            )  # fmt: skip
+            audit.record(
+                "stock.moved", by=by, at=at, about=move, patient_id=row.patient_id,
+                detail={"kind": move.kind, "units": damaged},
+            )  # fmt: skip
+        troubles = [
+            f"{row.count} were sent, {count} counted" if row.count_differs else "",
+            f"{damaged} came broken" if damaged else "",
+            "counted without a photo: look at it together on the next call" if without_photo else "",
+        ]
+        if any(troubles):
+            trouble(
+                row.patient,
+                about=row,
+                words=f"Lot {row.lot}: {'; '.join(filter(None, troubles))}",
+                by=by,
+                at=at,
+            )
         if row.count_differs:
             place_hold(row.patient, reason_code=COUNT_DIFFERS, at=at, by="system:consults")
             # A count that differs is a sign of protocol 8.3 as well: a psychiatrist looks, and no parcel leaves meanwhile.

@@ -3,6 +3,8 @@
 Every threshold comes from the protocol's "dosing" part; nothing here is a number of its own but units of measure.
 """
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,6 +13,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
+S_KETAMINE = re.compile(r"(?<![a-z0-9'’])\(?s\)?[\s\-‐-―_()+]*ketamine")
 UG_PER_MG = 1000
 UL_PER_ML = 1000
 
@@ -37,6 +40,7 @@ class Hard(StrEnum):
     DATES_TOO_LATE = "dates_too_late"
     SESSIONS_NOT_COVERED = "sessions_not_covered"
     LIMITS_LOOSER = "limits_looser"
+    SESSION_OVER = "session_over"
 
 
 class Soft(StrEnum):
@@ -48,6 +52,9 @@ class Soft(StrEnum):
     STEP_UP = "step_up"
     LONG_INTERVAL = "long_interval"
     MANY_SESSIONS = "many_sessions"
+    WEIGHT_DIFFERS = "weight_differs"
+    # Beyond this a reason is not enough: a second psychiatrist looks and agrees before it is signed (HZ-04).
+    SECOND_PERSON = "second_person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,8 @@ class Proposal:
     protocol_systolic_max_mmhg: int
     protocol_diastolic_max_mmhg: int
     words: str = ""
+    chart_weight_kg: Decimal | None = None
+    sessions_over: frozenset[int] = frozenset()
 
 
 def hard_stops(p: Proposal, dosing: Mapping[str, Any]) -> frozenset[Hard]:
@@ -113,7 +122,7 @@ def hard_stops(p: Proposal, dosing: Mapping[str, Any]) -> frozenset[Hard]:
     found: set[Hard] = set()
     dose = dosing["dose"]
     limits = limits_for(p.strength.form, dosing)
-    if any(product in p.words.casefold() for product in dose["refused_products"]):
+    if names_refused_product(p.words, dose["refused_products"]):
         found.add(Hard.REFUSED_PRODUCT)
     if p.age_years is None:
         found.add(Hard.AGE_UNKNOWN)
@@ -126,7 +135,7 @@ def hard_stops(p: Proposal, dosing: Mapping[str, Any]) -> frozenset[Hard]:
     if limits is None:
         found.add(
             Hard.REFUSED_PRODUCT
-            if any(x in p.strength.form for x in dose["refused_products"])
+            if names_refused_product(p.strength.form, dose["refused_products"])
             else Hard.UNKNOWN_FORM
         )
     else:
@@ -137,7 +146,26 @@ def hard_stops(p: Proposal, dosing: Mapping[str, Any]) -> frozenset[Hard]:
         or p.diastolic_max_mmhg > p.protocol_diastolic_max_mmhg
     ):
         found.add(Hard.LIMITS_LOOSER)
+    if p.sessions_over & set(p.sessions_covered):
+        found.add(Hard.SESSION_OVER)
     return frozenset(found)
+
+
+def names_refused_product(words: str, refused: Sequence[str]) -> bool:
+    """Is a product named that is never ordered here, by brand, substance or the number on its package, however it is spelt?"""
+    plain = unicodedata.normalize("NFKC", words).casefold()
+    joined = "".join(letter for letter in plain if letter.isalnum())
+    # "(S)-ketamine" and "S ketamine" are esketamine; "as ketamine" is not.
+    return bool(S_KETAMINE.search(plain)) or any(
+        _names(product.casefold(), plain, joined) for product in refused
+    )
+
+
+def _names(product: str, plain: str, joined: str) -> bool:
+    if product[:1].isdigit():
+        # The number on the package, with or without its dashes; a telephone number with the same digits is none.
+        return bool(re.search(r"(?<!\d)" + r"[\s-]*".join(map(re.escape, product.split("-"))), plain))
+    return product in joined
 
 
 def _amount_stops(p: Proposal, limits: Mapping[str, Any]) -> set[Hard]:
@@ -216,6 +244,16 @@ def soft_warnings(p: Proposal, dosing: Mapping[str, Any]) -> frozenset[Soft]:
                 or step * 100 > p.previous_dose_ug * dose["step_up_percent"]
             ):
                 found.add(Soft.STEP_UP)
+        if _needs_second_person(p, amount, dose):
+            found.add(Soft.SECOND_PERSON)
+    differs = dose.get("weight_differs_percent")
+    if (
+        differs is not None
+        and p.weight_kg is not None
+        and p.chart_weight_kg is not None
+        and abs(p.weight_kg - p.chart_weight_kg) * 100 > p.chart_weight_kg * differs
+    ):
+        found.add(Soft.WEIGHT_DIFFERS)
     if any(
         later - earlier > timedelta(days=order["long_interval_days"])
         for earlier, later in _pairs(list(p.session_dates))
@@ -224,6 +262,16 @@ def soft_warnings(p: Proposal, dosing: Mapping[str, Any]) -> frozenset[Soft]:
     if len(p.sessions_covered) > order["usual_sessions_per_order"]:
         found.add(Soft.MANY_SESSIONS)
     return frozenset(found)
+
+
+def _needs_second_person(p: Proposal, amount: int, dose: Mapping[str, Any]) -> bool:
+    """A protocol from before this was asked does not name the numbers: then every step that needs a reason needs a second person."""
+    numbers = dose.get("second_person", {})
+    if p.previous_dose_ug is not None:
+        percent = numbers.get("step_percent", dose["step_up_percent"])
+        return (amount - p.previous_dose_ug) * 100 > p.previous_dose_ug * percent
+    most = numbers.get("first_dose_mg_per_kg", dose["soft_dose_mg_per_kg"])
+    return p.weight_kg is not None and amount > most * p.weight_kg * UG_PER_MG
 
 
 def expires_on(

@@ -27,6 +27,7 @@ class NoteGap(StrEnum):
     DURATION = "duration"
     SHORT_WITHOUT_REASON = "short_without_reason"
     NOT_HELD_YET = "not_held_yet"
+    HOW_HELD = "how_held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,15 @@ class NoteFacts:
     licensed_states: frozenset[str]
     starts_at: datetime
     signing_at: datetime
+    visit_type: str
+    held_by: str
+    # The prompts of the templates: lines that nobody has written.
+    prompts: frozenset[str] = frozenset()
+
+
+def written(text: str, prompts: frozenset[str]) -> str:
+    """What somebody wrote: without the lines of a template that were left as they came."""
+    return "\n".join(line for line in text.splitlines() if line.strip() and line.strip() not in prompts)
 
 
 def note_gaps(f: NoteFacts, note: Mapping[str, Any]) -> frozenset[NoteGap]:
@@ -58,7 +68,7 @@ def note_gaps(f: NoteFacts, note: Mapping[str, Any]) -> frozenset[NoteGap]:
         (NoteGap.RISK, f.risk),
         (NoteGap.PLAN, f.plan),
     ):
-        if not text.strip():
+        if not written(text, f.prompts).strip():
             found.add(gap)
     if not f.diagnosis:
         found.add(NoteGap.DIAGNOSIS)
@@ -78,11 +88,19 @@ def note_gaps(f: NoteFacts, note: Mapping[str, Any]) -> frozenset[NoteGap]:
         found.add(NoteGap.NOT_LICENSED_HERE)
     if f.duration_minutes is None or f.duration_minutes < 1:
         found.add(NoteGap.DURATION)
-    elif f.duration_minutes < note["minimum_minutes"] and not f.short_visit_reason.strip():
+    elif f.duration_minutes < minimum_minutes(note, f.visit_type) and not f.short_visit_reason.strip():
         found.add(NoteGap.SHORT_WITHOUT_REASON)
+    if f.held_by not in ("video", "audio", "in_person"):
+        found.add(NoteGap.HOW_HELD)
     if f.signing_at < f.starts_at:
         found.add(NoteGap.NOT_HELD_YET)
     return frozenset(found)
+
+
+def minimum_minutes(note: Mapping[str, Any], visit_type: str) -> int:
+    """How long a visit of this kind is at least, without a reason. A protocol that says nothing of follow-ups asks the consult's."""
+    usual = int(note["minimum_minutes"])
+    return int(note.get("follow_up_minimum_minutes", usual)) if visit_type == "follow_up" else usual
 
 
 class OrderGap(StrEnum):
@@ -93,6 +111,8 @@ class OrderGap(StrEnum):
     NOTE_NOT_SUITABLE = "note_not_suitable"
     NOTE_TOO_OLD = "note_too_old"
     RECONSULT_DUE = "reconsult_due"
+    NOTE_REOPENED = "note_reopened"
+    NOT_BY_VIDEO = "not_by_video"
     CONSENT_NOT_CURRENT = "consent_not_current"
     ELIGIBILITY_REOPENED = "eligibility_reopened"
     ELIGIBILITY_EXCLUDES = "eligibility_excludes"
@@ -110,6 +130,9 @@ class OrderGap(StrEnum):
     ANOTHER_ORDER_IN_FORCE = "another_order_in_force"
     DOSING_ON_HOLD = "dosing_on_hold"
     REASON_MISSING = "reason_missing"
+    ADDRESS_MISSING = "address_missing"
+    PROTOCOL_CHANGED = "protocol_changed"
+    SECOND_PERSON_MISSING = "second_person_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +158,14 @@ class OrderFacts:
     held: bool
     warnings: frozenset[str]
     warning_reason: str
-    signing_on: date
     signing_at: datetime
+    # The later of the two dates where the patient and where the prescriber is: what has lapsed for one of them has lapsed.
+    signing_on: date
+    address: str
+    protocol_current: bool
+    second_person_agreed: bool
+    note_reopened: bool
+    seen_by_video: bool
     # Sessions that orders resting on the same visit are for, this order's among them.
     sessions_on_visit: int = 0
 
@@ -157,6 +186,11 @@ def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
             found.add(OrderGap.NOTE_TOO_OLD)
         if f.sessions_on_visit > order.get("reconsult_sessions", f.sessions_on_visit):
             found.add(OrderGap.RECONSULT_DUE)
+        # Live picture and sound, or in person: a call by phone is not enough for this medicine.
+        if not f.seen_by_video:
+            found.add(OrderGap.NOT_BY_VIDEO)
+    if f.note_reopened:
+        found.add(OrderGap.NOTE_REOPENED)
     if not f.consent_current:
         found.add(OrderGap.CONSENT_NOT_CURRENT)
     if f.intake_accepted and not f.eligibility_stands:
@@ -190,4 +224,10 @@ def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
         found.add(OrderGap.DOSING_ON_HOLD)
     if f.warnings and not f.warning_reason.strip():
         found.add(OrderGap.REASON_MISSING)
+    if not f.address.strip():
+        found.add(OrderGap.ADDRESS_MISSING)
+    if not f.protocol_current:
+        found.add(OrderGap.PROTOCOL_CHANGED)
+    if "second_person" in f.warnings and not f.second_person_agreed:
+        found.add(OrderGap.SECOND_PERSON_MISSING)
     return frozenset(found)

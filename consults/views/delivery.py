@@ -3,17 +3,30 @@
 import uuid
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import patient_of, visible_patient
+from accounts.actions import open_chart
 from accounts.guards import for_role
 from common import audit, clock, files, intents
 from common.errors import Invalid, NotVisible
 from consults import access, actions
-from consults.forms_delivery import GiveUpForm, KitForm, KitShipForm, PracticeForm
+from consults.forms_delivery import (
+    AddressForm,
+    ArrivedForm,
+    GiveUpForm,
+    KitForm,
+    KitShipForm,
+    PracticeForm,
+    StockCountForm,
+    StockMoveForm,
+)
 from consults.views.common import banner_of
+from vitals.wording import BAND
 
 
 @for_role("patient")
@@ -60,6 +73,19 @@ def practice(request: HttpRequest) -> HttpResponse:
             form.add_error(
                 None, "That cannot be right. Sit still, put the cuff on again, and measure once more."
             )
+        elif outcome.alert is not None or outcome.reading.band in ("high", "crisis"):
+            # Help in the very answer to it; a form sent twice goes back to the medicine page.
+            answer = render(
+                request,
+                "patient/consults/practice_high.html",
+                {
+                    "reading": outcome.reading,
+                    "word": BAND[outcome.band].patient,  # type: ignore[index]
+                    "told": outcome.alert is not None,
+                },
+            )
+            answer.replay_url = reverse("consults:medicine")  # type: ignore[attr-defined]
+            return answer
         else:
             messages.success(request, "Saved.")
             return redirect("consults:medicine")
@@ -101,6 +127,110 @@ def give_up(request: HttpRequest, parcel_id: uuid.UUID) -> HttpResponse:
         "intent": intents.mint(),
     }
     return render(request, "psychiatrist/consults/give_up.html", context, status=422 if form.errors else 200)
+
+
+@for_role("psychiatrist", "coach")
+@require_http_methods(["GET", "HEAD", "POST"])
+@intents.guard
+def delivered(request: HttpRequest, parcel_id: uuid.UUID) -> HttpResponse:
+    """The carrier says that it arrived, and which adult signed."""
+    parcel, at = access.visible_parcel(request.user, parcel_id), clock.now()
+    form = ArrivedForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            actions.mark_delivered(parcel, by=request.user, at=at)
+            actions.record_signature(
+                parcel, signed_for_by=form.cleaned_data["signed_for_by"], by=request.user, at=at
+            )
+        return redirect("consults:treatment", parcel.patient_id)
+    context = {
+        "banner": banner_of(parcel.patient, at),
+        "parcel": parcel,
+        "form": form,
+        "intent": intents.mint(),
+    }
+    return render(request, "psychiatrist/consults/arrived.html", context, status=422 if form.errors else 200)
+
+
+@for_role("psychiatrist", "coach")
+@require_http_methods(["GET", "HEAD", "POST"])
+@intents.guard
+def stock(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    """The ledger of a medicine: what came, what was taken, what is left; a count made together, or units that left without a dose."""
+    row, at = access.visible_order(request.user, order_id), clock.now()
+    if row.signed_at is None:
+        raise NotVisible("There is no such page.")
+    counting = request.method == "POST" and request.POST.get("what") == "count"
+    moving = request.method == "POST" and not counting
+    count_form = StockCountForm(request.POST if counting else None)
+    move_form = StockMoveForm(request.POST if moving else None)
+    if counting and count_form.is_valid():
+        actions.count_stock(
+            row, counted=count_form.cleaned_data["counted"], by=request.user, at=at, note="counted together"
+        )
+        return redirect("consults:stock", row.pk)
+    if moving and move_form.is_valid():
+        try:
+            actions.move_stock(row, by=request.user, at=at, **move_form.cleaned_data)
+            return redirect("consults:stock", row.pk)
+        except Invalid as error:
+            for name, sentence in (error.fields or {"units": error.detail}).items():
+                move_form.add_error(name, sentence)
+    if request.method == "GET":
+        open_chart(row.patient, by=request.user, at=at, why="stock")
+    context = {
+        "banner": banner_of(row.patient, at),
+        "order": row,
+        "stock": access.stock_of(row, at=at),
+        "moves": list(row.stock_moves.select_related("by").order_by("-at")),
+        "counts": list(access.counts_of(row.patient)[:10]),
+        "count_form": count_form,
+        "move_form": move_form,
+        "zone": request.user.time_zone,
+        "mint": intents.mint,
+    }
+    wrong = count_form.errors or move_form.errors
+    return render(request, "psychiatrist/consults/stock.html", context, status=422 if wrong else 200)
+
+
+@for_role("psychiatrist", "coach")
+@require_http_methods(["GET", "HEAD", "POST"])
+@intents.guard
+def address(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """An address that changed under a signed order is read back to the patient before a parcel goes there (HZ-19)."""
+    patient, at = visible_patient(request.user, patient_id), clock.now()
+    form = AddressForm(request.POST or None)
+    order = access.active_order(patient, at)
+    if request.method == "POST" and form.is_valid():
+        actions.check_address(patient, how=form.cleaned_data["how"], by=request.user, at=at)
+        return redirect("consults:treatment", patient.pk)
+    context = {
+        "banner": banner_of(patient, at),
+        "patient": patient,
+        "signed": access.address_of_order(order) if order else "",
+        "form": form,
+        "intent": intents.mint(),
+    }
+    return render(request, "psychiatrist/consults/address.html", context, status=422 if form.errors else 200)
+
+
+@for_role("patient")
+@require_http_methods(["GET", "HEAD", "POST"])
+@intents.guard
+def count_left(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    """The patient counts what is left at home. The number we expect is not shown before."""
+    patient, at = patient_of(request.user), clock.now()
+    order = access.orders_of(patient).filter(pk=order_id).first()
+    if order is None:
+        raise NotVisible("There is no such page.")
+    form = StockCountForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        kept = actions.count_stock(order, counted=form.cleaned_data["counted"], by=request.user, at=at)
+        if not kept.differs:
+            messages.success(request, "Saved. The number is right.")
+        return redirect("consults:medicine")
+    context = {"order": order, "form": form, "intent": intents.mint()}
+    return render(request, "patient/consults/count_left.html", context, status=422 if form.errors else 200)
 
 
 @for_role("psychiatrist", "coach")

@@ -14,6 +14,7 @@ from common import clock, intents
 from common.errors import Invalid, NotVisible
 from consults import access, actions
 from consults.forms import CountForm
+from consults.paper import order_pdf
 
 
 @for_role("patient")
@@ -27,6 +28,8 @@ def medicine(request: HttpRequest) -> HttpResponse:
         "parcels": list(access.fulfilments_of(patient)),
         "kit": access.open_kit(patient),
         "practice_days": access.practice_days(patient),
+        "stocks": access.stocks_of(patient, at=at),
+        "last_count": access.counts_of(patient).first(),
     }
     return render(request, "patient/consults/medicine.html", context)
 
@@ -44,14 +47,35 @@ def count(request: HttpRequest, parcel_id: uuid.UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             with transaction.atomic():
-                actions.confirm_count(parcel, count=form.cleaned_data["count"], by=request.user, at=at)
+                actions.confirm_count(
+                    parcel,
+                    count=form.cleaned_data["count"],
+                    damaged=form.cleaned_data["damaged"] or 0,
+                    without_photo=form.cleaned_data["photo"] is None,
+                    by=request.user,
+                    at=at,
+                )
                 if form.cleaned_data["photo"] is not None:
                     actions.add_photo(parcel, upload=form.cleaned_data["photo"], by=request.user, at=at)
             return redirect("consults:medicine")
         except Invalid as error:
-            form.add_error("photo", error.detail)
+            form.add_error("damaged" if "damaged" in error.fields else "photo", error.detail)
     context = {"parcel": parcel, "form": form, "intent": intents.mint()}
     return render(request, "patient/consults/count.html", context, status=422 if form.errors else 200)
+
+
+@for_role("patient", "psychiatrist", "coach")
+@require_GET
+def pdf(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    """The same as PDF."""
+    row, at = access.visible_order(request.user, order_id), clock.now()
+    if row.signed_at is None:
+        raise NotVisible("There is no such page.")
+    if request.user.role != "patient":
+        open_chart(row.patient, by=request.user, at=at, why="order")
+    response = HttpResponse(order_pdf(row), content_type="application/pdf")
+    response.headers["Content-Disposition"] = 'attachment; filename="order.pdf"'
+    return response
 
 
 @for_role("patient", "psychiatrist", "coach")

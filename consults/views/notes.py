@@ -13,12 +13,12 @@ from accounts.actions import open_chart
 from accounts.guards import for_role
 from accounts.step_up import require_step_up
 from common import clock, intents
-from common.errors import NotVisible
+from common.errors import Invalid, NotVisible
 from consults import access, actions, wording
 from consults.actions.notes import BODY_FIELDS, WITH_NOTE
-from consults.forms import AddendumForm, NoteForm, PdmpForm, RoomForm
+from consults.forms import AddendumForm, NoteForm, PdmpForm, ReopenForm, RoomForm
 from consults.models import Appointment, VisitNote
-from consults.rules.signing import note_gaps
+from consults.rules.signing import minimum_minutes, note_gaps
 from consults.rules.slots import time_words, when_words
 from consults.views.common import banner_of, visit_row
 from intake.access import active_medicines
@@ -48,6 +48,7 @@ def _initial(note: VisitNote) -> dict[str, Any]:
         "location_confirmed": note.location_confirmed,
         "location_state": note.location_state,
         "duration_minutes": note.duration_minutes,
+        "held_by": note.held_by,
     }
 
 
@@ -71,7 +72,13 @@ def visit(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
     if writes and note is not None and note.signed_at is None:
         form = NoteForm(request.POST or None, initial=_initial(note))
         if request.method == "POST" and form.is_valid():
-            actions.save_note(note, version=_version(request), changes=form.values(), by=request.user, at=at)
+            saved = actions.save_note(
+                note, version=_version(request), changes=form.values(), by=request.user, at=at
+            )
+            # What was typed is kept first; the prompts go into what is still empty.
+            if template := request.POST.get("template", ""):
+                actions.use_template(saved, code=template, by=request.user, at=at)
+                return redirect("consults:visit", row.pk)
             if request.POST.get("then") == "sign":
                 return redirect("consults:sign_note", row.pk)
             return redirect("consults:visit", row.pk)
@@ -97,6 +104,11 @@ def visit(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
         "addendum_form": AddendumForm(),
         "room": access.room_of(row) if own else None,
         "late_form": LateForm(),
+        "kept": list(note.kept_signatures.select_related("signed_by", "opened_by"))
+        if note is not None and may_read
+        else [],
+        "templates": access.templates_for(row.visit_type) if form is not None else [],
+        "together": access.minutes_together(row) if form is not None else None,
         "room_form": RoomForm(initial={"meeting_url": row.meeting_url}),
         "saved_words": time_words(note.saved_at, zone) if note is not None else "",
         "begun": at >= row.starts_at,
@@ -164,10 +176,44 @@ def sign_note(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
         "banner": banner_of(row.patient, at),
         "note": note,
         "body": _words(note),
+        "together": access.minutes_together(row),
+        "minimum": minimum_minutes(note.protocol.data["dosing"]["note"], row.visit_type),
         "gaps": wording.sentences(frozenset(map(str, gaps)), wording.NOTE_GAPS),
         "intent": intents.mint(),
     }
     return render(request, "psychiatrist/consults/sign_note.html", context)
+
+
+@for_role("psychiatrist")
+@require_http_methods(["GET", "POST"])
+@intents.guard
+def reopen(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
+    """Open a signed note for a correction; the earlier signature is kept."""
+    row, at = _visit(request, appointment_id), clock.now()
+    note = getattr(row, "note", None)
+    if note is None or note.author_id != request.user.pk:
+        raise NotVisible("There is no such page.")
+    if note.signed_at is None:
+        return redirect("consults:visit", row.pk)
+    require_step_up(request)
+    form = ReopenForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.reopen_note(note, reason=form.cleaned_data["reason"], by=request.user, at=at)
+            return redirect("consults:visit", row.pk)
+        except Invalid as error:
+            form.add_error("reason", error.detail)
+    context = {
+        "visit": visit_row(row, request.user.time_zone),
+        "banner": banner_of(row.patient, at),
+        "note": note,
+        "form": form,
+        "zone": request.user.time_zone,
+        "intent": intents.mint(),
+    }
+    return render(
+        request, "psychiatrist/consults/reopen_note.html", context, status=422 if form.errors else 200
+    )
 
 
 @for_role("psychiatrist")
@@ -258,17 +304,21 @@ def treatment(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
     open_chart(patient, by=request.user, at=at, why="treatment")
     md = request.user.role == "psychiatrist"
     zone = request.user.time_zone
+    order = access.active_order(patient, at)
     context = {
         "banner": banner_of(patient, at),
         "patient": patient,
         "visits": [visit_row(row, zone) for row in access.appointments_of(patient)[:20]],
         "notes": list(access.notes_of(patient)) if md else [],
         "check": access.latest_pdmp_check(patient) if md else None,
-        "order": access.active_order(patient, at),
+        "order": order,
         "orders": list(access.orders_of(patient)),
         "drafts": access.drafts_of(patient, request.user) if md else [],
         "parcels": list(access.fulfilments_of(patient)),
         "kits": access.kits_of(patient),
+        "stocks": access.stocks_of(patient, at=at),
+        "address_changed": order is not None and access.address_changed(order),
+        "address_check": access.address_checked(patient),
         "practice_days": access.practice_days(patient),
         "holds": list(holds_of(patient)),
         "medicines": active_medicines(patient),

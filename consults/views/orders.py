@@ -2,24 +2,28 @@
 
 import uuid
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import visible_patient
+from accounts.actions import open_chart
 from accounts.guards import for_role
 from accounts.models import Patient
 from accounts.step_up import require_step_up
 from common import clock, intents, protocol
 from common.clock import local_date
-from common.errors import Invalid, NotVisible
+from common.errors import Conflict, Invalid, NotVisible
 from consults import access, actions, wording
 from consults.forms import OrderForm, ParcelForm, PharmacyForm, RevokeForm
-from consults.models import AuthorityBasis, Order
+from consults.forms_orders import OpinionForm, SecondPersonForm, WayForm
+from consults.models import AuthorityBasis, Order, PharmacyStatus, plain_number
 from consults.rules.dosing import UG_PER_MG, UL_PER_ML, hard_stops, soft_warnings
-from consults.rules.signing import order_gaps
+from consults.rules.signing import OrderGap, order_gaps
 from consults.views.common import banner_of
 from intake.access import active_medicines
 
@@ -141,7 +145,7 @@ def review(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         return redirect("consults:order", row.pk)
     if request.method == "POST":
         require_step_up(request)
-        actions.sign_order(row, by=request.user, at=at)
+        actions.sign_order(row, seen=request.POST.get("seen", ""), by=request.user, at=at)
         return redirect("consults:order", row.pk)
     dosing = row.protocol.data["dosing"]
     proposal = access.proposal_of(row, at=at)
@@ -157,12 +161,80 @@ def review(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "eligibility": str(result.outcome) if result else "",
         "eligibility_rules": ", ".join(result.reasons) if result else "",
         "mg_per_kg": round(row.dose_mg / row.weight_kg, 2),
+        "before": None
+        if proposal.previous_dose_ug is None
+        else plain_number(Decimal(proposal.previous_dose_ug) / UG_PER_MG),
+        "seen": access.digest_of(row),
+        "opinions": [(one, one.digest == access.digest_of(row)) for one in access.opinions_of(row)],
+        "second_form": SecondPersonForm(people=access.second_psychiatrists(row))
+        if OrderGap.SECOND_PERSON_MISSING in gaps
+        else None,
+        "ask_intent": intents.mint(),
         "check": access.latest_pdmp_check(row.patient),
         "zone": request.user.time_zone,
         "intent": intents.mint(),
         "discard_intent": intents.mint(),
     }
     return render(request, "psychiatrist/consults/order_review.html", context)
+
+
+@for_role("psychiatrist")
+@require_POST
+@intents.guard
+def ask_second(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    """Ask a colleague to look at a draft."""
+    row = _draft(request, order_id)
+    form = SecondPersonForm(request.POST, people=access.second_psychiatrists(row))
+    if not form.is_valid():
+        raise Invalid("Choose the colleague you ask.", fields={"whom": "Choose one."})
+    actions.ask_second_person(row, whom=form.person(), by=request.user, at=clock.now())
+    messages.success(request, "Asked. It is on their list.")
+    return redirect("consults:order_review", row.pk)
+
+
+@for_role("psychiatrist")
+@require_http_methods(["GET", "POST"])
+@intents.guard
+def second(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    """A colleague's draft, for a second look at the dose: agree, or say why not."""
+    row, at = access.order_to_look_at(request.user, order_id), clock.now()
+    require_step_up(request)
+    form = OpinionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.give_second_opinion(
+                row,
+                seen=request.POST.get("seen", ""),
+                agrees=form.cleaned_data["agrees"] == "yes",
+                words=form.cleaned_data["words"],
+                by=request.user,
+                at=at,
+            )
+            messages.success(request, "Kept. The prescriber sees it.")
+            return redirect("portal:work")
+        except Invalid as error:
+            form.add_error("words", error.detail)
+    if request.method == "GET":
+        open_chart(row.patient, by=request.user, at=at, why="second_look")
+    proposal = access.proposal_of(row, at=at)
+    warnings = soft_warnings(proposal, row.protocol.data["dosing"])
+    context = {
+        "banner": banner_of(row.patient, at),
+        "order": row,
+        "mg_per_kg": round(row.dose_mg / row.weight_kg, 2),
+        "before": None
+        if proposal.previous_dose_ug is None
+        else plain_number(Decimal(proposal.previous_dose_ug) / UG_PER_MG),
+        "warnings": wording.sentences(frozenset(map(str, warnings)), wording.SOFT),
+        "medicines": active_medicines(row.patient),
+        "form": form,
+        "seen": access.digest_of(row),
+        "zone": request.user.time_zone,
+        "intent": intents.mint(),
+    }
+    return render(
+        request, "psychiatrist/consults/order_second.html", context, status=422 if form.errors else 200
+    )
 
 
 @for_role("psychiatrist")
@@ -209,15 +281,32 @@ def revoke(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
 def pharmacy(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     """How far the pharmacy is with it."""
     row, at = access.visible_order(request.user, order_id), clock.now()
+    sending = request.method == "POST" and request.POST.get("what") == "send"
+    way_form = WayForm(request.POST if sending else None)
     form = PharmacyForm(
-        request.POST or None, initial={"status": row.pharmacy_status, "external_id": row.external_id}
+        request.POST if request.method == "POST" and not sending else None,
+        initial={"status": row.pharmacy_status, "external_id": row.external_id},
     )
+    if sending and way_form.is_valid():
+        actions.send_to_pharmacy(row, way=way_form.cleaned_data["way"], by=request.user, at=at)
+        return redirect("consults:order_pharmacy", row.pk)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         actions.hand_over(row, status=data["status"], external_id=data["external_id"], by=request.user, at=at)
         return redirect("consults:treatment", row.patient_id)
-    context = {"banner": banner_of(row.patient, at), "order": row, "form": form, "intent": intents.mint()}
-    return render(request, "psychiatrist/consults/pharmacy.html", context, status=422 if form.errors else 200)
+    context = {
+        "banner": banner_of(row.patient, at),
+        "order": row,
+        "form": form,
+        "way_form": way_form,
+        "may_send": row.is_in_force and row.pharmacy_status in ("not_sent", "rejected"),
+        "steps": list(row.hand_overs.select_related("by").order_by("-at")),
+        "statuses": dict(PharmacyStatus.choices),
+        "zone": request.user.time_zone,
+        "mint": intents.mint,
+    }
+    wrong = form.errors or way_form.errors
+    return render(request, "psychiatrist/consults/pharmacy.html", context, status=422 if wrong else 200)
 
 
 @for_role("psychiatrist", "coach")
@@ -226,7 +315,7 @@ def pharmacy(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
 def ship(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     """A parcel of this order is on its way."""
     row, at = access.visible_order(request.user, order_id), clock.now()
-    form = ParcelForm(request.POST or None, initial={"count": row.units_total})
+    form = ParcelForm(request.POST or None, initial={"count": access.units_to_send(row, at=at) or None})
     if request.method == "POST" and form.is_valid():
         try:
             actions.ship(row, by=request.user, at=at, **form.cleaned_data)
@@ -234,15 +323,14 @@ def ship(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         except Invalid as error:
             for name, sentence in (error.fields or {"__all__": error.detail}).items():
                 form.add_error(name, sentence)
-    context = {"banner": banner_of(row.patient, at), "order": row, "form": form, "intent": intents.mint()}
+        except Conflict as error:
+            form.add_error(None, error.detail)
+    context = {
+        "banner": banner_of(row.patient, at),
+        "order": row,
+        "form": form,
+        "left": access.units_to_send(row, at=at),
+        "address_changed": access.address_changed(row),
+        "intent": intents.mint(),
+    }
     return render(request, "psychiatrist/consults/ship.html", context, status=422 if form.errors else 200)
-
-
-@for_role("psychiatrist", "coach")
-@require_POST
-@intents.guard
-def delivered(request: HttpRequest, parcel_id: uuid.UUID) -> HttpResponse:
-    """The carrier says that it arrived."""
-    parcel = access.visible_parcel(request.user, parcel_id)
-    actions.mark_delivered(parcel, by=request.user, at=clock.now())
-    return redirect("consults:treatment", parcel.patient_id)

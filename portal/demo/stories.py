@@ -15,6 +15,7 @@ from coaching import actions as coaching
 from coaching.models import CheckIn
 from common import clock
 from consults import actions as consults
+from consults.access import digest_of
 from consults.models import Appointment, Order
 from intake import actions as intakes
 from intake.models import Decision, Intake
@@ -261,7 +262,7 @@ def ordered(cast: Cast, index: int, *, first_session_on: dt.date | None = None) 
             changes=body | {
                 "diagnosis": cast.rng.choice(["depression", "anxiety", "both"]), "suitable": True, "identity_confirmed": True,
                 "date_of_birth_seen": patient.date_of_birth, "location_confirmed": True, "location_state": patient.state,
-                "duration_minutes": 45,
+                "duration_minutes": 45, "held_by": "video",
             },
         )  # fmt: skip
         note = consults.sign_note(note, by=doctor, at=at)
@@ -307,7 +308,7 @@ def _sign_order(cast: Cast, patient: Patient, doctor: User, first_on: dt.date, a
             "authority_expires_on": at.date() + dt.timedelta(days=365), "warning_reason": cast.words("Order.warning_reason", "Titrated by weight and response."),
         },
     )  # fmt: skip
-    return consults.sign_order(draft, by=doctor, at=at)
+    return consults.sign_order(draft, seen=digest_of(draft), by=doctor, at=at)
 
 
 def _deliver(cast: Cast, user: User, order: Order, doctor: User, at: dt.datetime) -> None:

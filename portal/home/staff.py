@@ -27,6 +27,9 @@ def _common(user: User, *, at: datetime) -> dict[str, Any]:
         "page": page_of(items, at=at, zone=user.time_zone, size=PAGE_SIZE),
         "at": at,
         "flexibility_ends_on": date.fromisoformat(settings.TELEMEDICINE_FLEXIBILITY_ENDS_ON),
+        "flexibility_days": (
+            date.fromisoformat(settings.TELEMEDICINE_FLEXIBILITY_ENDS_ON) - local_date(at, user.time_zone)
+        ).days,
     }
 
 

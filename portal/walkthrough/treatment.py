@@ -85,7 +85,7 @@ def the_consult_takes_place(walk: Walk) -> str:
     form = page.form(has=["history", "mental_status"])
     page = doctor.sends(
         form, button="Save and go to signing", **NOTE, diagnosis="both", suitable="yes", identity_confirmed=True,
-        date_of_birth_seen="1988-04-02", location_confirmed=True, location_state="CA", duration_minutes=45,
+        date_of_birth_seen="1988-04-02", location_confirmed=True, location_state="CA", duration_minutes=45, held_by="video",
     )  # fmt: skip
     if not page.path.endswith("/sign/"):
         page = walk.opened_signed("dana", f"{visit}sign/")
@@ -152,11 +152,12 @@ def the_parcel_arrives(walk: Walk) -> str:
     page = doctor.sends(page.form(has=["lot"]), lot="HS-4711")
     walk.goes_on(days=2)
     page = doctor.opens(f"/consults/patient/{patient_id}/")
-    doctor.sends(page.form(to="/delivered/"))
+    page = doctor.opens(page.link(to="/delivered/"))
+    doctor.sends(page.form(has=["signed_for_by"]), signed_for_by="the patient herself")
     patient = walk.browser("patient")
     page = patient.opens("/consults/medicine/")
     page = patient.opens(page.link(to="/count/"))
-    page = patient.sends(page.form(has=["count"]), count=8)
+    page = patient.sends(page.form(has=["count"]), count=8, no_photo=True)
     page.must_say("Counted")
     page = doctor.opens(f"/consults/patient/{patient_id}/kit/")
     doctor.sends(page.form(has=["carrier_reference"]), carrier_reference="1Z-4711")

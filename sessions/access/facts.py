@@ -13,6 +13,7 @@ from django.db.models import Q, Sum
 from accounts.access import licensed_states
 from common.clock import age_years, local_date
 from consults.access import kit_received, units_at_home
+from consults.models import Order
 from intake.access import consent_current, eligibility_stands
 from measures.models import InstrumentResponse
 from safety.access import has_unresolved_crisis, holds_of, staffed_throughout
@@ -334,6 +335,19 @@ def _decided_and_delivered(
     }
 
 
+def not_at_home(session: DosingSession, *, at: datetime) -> frozenset[rules.GateReason]:
+    """What of medicine, kit and practice is missing for this session (G14): while anything is, its day does not open."""
+    order = session.course.order
+    found = rules.arrival_reasons(
+        numbers_of(session),
+        units_on_hand=units_at_home(order, at=at) - units_taken(order),
+        units_per_dose=order.units_per_dose,
+        kit_received=kit_received(session.patient, at=at),
+        practice_days=practice_days(session, zone=zone_for(session), at=at),
+    )
+    return frozenset(rules.GateReason("G14", code) for code in found)
+
+
 def _since(when: datetime | None, opened_at: datetime) -> bool:
     return when is not None and when >= opened_at
 
@@ -344,6 +358,9 @@ def release_lapsed(session: DosingSession, release: DoseRelease, *, at: datetime
     if at - release.released_at > valid:
         return "release_too_old"
     if holds_of(session.patient).exists() or has_unresolved_crisis(session.patient):
+        return "held_since_release"
+    # Revoked or superseded after the release: the dose that was released is no longer the one that is ordered (HZ-13).
+    if not Order.objects.get(pk=release.order_id).is_in_force:
         return "held_since_release"
     return ""
 

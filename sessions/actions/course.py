@@ -11,6 +11,7 @@ from common import audit
 from common import states as common_states
 from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted
+from consults.actions import ask_for_count
 from notify.actions import cancel_for
 from safety.actions import place_hold
 from sessions import rules, states
@@ -233,6 +234,7 @@ def stop_course(course: Course, *, by: Any, at: datetime, reason: str) -> Course
         audit.record(
             "course.stopped", by=by, at=at, about=course, patient_id=course.patient_id, reason=reason
         )
+        ask_for_count(course.order, why="The course ended", by=by, at=at)
     return course
 
 

@@ -13,6 +13,7 @@ from common import audit
 from common import states as common_states
 from common.clock import age_years, local_date
 from common.errors import Conflict, Invalid
+from consults.actions import count_stock
 from consults.models import MedicineForm, Order
 from intake.access import active_medicines, latest_evaluation
 from sessions import rules, states
@@ -208,10 +209,12 @@ def confirm_dose_taken(
     if not 0 < units_taken <= 40:
         raise Invalid("Count what you took.", fields={"units_taken": "Write a number."})
     with transaction.atomic():
+        if units_left is not None:
+            lock_patient(session.patient_id)
         session = lock_session(session)
         if session.state != states.READY:
             raise Conflict("Your dose is not released, or this is done already.", code="not_ready")
-        release = DoseRelease.objects.get(session=session)
+        release = DoseRelease.objects.select_related("order__patient__user").get(session=session)
         lapsed = release_lapsed(session, release, at=at)
         if lapsed and not already:
             raise Conflict(
@@ -220,7 +223,8 @@ def confirm_dose_taken(
                 else "Please don't take it now. Somebody from your care team needs to talk with you first.",
                 code=lapsed,
             )
-        ordered = session.course.order.units_per_dose
+        # By the order the dose was released under, whatever superseded it since.
+        ordered = release.order.units_per_dose
         common_states.move(session, states.DOSING, moves=states.SESSION_MOVES, by=by, at=at, dose_at=at)
         count = DoseCount.objects.create(
             session=session, units_ordered=ordered, units_taken=units_taken, units_left=units_left, lot=lot[:40],
@@ -249,6 +253,8 @@ def confirm_dose_taken(
         )  # fmt: skip
         if lapsed:
             alarm(session, "X14", source=count, by=by, at=at, codes=(f"taken_after_{lapsed}",), severity=3)
+        if units_left is not None:
+            count_stock(release.order, counted=units_left, by=session.patient.user, at=at)
         if units_taken > ordered:
             alarm(session, "X14", source=count, by=by, at=at, codes=("more_than_ordered",), severity=4)
     return session

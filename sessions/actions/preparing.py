@@ -18,10 +18,11 @@ from common.errors import Conflict, Invalid, NotPermitted
 from notify.actions import cancel_for, promise
 from safety.models import Alert
 from sessions import rules, states
-from sessions.access.facts import numbers_of, timeline_for, zone_for
+from sessions.access.facts import not_at_home, numbers_of, timeline_for, zone_for
 from sessions.actions.shared import alarm, lock_session
 from sessions.models import DosingSession, SafetyCheck, Sitter, SitterLink, token_digest
 from sessions.rules import PositiveAnswer
+from sessions.wording import for_patient
 
 # Which alarm an answer of the day's questions raises. Those that are left out only hold the dose.
 ALARMS: dict[PositiveAnswer, tuple[str, int | None]] = {
@@ -58,6 +59,9 @@ def start_check(session: DosingSession, *, by: Any, at: datetime) -> DosingSessi
                 )
             if local_date(session.scheduled_at, zone) != local_date(at, zone):
                 raise Conflict("This session is on another day. You can move it.", code="not_today")
+            missing = not_at_home(session, at=at)
+            if missing:
+                raise Conflict(" ".join(for_patient(missing)), code="not_at_home")
             common_states.move(
                 session, states.PREPARING, moves=states.SESSION_MOVES, by=by, at=at, opened_at=at
             )

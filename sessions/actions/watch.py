@@ -10,12 +10,13 @@ from django.db import transaction
 from common import audit, hooks
 from common import states as common_states
 from common.errors import Conflict, Invalid
+from consults.actions import ask_for_count
 from notify.actions import cancel_for
 from safety.models import Alert
 from sessions import states
 from sessions.actions.course import PRACTICE, REMINDERS
 from sessions.actions.shared import alarm, hold_course, lock_session
-from sessions.models import Checkpoint, DosingSession, ReleaseCheck, SitterLink, SymptomReport
+from sessions.models import Checkpoint, DoseRelease, DosingSession, ReleaseCheck, SitterLink, SymptomReport
 from vitals.access import measurement
 from vitals.actions import limits_of
 from vitals.models import Reading
@@ -174,6 +175,8 @@ def abort(session: DosingSession, *, reason: str, by: Any, at: datetime) -> Dosi
             stopped_at=at, stopped_by=audit.actor_name(by), stopped_reason=reason,
         )  # fmt: skip
         cancel_for(session, kinds=[*REMINDERS, PRACTICE], at=at, why="called off")
+        if DoseRelease.objects.filter(session=session).exists():
+            ask_for_count(session.course.order, why="A released dose was not taken", by=by, at=at)
         audit.record(
             "session.called_off", by=by, at=at, about=session, patient_id=session.patient_id, reason=reason
         )
@@ -200,6 +203,7 @@ def stop_early(
                 session.save(update_fields=["stopped_note"])
             alarm(session, "X07", source=session, by=by, at=at, codes=("stopped_early", reason), severity=3)
             hold_course(session.course, by="system:protocol", at=at, reason="stopped_early")
+            ask_for_count(session.course.order, why="A session was stopped", by=by, at=at)
             audit.record(
                 "session.stopped", by=by, at=at, about=session, patient_id=session.patient_id, reason=reason
             )

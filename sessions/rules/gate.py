@@ -229,27 +229,45 @@ def gate(facts: GateFacts, numbers: GateNumbers, limits: BpLimits) -> frozenset[
         or (facts.decided_dose_ug is not None and facts.decided_dose_ug == facts.dose_ug),
     )
 
-    need(
-        "G14",
-        "medicine_not_here",
-        facts.units_on_hand is not None
-        and facts.units_per_dose is not None
-        and 0 < facts.units_per_dose <= facts.units_on_hand,
-    )
-    need("G14", "kit_not_here", facts.kit_received is True)
-    need(
-        "G14",
-        "practice_missing",
-        facts.practice_days is not None
-        and numbers.practice_days_min is not None
-        and facts.practice_days >= numbers.practice_days_min,
-    )
+    found |= {
+        GateReason("G14", code)
+        for code in arrival_reasons(
+            numbers,
+            units_on_hand=facts.units_on_hand,
+            units_per_dose=facts.units_per_dose,
+            kit_received=facts.kit_received,
+            practice_days=facts.practice_days,
+        )
+    }
 
     need("G15", "scores_overdue", facts.scores_given is True)
 
     need("G16", "screen_high", facts.screen_level in ("", "none", "low", "moderate"))
     need("G16", "screen_moderate", facts.screen_level != "moderate" or facts.screen_decided_today is True)
     need("G16", "screen_owed", facts.screen_owed is False)
+    return frozenset(found)
+
+
+def arrival_reasons(
+    numbers: GateNumbers,
+    *,
+    units_on_hand: int | None,
+    units_per_dose: int | None,
+    kit_received: bool | None,
+    practice_days: int | None,
+) -> frozenset[str]:
+    """What is not at home yet, or not practised (G14); without it a session does not even open."""
+    found = set()
+    if units_on_hand is None or units_per_dose is None or not 0 < units_per_dose <= units_on_hand:
+        found.add("medicine_not_here")
+    if kit_received is not True:
+        found.add("kit_not_here")
+    if (
+        practice_days is None
+        or numbers.practice_days_min is None
+        or practice_days < numbers.practice_days_min
+    ):
+        found.add("practice_missing")
     return frozenset(found)
 
 

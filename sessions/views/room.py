@@ -18,6 +18,7 @@ from safety.access import holds_of
 from safety.wording import holds_for_patient
 from sessions import access, actions, rules, states
 from sessions.access import Room
+from sessions.access.facts import not_at_home
 from sessions.forms import (
     CheckForm,
     EndForm,
@@ -79,6 +80,7 @@ def _before(room: Room, form: Any) -> tuple[str, dict[str, Any]]:
         "form": form or SitterForm(),
         "timeline": timeline,
         "holds": room.session.course.order.holds,
+        "missing": for_patient(not_at_home(room.session, at=clock.now())),
     }
 
 

@@ -229,6 +229,7 @@ def test_found_not_suitable_at_the_consult_everything_goes_back_by_itself(
         "location_confirmed": True,
         "location_state": "CA",
         "duration_minutes": 45,
+        "held_by": "video",
     }
     note = save_note(note, version=1, changes=changes, by=dana, at=at)
     sign_note(note, by=dana, at=at)

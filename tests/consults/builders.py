@@ -23,6 +23,7 @@ from consults.models import (
     WaitingListEntry,
 )
 
+ADDRESS = "12 Elm Street, San Francisco"
 ALL_TYPES = ["consult", "intro", "follow_up", "prep", "integration"]
 NOTE_BODY = {
     "history": "Low mood for two years, three antidepressants tried.",
@@ -101,6 +102,7 @@ def a_verified_identity(patient: User, by: User, at: dt.datetime) -> Patient:
         identity_verified_by=by,
         weight_kg=Decimal("70.0"),
         height_cm=Decimal("170.0"),
+        address=ADDRESS,
     )
     return Patient.objects.select_related("user").get(pk=patient.pk)
 
@@ -122,6 +124,7 @@ def a_signed_note(patient: User, psychiatrist: User, at: dt.datetime, **fields: 
             "location_confirmed": True,
             "location_state": visit.state_of_care,
             "duration_minutes": 50,
+            "held_by": "video",
             "saved_at": at,
             "signed_at": at,
             "signed_by": psychiatrist,
@@ -189,11 +192,12 @@ def a_signed_order(
                 "signed_on": at.date().isoformat(),
                 "patient_name": note.patient.user.full_name,
                 "patient_born_on": "1988-04-02",
-                "patient_address": "",
+                "patient_address": ADDRESS,
                 "prescriber_name": psychiatrist.full_name,
                 "dea_number": "FR1234560",
                 "licence_number": "CA-1000",
                 "practice_name": "Hearthside",
+                "practice_address": "1 Example Street, Oakland, CA 94601",
                 "practice_phone": "(555) 010-0199",
             },
             "signed_at": at,

@@ -171,5 +171,7 @@ def test_one_shipment_at_a_time(alice: User, dana: User, at: dt.datetime) -> Non
     """HZ-19"""
     order = a_signed_order(alice, dana, at)
     open_parcel = {"delivered_at": None, "count_confirmed": None, "confirmed_at": None, "confirmed_by": None}
-    a_delivered_parcel(order, dana, at, **open_parcel)
-    refused(lambda: a_delivered_parcel(order, dana, at, **open_parcel), "one_open_shipment_per_order")
+    a_delivered_parcel(order, dana, at, count=1, **open_parcel)
+    refused(
+        lambda: a_delivered_parcel(order, dana, at, count=1, **open_parcel), "one_open_shipment_per_order"
+    )

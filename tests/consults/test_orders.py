@@ -64,10 +64,16 @@ def drafted(patient: Patient, by: User, at: dt.datetime, **changes: Any) -> Orde
     return actions.save_draft(patient, fields=fields(at, **changes), by=by, at=at)
 
 
+def signed(order: Order, *, by: User, at: dt.datetime) -> Order:
+    """Read, then signed as read."""
+    order = Order.objects.select_related("patient__user").get(pk=order.pk)
+    return actions.sign_order(order, seen=access.digest_of(order), by=by, at=at)
+
+
 def refusal(patient: Patient, by: User, at: dt.datetime, **changes: Any) -> str:
     order = drafted(patient, by, at, **changes)
     with pytest.raises(Invalid) as refused:
-        actions.sign_order(order, by=by, at=at)
+        signed(order, by=by, at=at)
     order.refresh_from_db()
     assert order.signed_at is None
     return refused.value.detail
@@ -76,7 +82,7 @@ def refusal(patient: Patient, by: User, at: dt.datetime, **changes: Any) -> str:
 def test_a_signed_order_carries_what_the_paper_needs_and_is_in_force(
     ready: Patient, dana: User, at: dt.datetime
 ) -> None:
-    order = actions.sign_order(drafted(ready, dana, at), by=dana, at=at)
+    order = signed(drafted(ready, dana, at), by=dana, at=at)
     assert order.dose_mg == 70
     assert order.expires_on == weekly_dates(at)[1] + 10 * DAY
     assert order.authority_expires_on == dt.date(2026, 12, 31)
@@ -105,14 +111,14 @@ def test_what_rests_on_a_signed_order_lives_in_its_transaction(
     monkeypatch.setitem(hooks._hooks, "order.signed", [broken])
     order = drafted(ready, dana, at)
     with pytest.raises(RuntimeError):
-        actions.sign_order(order, by=dana, at=at)
+        signed(order, by=dana, at=at)
     order.refresh_from_db()
     assert order.signed_at is None
 
 
 def test_signing_twice_is_signing_once(ready: Patient, dana: User, at: dt.datetime) -> None:
-    order = actions.sign_order(drafted(ready, dana, at), by=dana, at=at)
-    again = actions.sign_order(order, by=dana, at=at + HOUR)
+    order = signed(drafted(ready, dana, at), by=dana, at=at)
+    again = signed(order, by=dana, at=at + HOUR)
     assert again.signed_at == at
     assert AuditEntry.objects.filter(action="order.signed").count() == 1
 
@@ -174,7 +180,7 @@ def test_a_pdmp_check_is_good_for_a_day(ready: Patient, dana: User, at: dt.datet
     checked_at = at - HOUR
     assert "is too old" in refusal(ready, dana, checked_at + 24 * HOUR + dt.timedelta(seconds=1))
     order = Order.objects.get()
-    assert actions.sign_order(order, by=dana, at=checked_at + 24 * HOUR).signed_at
+    assert signed(order, by=dana, at=checked_at + 24 * HOUR).signed_at
 
 
 @pytest.mark.parametrize(
@@ -185,7 +191,7 @@ def test_the_telemedicine_flexibility_must_be_in_force_on_the_day_of_signing(
 ) -> None:
     settings.TELEMEDICINE_FLEXIBILITY_ENDS_ON = last_day
     if fine:
-        assert actions.sign_order(drafted(ready, dana, at), by=dana, at=at).signed_at == at
+        assert signed(drafted(ready, dana, at), by=dana, at=at).signed_at == at
     else:
         assert "authority to prescribe by telemedicine is not in force" in refusal(ready, dana, at)
 
@@ -214,7 +220,7 @@ def test_another_basis_needs_its_reference_and_its_term(
     settings.TELEMEDICINE_FLEXIBILITY_ENDS_ON = "2026-01-01"
     changes = {"authority_basis": basis, "authority_reference": reference, "authority_expires_on": until}
     if fine:
-        assert actions.sign_order(drafted(ready, dana, at, **changes), by=dana, at=at).signed_at == at
+        assert signed(drafted(ready, dana, at, **changes), by=dana, at=at).signed_at == at
     else:
         assert refusal(ready, dana, at, **changes)
 
@@ -231,7 +237,7 @@ def test_an_order_needs_a_signed_note_that_says_suitable(alice: User, dana: User
     assert "eligibility rules exclude" in found  # E08
     Order.objects.all().delete()
     a_signed_note(alice, dana, at - 2 * HOUR)
-    assert actions.sign_order(drafted(patient, dana, at), by=dana, at=at).signed_at
+    assert signed(drafted(patient, dana, at), by=dana, at=at).signed_at
 
 
 def test_a_note_is_too_old_after_thirty_days(ready: Patient, dana: User, at: dt.datetime) -> None:
@@ -239,9 +245,9 @@ def test_a_note_is_too_old_after_thirty_days(ready: Patient, dana: User, at: dt.
     a_pdmp_check(ready.user, dana, later)
     order = drafted(ready, dana, later, session_dates=weekly_dates(later))
     with pytest.raises(Invalid) as refused:
-        actions.sign_order(order, by=dana, at=later + dt.timedelta(seconds=1))
+        signed(order, by=dana, at=later + dt.timedelta(seconds=1))
     assert "too old for a new order" in refused.value.detail
-    assert actions.sign_order(order, by=dana, at=later).signed_at == later
+    assert signed(order, by=dana, at=later).signed_at == later
 
 
 def test_an_order_needs_an_accepted_intake(alice: User, dana: User, at: dt.datetime) -> None:
@@ -257,18 +263,15 @@ def test_a_warning_needs_a_reason_and_the_reason_is_kept(ready: Patient, dana: U
     assert "Write your reason" in refusal(ready, dana, at, **high)
     Order.objects.all().delete()
     order = drafted(ready, dana, at, **high, warning_reason="Tolerated 100 mg before; lives far away.")
-    signed = actions.sign_order(order, by=dana, at=at)
-    assert signed.warnings == ["first_dose_high", "many_sessions"]
+    kept = signed(order, by=dana, at=at)
+    assert kept.warnings == ["first_dose_high", "many_sessions"]
     assert Order.objects.get(pk=order.pk).warning_reason.startswith("Tolerated")
 
 
 def test_limits_may_be_tighter_never_looser(ready: Patient, dana: User, at: dt.datetime) -> None:
     assert "never looser" in refusal(ready, dana, at, systolic_max_mmhg=150)
     Order.objects.all().delete()
-    assert (
-        actions.sign_order(drafted(ready, dana, at, systolic_max_mmhg=130), by=dana, at=at).systolic_max_mmhg
-        == 130
-    )
+    assert signed(drafted(ready, dana, at, systolic_max_mmhg=130), by=dana, at=at).systolic_max_mmhg == 130
 
 
 def test_a_synthetic_patient_cannot_even_have_a_draft(ready: Patient, dana: User, at: dt.datetime) -> None:
@@ -290,18 +293,18 @@ def test_nobody_but_her_psychiatrist_drafts_and_nobody_but_the_author_signs(
 
     CareTeam.objects.filter(pk=ready.pk).update(psychiatrist=other_psychiatrist)
     with pytest.raises(NotPermitted):
-        actions.sign_order(order, by=other_psychiatrist, at=at)
+        signed(order, by=other_psychiatrist, at=at)
 
 
 def test_a_superseding_order_ends_the_first_in_the_same_moment(
     ready: Patient, dana: User, at: dt.datetime
 ) -> None:
-    first = actions.sign_order(drafted(ready, dana, at), by=dana, at=at)
+    first = signed(drafted(ready, dana, at), by=dana, at=at)
     assert "Another order is in force" in refusal(ready, dana, at)
     Order.objects.filter(signed_at__isnull=True).delete()
     draft = actions.supersede(first, by=dana, at=at + HOUR)
     assert actions.supersede(first, by=dana, at=at + HOUR) == draft
-    second = actions.sign_order(draft, by=dana, at=at + HOUR)
+    second = signed(draft, by=dana, at=at + HOUR)
     first.refresh_from_db()
     assert (first.superseded_at, second.supersedes_id) == (at + HOUR, first.pk)
     assert access.active_order(ready, at + HOUR) == second
@@ -311,7 +314,7 @@ def test_a_superseding_order_ends_the_first_in_the_same_moment(
 
 def test_a_revoked_order_is_in_force_no_more(ready: Patient, dana: User, at: dt.datetime) -> None:
     """HZ-13"""
-    order = actions.sign_order(drafted(ready, dana, at), by=dana, at=at)
+    order = signed(drafted(ready, dana, at), by=dana, at=at)
     actions.revoke(order, reason="Rash.", by=dana, at=at + HOUR)
     assert access.active_order(ready, at + HOUR) is None
     with pytest.raises(Conflict):
@@ -320,7 +323,7 @@ def test_a_revoked_order_is_in_force_no_more(ready: Patient, dana: User, at: dt.
 
 def test_no_more_is_sent_than_was_ordered(ready: Patient, dana: User, at: dt.datetime) -> None:
     """HZ-19"""
-    order = actions.sign_order(drafted(ready, dana, at), by=dana, at=at)
+    order = signed(drafted(ready, dana, at), by=dana, at=at)
     with pytest.raises(Invalid):
         actions.ship(order, lot="L", count=3, by=dana, at=at)
     parcel = actions.ship(order, lot="L", count=1, by=dana, at=at)

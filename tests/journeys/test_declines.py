@@ -78,7 +78,9 @@ def test_found_not_suitable_at_the_consult_everything_goes_back_to_the_card(
     steps.fills(
         doctor, **found, diagnosis="none", suitable="no", date_of_birth_seen="1988-04-02", location_state="CA"
     )
-    doctor.types("duration_minutes", "45").ticks("identity_confirmed").ticks("location_confirmed")
+    doctor.chooses("held_by", "video").types("duration_minutes", "45").ticks("identity_confirmed").ticks(
+        "location_confirmed"
+    )
     doctor.presses("Save and go to signing").sees("Sign the note")
     assert not Refund.objects.exists()
     doctor.presses("Sign as Dana")

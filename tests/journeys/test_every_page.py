@@ -9,7 +9,7 @@ import pytest
 from accounts.models import User
 from coaching.actions import plan_course
 from safety.actions import raise_alert
-from tests.consults.builders import a_booked_consult, a_delivered_parcel, weekly_hours
+from tests.consults.builders import a_booked_consult, weekly_hours
 from tests.intake.builders import a_submitted_intake
 from tests.journeys.conftest import JourneyClock
 from tests.journeys.walker import DESKTOP, IDS, PHONE, Walker
@@ -37,7 +37,6 @@ def full_practice(
 ) -> dict[str, User]:
     """Alice after her first session, Bob in the queue, an alert, a visit tomorrow."""
     session = a_finished_session(alice, dana, at)
-    a_delivered_parcel(session.course.order, dana, at - dt.timedelta(days=3))
     plan_course(session.course, by="system:beat", at=at)
     weekly_hours(dana)
     a_booked_consult(alice, dana, at + dt.timedelta(days=4, hours=1))

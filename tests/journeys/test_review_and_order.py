@@ -66,7 +66,9 @@ def test_from_the_queue_to_a_signed_order(
     steps.fills(
         doctor, **NOTE, diagnosis="both", suitable="yes", date_of_birth_seen="1988-04-02", location_state="CA"
     )
-    doctor.types("duration_minutes", "45").ticks("identity_confirmed").ticks("location_confirmed")
+    doctor.chooses("held_by", "video").types("duration_minutes", "45").ticks("identity_confirmed").ticks(
+        "location_confirmed"
+    )
     doctor.presses("Save and go to signing").sees("Sign the note").presses("Sign as Dana")
 
     # The order: monitoring programme, dose, dates, checks, signature

@@ -1,0 +1,84 @@
+"""A signed order on its way to the pharmacy. Hearthside itself sends no controlled prescription."""
+
+import hashlib
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.models import User
+from common import audit
+from common.clock import local_date
+from common.errors import Conflict, Invalid
+from consults.actions.orders import _prescribes
+from consults.gateways.pharmacy import pharmacy_gateway
+from consults.models import HandOver, Order, PharmacyStatus
+from consults.paper import order_pdf
+
+UNDER_WAY = (PharmacyStatus.HANDED_OVER, PharmacyStatus.ACCEPTED, PharmacyStatus.DISPENSED)
+
+
+def _in_force(order: Order, *, at: datetime) -> Order:
+    row = (
+        Order.objects.select_for_update(of=("self",))
+        .select_related("patient__user", "prescriber")
+        .get(pk=order.pk)
+    )
+    if not row.is_in_force or (
+        row.expires_on is not None and row.expires_on < local_date(at, row.patient.user.time_zone)
+    ):
+        raise Conflict("This order is not in force.", code="order_not_in_force")
+    return row
+
+
+def send_to_pharmacy(order: Order, *, way: str, by: User, at: datetime) -> HandOver:
+    """Print, fax, or hand to the e-prescribing vendor; the other side's number and status are kept.
+
+    Raises Conflict while it is under way already: a pharmacy that gets an order twice may dispense it twice (HZ-19). What was
+    sent back may be sent again.
+    """
+    _prescribes(order.patient, by)
+    if way not in (HandOver.Way.PRINT, HandOver.Way.FAX, HandOver.Way.VENDOR):
+        raise Invalid("Choose how it leaves.", fields={"way": "Choose one."})
+    with transaction.atomic():
+        row = _in_force(order, at=at)
+        if row.pharmacy_status in UNDER_WAY:
+            raise Conflict("This order is on its way to the pharmacy already.", code="under_way")
+        document = order_pdf(row)
+        gateway = pharmacy_gateway()
+        # The same number for the same try: a vendor that was asked twice knows it.
+        tries = row.hand_overs.exclude(way=HandOver.Way.HEARD).count()
+        receipt = gateway.send(way=way, document=document, reference=f"{row.pk}:{tries}")
+        return _keep(
+            row, way=way, gateway=gateway.name, external_id=receipt.external_id, status=receipt.status,
+            sha256=hashlib.sha256(document).hexdigest(), by=by, at=at,
+        )  # fmt: skip
+
+
+def hand_over(order: Order, *, status: str, external_id: str, by: User, at: datetime) -> Order:
+    """Write down how far the pharmacy or the e-prescribing vendor is. Raises Conflict for an order that is not in force."""
+    _prescribes(order.patient, by)
+    if status not in PharmacyStatus.values:
+        raise Invalid("Choose a status.", fields={"pharmacy_status": "Not known."})
+    with transaction.atomic():
+        row = _in_force(order, at=at)
+        _keep(
+            row, way=HandOver.Way.HEARD, gateway="", external_id=external_id.strip()[:80], status=status, sha256="",
+            by=by, at=at,
+        )  # fmt: skip
+    return Order.objects.get(pk=row.pk)
+
+
+def _keep(
+    row: Order, *, way: str, gateway: str, external_id: str, status: str, sha256: str, by: User, at: datetime
+) -> HandOver:
+    kept = HandOver.objects.create(
+        order=row, way=way, gateway=gateway, external_id=external_id, status=status, document_sha256=sha256, at=at, by=by
+    )  # fmt: skip
+    Order.objects.filter(pk=row.pk).update(
+        pharmacy_status=status, external_id=external_id, pharmacy_updated_at=at
+    )
+    audit.record(
+        "order.handed_over", by=by, at=at, about=row, patient_id=row.patient_id,
+        detail={"status": status, "way": way},
+    )  # fmt: skip
+    return kept

@@ -1,0 +1,149 @@
+"""The way of a signed order to the pharmacy, the paper it is on, and the day after which it needs another basis."""
+
+import datetime as dt
+import io
+import re
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, transaction
+from django.urls import reverse
+from pypdf import PdfReader
+
+from accounts.models import User
+from common.errors import Conflict, Invalid, NotVisible
+from consults import actions
+from consults.gateways.pharmacy import Sandbox
+from consults.models import HandOver, Order
+from consults.paper import order_pdf
+from tests.consults.builders import a_signed_order
+from tests.consults.test_pages import send, text_of
+
+pytestmark = pytest.mark.django_db
+DAY = dt.timedelta(days=1)
+
+
+@pytest.fixture
+def order(alice: User, dana: User, at: dt.datetime) -> Order:
+    signed = a_signed_order(
+        alice,
+        dana,
+        at - DAY,
+        directions="Hold <10 min & spit.",
+        holds=[{"medicine": "lisinopril", "instruction": "as usual"}],
+    )
+    return Order.objects.select_related("patient__user", "prescriber").get(pk=signed.pk)
+
+
+def words_of(document: bytes) -> str:
+    return " ".join(" ".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(document)).pages)
+
+
+def test_the_paper_carries_what_21_cfr_1306_05_asks_and_says_who_does_not_send_it(order: Order) -> None:
+    """HZ-21: digits, units and signs as they were signed."""
+    words = words_of(order_pdf(order))
+    for part in (
+        "Alice Lindqvist", "12 Elm Street, San Francisco", "Ketamine hydrochloride", "Sublingual tablet", "100 mg",
+        "2 tablets of 100 mg = 200 mg", "8 tablets for 4 doses. No refills.", "Hold <10 min & spit.", "Dana Reyes",
+        "1 Example Street, Oakland, CA 94601", "FR1234560", "CA-1000", order.signed_facts["signed_on"], "lisinopril: as usual",
+        "does not sign or send prescriptions for controlled medicines itself",
+    ):  # fmt: skip
+        assert part in words, part
+    assert order_pdf(order) == order_pdf(Order.objects.get(pk=order.pk))
+
+
+@pytest.mark.parametrize(("way", "prefix"), [("print", "PRINT"), ("fax", "FAX"), ("vendor", "ERX")])
+def test_an_order_leaves_once_and_the_answer_is_kept(
+    way: str, prefix: str, order: Order, dana: User, at: dt.datetime
+) -> None:
+    """HZ-19: not twice, unless it was sent back."""
+    step = actions.send_to_pharmacy(order, way=way, by=dana, at=at)
+    order.refresh_from_db()
+    assert (order.pharmacy_status, order.external_id, order.pharmacy_updated_at) == (
+        "handed_over", step.external_id, at,
+    )  # fmt: skip
+    assert re.fullmatch(rf"{prefix}-[0-9A-F]{{8}}", step.external_id)
+    assert len(step.document_sha256) == 64
+    with pytest.raises(Conflict):
+        actions.send_to_pharmacy(order, way="print", by=dana, at=at)
+    actions.hand_over(order, status="rejected", external_id="RX-1", by=dana, at=at)
+    again = actions.send_to_pharmacy(order, way=way, by=dana, at=at + DAY)
+    assert again.external_id != step.external_id
+    assert HandOver.objects.filter(order=order).count() == 3
+    with pytest.raises(DatabaseError), transaction.atomic():
+        HandOver.objects.filter(pk=step.pk).update(status="dispensed")
+
+
+def test_what_is_not_in_force_does_not_leave_and_nobody_else_sends_it(
+    order: Order, dana: User, cole: User, other_psychiatrist: User, at: dt.datetime
+) -> None:
+    for person in (cole, other_psychiatrist):
+        with pytest.raises(NotVisible):
+            actions.send_to_pharmacy(order, way="fax", by=person, at=at)
+    with pytest.raises(Invalid):
+        actions.send_to_pharmacy(order, way="pigeon", by=dana, at=at)
+    with pytest.raises(Conflict):
+        actions.send_to_pharmacy(order, way="fax", by=dana, at=at + 60 * DAY)
+    actions.revoke(order, reason="Rash.", by=dana, at=at)
+    with pytest.raises(Conflict):
+        actions.send_to_pharmacy(order, way="fax", by=dana, at=at)
+    assert not HandOver.objects.exists()
+    assert "NOT IN FORCE: revoked." in words_of(order_pdf(Order.objects.get(pk=order.pk)))
+
+
+def test_the_sandbox_takes_only_a_document_and_answers_the_same_twice() -> None:
+    sandbox = Sandbox()
+    one = sandbox.send(way="fax", document=b"%PDF-1", reference="r")
+    assert one == sandbox.send(way="fax", document=b"%PDF-1", reference="r")
+    with pytest.raises(ValueError, match="not a document"):
+        sandbox.send(way="fax", document=b"", reference="r")
+
+
+def test_the_pages_of_the_pharmacy_and_the_paper(
+    order: Order,
+    alice: User,
+    dana: User,
+    stranger_patient: User,
+    at: dt.datetime,
+    client_for: Any,
+    clock_at: Any,
+) -> None:
+    with clock_at(at):
+        doctor = client_for(dana)
+        page = reverse("consults:order_pharmacy", args=[order.pk])
+        assert "does not sign or send prescriptions" in text_of(doctor.get(page))
+        assert send(doctor, "order_pharmacy", order.pk, what="send").status_code == 422
+        send(doctor, "order_pharmacy", order.pk, what="send", way="vendor")
+        shown = text_of(doctor.get(page))
+        assert "ERX-" in shown
+        assert "Let it leave" not in shown
+        paper = reverse("consults:order_pdf", args=[order.pk])
+        for reader in (doctor, client_for(alice)):
+            answer = reader.get(paper)
+            assert answer["Content-Type"] == "application/pdf"
+            assert answer.content.startswith(b"%PDF-")
+        assert client_for(stranger_patient).get(paper).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("ends", "sentence"),
+    [
+        ("2026-12-31", "ends in 38 days"), ("2026-11-24", "ends tomorrow"), ("2026-11-23", "ends today"),
+        ("2026-11-22", "ended on"), ("2027-06-30", "ends on"),
+    ],
+)  # fmt: skip
+def test_the_home_pages_count_down_to_the_end_of_the_flexibility(
+    ends: str,
+    sentence: str,
+    dana: User,
+    admin_ann: User,
+    at: dt.datetime,
+    client_for: Any,
+    clock_at: Any,
+    settings: Any,
+) -> None:
+    settings.TELEMEDICINE_FLEXIBILITY_ENDS_ON = ends
+    with clock_at(at):
+        for person in (dana, admin_ann):
+            page = text_of(client_for(person).get("/home/", follow=True))
+            assert f"telemedicine flexibility for controlled medicines {sentence}" in page
