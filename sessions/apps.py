@@ -11,8 +11,8 @@ class SessionsConfig(AppConfig):
     def ready(self) -> None:
         from common import hooks
         from sessions.access.rates import doses_given
-        from sessions.access.video import about_session
         from sessions.access.used import medicine_used
+        from sessions.access.video import about_session
         from sessions.access.work import work_items
         from sessions.actions import (
             on_consent_withdrawn,
