@@ -25,27 +25,25 @@ class AddMedicineForm(forms.Form):
     )
 
 
+def _shown_by_the_cuff(label: str, unit: str, example: int) -> forms.IntegerField:
+    # A text field: what a browser's own number field cannot read, such as “120/80”, it throws away unseen.
+    return forms.IntegerField(
+        label=label,
+        min_value=0,
+        max_value=999,
+        widget=forms.TextInput(
+            attrs={"inputmode": "numeric", "autocomplete": "off", "data-unit": unit, "data-width": "short"}
+        ),
+        error_messages={"invalid": f"{label}: write this one number alone, such as {example}."},
+    )
+
+
 class ReadingForm(forms.Form):
     """One reading as the cuff shows it. Odd values are kept by the practice as rejected, so the limits here are wide."""
 
-    systolic_mmhg = forms.IntegerField(
-        label="Upper number (systolic)",
-        min_value=0,
-        max_value=999,
-        widget=forms.NumberInput(attrs={"data-unit": "mmHg"}),
-    )
-    diastolic_mmhg = forms.IntegerField(
-        label="Lower number (diastolic)",
-        min_value=0,
-        max_value=999,
-        widget=forms.NumberInput(attrs={"data-unit": "mmHg"}),
-    )
-    pulse_bpm = forms.IntegerField(
-        label="Pulse",
-        min_value=0,
-        max_value=999,
-        widget=forms.NumberInput(attrs={"data-unit": "beats a minute"}),
-    )
+    systolic_mmhg = _shown_by_the_cuff("Upper number (systolic)", "mmHg", 120)
+    diastolic_mmhg = _shown_by_the_cuff("Lower number (diastolic)", "mmHg", 80)
+    pulse_bpm = _shown_by_the_cuff("Pulse", "beats a minute", 70)
 
 
 def _beginning(sentence: str) -> str:

@@ -240,6 +240,13 @@ def test_the_zone_of_somebody_new_is_first_that_of_their_state(browser, alice):
     assert '<option value="America/New_York" selected' in browser.get("/intake/about/").content.decode()
 
 
+def test_both_numbers_in_one_field_are_shown_again_with_what_to_do(browser):
+    sent = {"systolic_mmhg": "120/80", "diastolic_mmhg": "", "pulse_bpm": "70", "intent": uuid.uuid4()}
+    text = post(browser, "/intake/blood-pressure/", sent).content.decode()
+    assert 'value="120/80"' in text and 'type="number"' not in text
+    assert "Upper number (systolic): write this one number alone, such as 120." in text
+
+
 def test_three_hundred_kilograms_typed_in_pounds_asks_did_you_mean(browser):
     sent = {
         **plain_answers("about"),
