@@ -20,7 +20,7 @@ from intake.actions.eligibility import reevaluate
 from intake.models import Intake, Medicine, PatientDocument, Screening
 from intake.rules.answers import DERIVED, derived, prefill_from
 from intake.rules.branching import hidden, unanswered
-from intake.rules.merging import Clash, flat, merge
+from intake.rules.merging import SCORED, Clash, flat, merge
 from intake.rules.steps import known_medicine
 from intake.rules.steps import step as step_of
 from measures.actions import RecordedResponse, record_response
@@ -95,12 +95,13 @@ def save_answers(
     by: Any,
     at: datetime,
     asked: Iterable[str] | None = None,
-    complete: bool = True,
+    complete: bool | None = True,
 ) -> Saved:
     """Keep answers of one page, each for itself. `version` is the one the page was made from.
 
     `asked` names what the page asked (all of the step, unless told), so that what was emptied is empty and what was not asked
-    stays. An answer that was changed elsewhere since, to something else, is not overwritten: it comes back as a clash, the others
+    stays. `complete=None` leaves a step as finished as it is by then: an answer that was on its way when the page itself was sent
+    does not open it again. An answer that was changed elsewhere since, to something else, is not overwritten: it comes back as a clash, the others
     are saved. Raises StaleVersion for a version that never was, Conflict when the intake cannot be changed now.
     """
     with transaction.atomic():
@@ -281,16 +282,21 @@ def _merge(
     *,
     asked: Iterable[str] | None,
     version: int,
-    complete: bool,
+    complete: bool | None,
     at: datetime,
 ) -> Saved:
     entry = row.answers.get(step, {})
     kept_version = entry.get("version", 0)
+    if complete is None:
+        complete = bool(entry.get("complete"))
     if not 0 <= version <= kept_version:
         raise StaleVersion(
             "This page does not fit what is saved. Open it again; nothing that was saved is lost."
         )
     questions = step_of(step).questions
+    if not questions and SCORED in answers and complete and version < kept_version:
+        # A questionnaire that was sent meanwhile: what was still on its way as a draft is in it.
+        return Saved(row, (), (), tuple(answers[SCORED]), False)
     own = {question.name for question in questions}
     typed = {name: value for name, value in flat(answers).items() if name not in DERIVED}
     asked = own - hidden(questions, typed) if asked is None else set(asked)

@@ -47,11 +47,10 @@ def answer(request: HttpRequest, step_id: str) -> HttpResponse:
     scored = {name: str(given[name]) for name in names if name not in own and name in given}
     if scored:
         plain[SCORED] = scored
-    complete = bool(intake.answers.get(asked.id, {}).get("complete"))
     try:
         saved = actions.save_answers(
             intake, asked.id, plain, asked=[name for name in names if name in own and name not in form.hidden_names],
-            version=whole(request.POST.get("version", "")), complete=complete, by=request.user, at=at,
+            version=whole(request.POST.get("version", "")), complete=None, by=request.user, at=at,
         )  # fmt: skip
     except StaleVersion as error:
         return JsonResponse({"saved": False, "said": error.detail}, status=409)

@@ -114,10 +114,9 @@ def _kept(
 def _save(
     intake: Intake, asked: Step, given: dict[str, Any], *, version: int, by: Any, at: Any
 ) -> actions.Saved:
-    complete = bool(intake.answers.get(asked.id, {}).get("complete"))
     draft = {SCORED: {name: str(value) for name, value in given.items()}}
     return actions.save_answers(
-        intake, asked.id, draft, asked=(), version=version, complete=complete, by=by, at=at
+        intake, asked.id, draft, asked=(), version=version, complete=None, by=by, at=at
     )
 
 
