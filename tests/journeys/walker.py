@@ -30,6 +30,7 @@ class Walker:
     page: Page
     site: str
     scripts: bool = True
+    anew: bool = False
     trouble: list[str] = field(default_factory=list)
     # What keeps somebody out, or does not fit: told all together at the end, so that one run shows every page.
     barriers: list[str] = field(default_factory=list)
@@ -58,6 +59,11 @@ class Walker:
     def goes_forward(self) -> "Walker":
         self.page.go_forward()
         return self.looks()
+
+    def judged_anew(self) -> "Walker":
+        """The next page is judged even when one of its address was: its words differ."""
+        self.anew = True
+        return self
 
     # --- answering ---
 
@@ -137,8 +143,9 @@ class Walker:
         assert not self.trouble, f"{self.name} on {self.path}: {self.trouble}"
         width = self.page.viewport_size["width"] if self.page.viewport_size else 0
         place = (IDS.sub("*", self.page.url[len(self.site) :]), self.page.title(), width, self.scripts)
-        if place in _fit:
+        if place in _fit and not self.anew:
             return self
+        self.anew = False
         if self.path.startswith("/admin/"):
             # The library's own pages; what we changed on them is checked in tests/admin.
             return self
