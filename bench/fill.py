@@ -205,7 +205,9 @@ def a_chart(patient: Patient, psychiatrist: User, *, days: int, at: datetime) ->
 def _again(row: Model, column: str, every: float, days: int) -> None:
     """Copies of a row, one each `every` days."""
     others = ", ".join(
-        field.column for field in row._meta.concrete_fields if field.column not in ("id", column)
+        field.column
+        for field in row._meta.concrete_fields
+        if field.column not in ("id", column) and not field.generated
     )
     table = row._meta.db_table
     with connection.cursor() as cursor:
