@@ -99,9 +99,12 @@ def verify_identity(patient: Patient, *, date_of_birth: date, by: User, at: date
         row = Patient.objects.select_for_update().get(pk=patient.pk)
         if row.identity_verified_at is not None and row.date_of_birth != date_of_birth:
             raise Conflict("Another date of birth was verified before. Ask an administrator to look into it.")
+        corrected = row.date_of_birth != date_of_birth
         row.date_of_birth, row.identity_verified_at, row.identity_verified_by = date_of_birth, at, by
         row.save(update_fields=["date_of_birth", "identity_verified_at", "identity_verified_by"])
         audit.record("patient.identity_verified", by=by, at=at, about=row, patient_id=row.pk)
+        if corrected:
+            hooks.run("patient.facts_changed", patient=row, by=by, at=at)
     return row
 
 

@@ -47,6 +47,7 @@ ORDER_GAPS: dict[str, str] = {
     OrderGap.SYNTHETIC_PATIENT: "This is a made-up patient of a drill and can never hold an order.",
     OrderGap.ANOTHER_ORDER_IN_FORCE: "Another order is in force. Write one that supersedes it.",
     OrderGap.DOSING_ON_HOLD: "Dosing is on hold, or an alert is open. Clear it first.",
+    OrderGap.NO_SAFETY_PLAN: "Moderate suicide risk, and no safety plan is written yet. Write it together first; the patient keeps it on “Your safety plan”.",
     OrderGap.REASON_MISSING: "Write your reason for going past the points marked below.",
     OrderGap.ADDRESS_MISSING: "The patient's address is not known, and an order must carry it. Ask the patient to enter it.",
     OrderGap.PROTOCOL_CHANGED: "The protocol changed since this was written. Open the draft, look at it again, and save it.",

@@ -111,11 +111,20 @@ class QueuePage(serializers.Serializer):
 
 
 class IntakeOut(serializers.ModelSerializer):
+    evaluation = serializers.SerializerMethodField(
+        help_text="What the rules say of it now; a decision names it as `seen`."
+    )
+
+    def get_evaluation(self, intake: Intake) -> uuid.UUID | None:
+        """The newest evaluation's id."""
+        found = access.latest_evaluation(intake.patient)
+        return found.pk if found is not None else None
+
     class Meta:
         model = Intake
         fields = (
             "id", "patient", "state", "care_state", "urgency", "outcome", "reasons", "submitted_at", "claimed_by",
-            "claim_expires_at", "decided_at",
+            "claim_expires_at", "decided_at", "evaluation",
         )  # fmt: skip
 
 
@@ -126,7 +135,15 @@ class DecisionIn(StrictSerializer):
     letter = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
     items = serializers.ListField(child=serializers.CharField(max_length=20), required=False, max_length=20)
     seen = serializers.UUIDField(
-        required=False, allow_null=True, help_text="The evaluation that was on the screen."
+        help_text="The evaluation that was on the screen (`evaluation` of the claim)."
+    )
+    due_on = serializers.DateField(
+        required=False,
+        allow_null=True,
+        help_text="By when, for ask_more and clearance; empty: the usual time.",
+    )
+    question = serializers.CharField(
+        max_length=2_000, required=False, allow_blank=True, help_text="Added to the letter to a specialist."
     )
 
 
@@ -225,6 +242,8 @@ class Decide(IdempotentWrites, APIView):
             note=data.get("note", ""),
             letter=data.get("letter", ""),
             items=data.get("items", ()),
-            seen=data.get("seen"),
+            seen=data["seen"],
+            due_on=data.get("due_on"),
+            question=data.get("question", ""),
         )
         return Response(DecisionOut(decision).data, status=201)

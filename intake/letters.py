@@ -16,6 +16,11 @@ def _data() -> dict[str, Any]:
     return document
 
 
+def reason_codes() -> frozenset[str]:
+    """Reasons to decline that no rule covers."""
+    return frozenset(_data()["reasons"])
+
+
 def reason_sentence(reason: str, texts: Mapping[str, RuleText]) -> str:
     """What the patient reads for a reason: the rule's own sentence, or the one of a reason that no rule covers."""
     if reason in texts:

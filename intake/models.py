@@ -11,6 +11,7 @@ from accounts.models import STATES, Patient, User
 from common.encryption import EncryptedJSONField, EncryptedTextField
 from common.models import ProtocolVersion, append_only
 from intake import states
+from intake.guards import settles_nothing_absolute, signed_by_whom_it_is_for
 
 
 class Screening(models.Model):
@@ -156,7 +157,7 @@ class EligibilityEvaluation(models.Model):
             # What a dry run of a draft walks along, newest first.
             models.Index(fields=["-at", "-id"], name="evaluations_sent", condition=Q(cause="submit")),
         ]
-        triggers = [append_only("evaluations_stay_as_found")]
+        triggers = [append_only("evaluations_stay_as_found"), settles_nothing_absolute()]
 
     def __str__(self) -> str:
         return f"{self.outcome} {' '.join(self.reasons)}"
@@ -196,7 +197,7 @@ class Decision(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["intake", "-at"], name="decisions_of_an_intake")]
-        triggers = [append_only("decisions_stay_as_signed")]
+        triggers = [append_only("decisions_stay_as_signed"), signed_by_whom_it_is_for()]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.at:%Y-%m-%d}"

@@ -55,6 +55,9 @@ class ClearanceRequest(models.Model):
     due_on = models.DateField()
     answered_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
+    cancelled_by_patient = models.BooleanField(
+        default=True, help_text="They cannot get it; otherwise the practice goes on without."
+    )
 
     class Meta:
         constraints = [

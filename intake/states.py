@@ -19,6 +19,7 @@ MOVES: Final = {
     (CLAIMED, DECLINED): "psychiatrist",
     (CLAIMED, MORE_INFO): "psychiatrist",
     (MORE_INFO, SUBMITTED): "patient",
+    (MORE_INFO, CLAIMED): "psychiatrist, once the day asked for is over",
     (DRAFT, WITHDRAWN): "patient",
     (SUBMITTED, WITHDRAWN): "patient",
     (MORE_INFO, WITHDRAWN): "patient",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from intake.rules import Outcome, default_data
@@ -24,6 +25,20 @@ class RuleText:
     source: tuple[str, ...]
     may_ask_clinician: bool
     crisis: bool
+    # An absolute rule about a danger that passes: so many days without a sign, then a psychiatrist may look again.
+    reassess_after_days: int | None = None
+    # While it is true, nothing is prescribed before the person has written a safety plan.
+    safety_plan_first: bool = False
+
+    @property
+    def is_absolute(self) -> bool:
+        """Excludes, and nobody signs against it."""
+        return self.outcome is Outcome.EXCLUDE and not self.may_ask_clinician
+
+
+@cache
+def _shipped(name: str) -> Mapping[str, Any]:
+    return {row["id"]: row[name] for row in default_data()["rules"] if name in row}
 
 
 def rule_texts(data: Mapping[str, Any] | None = None) -> dict[str, RuleText]:
@@ -40,6 +55,11 @@ def rule_texts(data: Mapping[str, Any] | None = None) -> dict[str, RuleText]:
             source=tuple(row["source"]),
             may_ask_clinician=row["patient_may_ask_clinician"],
             crisis=row["crisis"],
+            # A protocol version from before these takes the ones that ship.
+            reassess_after_days=row.get("reassess_after_days", _shipped("reassess_after_days").get(row["id"])),
+            safety_plan_first=row.get(
+                "safety_plan_first", _shipped("safety_plan_first").get(row["id"], False)
+            ),
         )
         for row in document["rules"]
     }

@@ -4,13 +4,13 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from accounts.access import visible_patient
 from accounts.models import Patient
 from common.errors import NotVisible
 from measures.models import CssrsResult, InstrumentResponse, SafetyPlan
-from measures.rules import facts_of_result
+from measures.rules import RiskLevel, facts_of_result
 
 
 def responses_of(patient: Patient | uuid.UUID) -> QuerySet[InstrumentResponse]:
@@ -55,6 +55,17 @@ def cssrs_facts(patient: Patient, *, since_at: datetime) -> list[dict[str, str]]
         patient=patient, signed_at__gte=since_at, corrected_by__isnull=True
     ).values_list("ideation_level", "behaviour")
     return [facts for level, behaviour in rows if (facts := facts_of_result(level, behaviour))]
+
+
+def newest_high_risk_at(patient: Patient) -> datetime | None:
+    """When this person last gave an answer of high suicide risk, or a psychiatrist's interview found it; None for never."""
+    answered = InstrumentResponse.objects.filter(patient=patient, risk_level=RiskLevel.HIGH)
+    found = CssrsResult.objects.filter(patient=patient, risk_level=RiskLevel.HIGH, corrected_by__isnull=True)
+    times = [
+        answered.aggregate(newest=Max("completed_at"))["newest"],
+        found.aggregate(newest=Max("signed_at"))["newest"],
+    ]
+    return max((time for time in times if time is not None), default=None)
 
 
 def safety_plan_of(patient: Patient | uuid.UUID) -> SafetyPlan | None:

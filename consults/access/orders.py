@@ -26,8 +26,10 @@ from consults.rules.dosing import Proposal, Strength
 from consults.rules.signing import OrderFacts
 from intake.access import consent_current, current_intake, decision_facts, eligibility_stands, facts_of
 from intake.actions.eligibility import result_for, thresholds_in
-from intake.models import Decision
+from intake.models import Decision, EligibilityEvaluation
 from intake.rules import EligibilityResult, Outcome, Stage
+from intake.wording import rule_texts
+from measures.access import safety_plan_of
 from safety.access import has_unresolved_crisis, holds_of
 from safety.task_access import tasks_visible_to
 
@@ -198,7 +200,7 @@ def decision_stage(order: Order, check: PdmpCheck | None, *, at: datetime) -> El
 
 
 def excluding(result: EligibilityResult, patient: Patient, *, at: datetime) -> frozenset[str]:
-    """Rules that exclude now and did not lie before the psychiatrist who accepted the intake, giving reasons."""
+    """Rules that exclude now and lay before no psychiatrist who accepted the intake, or signed later that care may go on."""
     outcomes = thresholds_in(protocol.current(at=at)).outcomes
     found = {rule for rule in result.reasons if outcomes[rule] is Outcome.EXCLUDE}
     accepted = (
@@ -207,8 +209,14 @@ def excluding(result: EligibilityResult, patient: Patient, *, at: datetime) -> f
         .order_by("-at")
         .first()
     )
-    considered = set(accepted.evaluation.reasons) - DECIDED_AT_THE_CONSULT if accepted else set()
-    return frozenset(found - considered)
+    settled = (
+        EligibilityEvaluation.objects.filter(patient=patient, cause="settled")
+        .order_by("-at", "-id")
+        .values_list("reasons", flat=True)
+        .first()
+    )
+    considered = {*(accepted.evaluation.reasons if accepted else ()), *(settled or ())}
+    return frozenset(found - (considered - DECIDED_AT_THE_CONSULT))
 
 
 def sessions_on_visit(order: Order) -> int:
@@ -278,6 +286,7 @@ def order_facts(
             signed_at__gte=at - timedelta(days=order.protocol.data["dosing"]["order"]["note_max_age_days"]),
         )
         .exists(),
+        safety_plan_missing=result is not None and _plan_is_missing(result, patient, at=at),
     )
     return facts, result
 
@@ -312,6 +321,9 @@ def order_to_look_at(user: Any, order_id: uuid.UUID | str) -> Order:
     if row is None or user.role != Role.PSYCHIATRIST or row.prescriber_id == user.pk or not asked.exists():
         raise NotVisible("There is no such page.")
     return row
+def _plan_is_missing(result: EligibilityResult, patient: Patient, *, at: datetime) -> bool:
+    texts = rule_texts(protocol.current(at=at).data["eligibility"])
+    return any(texts[id].safety_plan_first for id in result.reasons) and safety_plan_of(patient) is None
 
 
 def drafts_of(patient: Patient, user: User) -> list[Order]:

@@ -129,6 +129,7 @@ class OrderGap(StrEnum):
     SYNTHETIC_PATIENT = "synthetic_patient"
     ANOTHER_ORDER_IN_FORCE = "another_order_in_force"
     DOSING_ON_HOLD = "dosing_on_hold"
+    NO_SAFETY_PLAN = "no_safety_plan"
     REASON_MISSING = "reason_missing"
     ADDRESS_MISSING = "address_missing"
     PROTOCOL_CHANGED = "protocol_changed"
@@ -168,6 +169,8 @@ class OrderFacts:
     seen_by_video: bool
     # Sessions that orders resting on the same visit are for, this order's among them.
     sessions_on_visit: int = 0
+    # A rule that asks for a safety plan first (E21) is true, and none is written.
+    safety_plan_missing: bool = False
 
 
 def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
@@ -222,6 +225,8 @@ def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
         found.add(OrderGap.ANOTHER_ORDER_IN_FORCE)
     if f.held:
         found.add(OrderGap.DOSING_ON_HOLD)
+    if f.safety_plan_missing:
+        found.add(OrderGap.NO_SAFETY_PLAN)
     if f.warnings and not f.warning_reason.strip():
         found.add(OrderGap.REASON_MISSING)
     if not f.address.strip():

@@ -33,6 +33,7 @@ from intake.access.people import (
     latest_evaluation,
     open_question,
     own_medicine,
+    reasons_of,
 )
 from intake.access.queue import (
     LOOK_ALONG,
@@ -43,6 +44,7 @@ from intake.access.queue import (
     filter_from,
     held_by,
     intake_visible_to,
+    is_overdue_answer,
     patients_held_by,
     place_from,
     queue_count,
@@ -93,6 +95,7 @@ __all__ = [
     "intake_readings",
     "intake_visible_to",
     "is_overdue",
+    "is_overdue_answer",
     "is_served",
     "latest_evaluation",
     "newest_dry_run",
@@ -107,6 +110,7 @@ __all__ = [
     "queue_for",
     "queue_page",
     "queue_view",
+    "reasons_of",
     "rule_row",
     "rule_rows",
     "signature_visible_to",

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 
 from accounts.models import Patient
-from common.clock import local_date
+from common.clock import age_years, local_date
 from common.errors import NotVisible
 from common.models import ProtocolVersion
 from intake import states
@@ -47,6 +47,14 @@ def latest_evaluation(patient: Patient) -> EligibilityEvaluation | None:
     return EligibilityEvaluation.objects.filter(patient=patient).order_by("-at", "-id").first()
 
 
+def reasons_of(evaluation_id: uuid.UUID, patient: Patient) -> list[str]:
+    """The rules that were true in one evaluation of this person; none for any other."""
+    found = EligibilityEvaluation.objects.filter(pk=evaluation_id, patient=patient).values_list(
+        "reasons", flat=True
+    )
+    return list(found.first() or [])
+
+
 def open_question(patient: Patient) -> EligibilityEvaluation | None:
     """The evaluation that re-opened eligibility and that no psychiatrist has settled yet."""
     newest = (
@@ -83,6 +91,11 @@ def facts_of(intake: Intake, *, at: datetime, version: ProtocolVersion) -> dict[
     facts = facts_from(saved, on=local_date(at, patient.user.time_zone))
     if intake.care_state:
         facts["state"] = intake.care_state
+    # Birth date and sex live with the person: what was checked against an ID counts, not what was typed before (HZ-26).
+    if patient.date_of_birth:
+        facts["age_years"] = str(age_years(patient.date_of_birth, local_date(at, patient.user.time_zone)))
+    if patient.sex:
+        facts["sex"] = patient.sex
     facts.update(_scores(intake))
     limits = limits_from_data(version.data["bp"])
     average = average_of([r for r in intake_readings(patient) if r.received_at >= intake.created_at], limits)

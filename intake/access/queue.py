@@ -191,6 +191,8 @@ class QueueView:
     held: list[dict[str, Any]]
     # States in which people wait and nobody of the practice may prescribe today.
     unserved: list[str]
+    # How many wait of each urgency, whatever else the page is narrowed to; counted no further than 99.
+    by_urgency: dict[int, str]
 
 
 # The page in one round trip: the states of today, a page of rows, how many wait, what is in one's own hands. Each part says
@@ -233,7 +235,14 @@ SELECT
      FROM (SELECT patient_id, claim_expires_at FROM intake_intake WHERE claimed_by_id = %(me)s AND state = 'claimed'
            ORDER BY claim_expires_at LIMIT %(count_limit)s) h
      JOIN accounts_user u ON u.id = h.patient_id),
-    (SELECT json_agg(one.code ORDER BY one.code) FROM unnest(%(all_states)s::text[]) AS one(code) WHERE {unserved})
+    (SELECT json_agg(one.code ORDER BY one.code) FROM unnest(%(all_states)s::text[]) AS one(code) WHERE {unserved}),
+    (SELECT json_agg(json_build_array(v.urgency, (
+        SELECT count(*) FROM (
+            SELECT 1 FROM codes s CROSS JOIN LATERAL (
+                SELECT 1 FROM intake_intake i WHERE {waits} AND (i.urgency * -1) = v.urgency * -1
+                LIMIT %(count_limit)s
+            ) one LIMIT %(count_limit)s
+        ) counted))) FROM generate_series(0, 3) AS v(urgency))
 """
 # Nobody active holds both a licence and a DEA registration there on this day, and somebody waits.
 _UNSERVED = """NOT EXISTS (
@@ -292,10 +301,10 @@ def queue_view(
         values |= {"urgency": after.urgency, "submitted_at": after.submitted_at, "id": after.id}
     with connection.cursor() as cursor:
         sql = _VIEW_SQL.format(
-            after=_AFTER if after else "", rows=rows_of, wanted=conditions, unserved=_UNSERVED
+            after=_AFTER if after else "", rows=rows_of, wanted=conditions, unserved=_UNSERVED, waits=_WAITS
         )
         cursor.execute(sql, values)
-        codes, found, count, held, unserved = cursor.fetchone()
+        codes, found, count, held, unserved, by_urgency = cursor.fetchone()
     rows = [_row(row) for row in _list(found)]
     following = None
     if len(rows) > size:
@@ -305,7 +314,8 @@ def queue_view(
         states=_list(codes),
         rows=rows,
         after=following,
-        count=f"{COUNT_UP_TO}+" if count > COUNT_UP_TO else str(count),
+        count=_counted(count),
+        by_urgency={urgency: _counted(number) for urgency, number in _list(by_urgency)},
         held=[
             {
                 "patient_id": uuid.UUID(patient),
@@ -316,6 +326,10 @@ def queue_view(
         ],
         unserved=_list(unserved),
     )
+
+
+def _counted(number: int) -> str:
+    return f"{COUNT_UP_TO}+" if number > COUNT_UP_TO else str(number)
 
 
 def _list(value: Any) -> list[Any]:
@@ -386,6 +400,16 @@ def held_by(psychiatrist: User) -> list[Intake]:
     )
 
 
+def is_overdue_answer(intake: Intake, at: datetime) -> bool:
+    """Whether the patient was asked for something and the day for it is over where they live: then it is the practice's move."""
+    due_on = intake.more_info_due_on
+    return (
+        intake.state == states.MORE_INFO
+        and due_on is not None
+        and due_on < local_date(at, intake.patient.user.time_zone)
+    )
+
+
 def intake_visible_to(user: User, intake_id: uuid.UUID, at: datetime) -> Intake:
     """An intake this person may work on: their own, one of a state they are licensed in today, or one they hold."""
     found = Intake.objects.filter(pk=intake_id).select_related("patient__user").first()
@@ -393,7 +417,8 @@ def intake_visible_to(user: User, intake_id: uuid.UUID, at: datetime) -> Intake:
         if user.role == Role.PATIENT and found.patient_id == user.pk:
             return found
         if user.role == Role.PSYCHIATRIST and found.state not in (states.DRAFT, states.WITHDRAWN):
-            if found.care_state in states_today(user, at) and found.state in states.IN_QUEUE:
+            open_to_take = found.state in states.IN_QUEUE or is_overdue_answer(found, at)
+            if open_to_take and found.care_state in states_today(user, at):
                 return found
             if patients_visible_to(user).filter(pk=found.patient_id).exists():
                 return found

@@ -13,6 +13,7 @@ from accounts.models import CareTeam, Role, User
 from common.clock import local_date
 from common.work import LIMIT, WEIGHT_HIGH, WorkItem, kinds, line, next_working_day
 from intake import states
+from intake.access.queue import is_overdue_answer
 from intake.models import Decision, Intake
 from safety.access import on_call_now, stands_in_for
 
@@ -85,13 +86,13 @@ def _asked(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkItem
         if not back and intake.more_info_due_on:
             day = datetime.combine(intake.more_info_due_on, datetime.min.time(), at.tzinfo)
             due_at = next_working_day(day, user.time_zone, days=1)
-        late = not back and due_at < at
+        late = is_overdue_answer(intake, at)
         items.append(
             line(
                 kind,
                 key=str(intake.pk),
                 owner=user,
-                url=reverse("intake:take", args=[intake.pk]) if back else reverse("intake:queue"),
+                url=reverse("intake:take", args=[intake.pk]) if back or late else reverse("intake:queue"),
                 due_at=due_at,
                 patient=intake.patient,
                 # Once the time for an answer has passed it is the practice's move: ask again, or close it.

@@ -18,7 +18,15 @@ from intake.actions.answers import (
 from intake.actions.clearance import ask_for_clearance, cannot_be_answered
 from intake.actions.consents import ask_for_new_signatures, sign_consent, withdraw_consent
 from intake.actions.documents import read_document, remove_document, upload_document
-from intake.actions.eligibility import assess, evaluate_now, facts_changed, reevaluate, settle
+from intake.actions.eligibility import (
+    Barrier,
+    assess,
+    barriers,
+    evaluate_now,
+    facts_changed,
+    reevaluate,
+    settle,
+)
 from intake.actions.looks import remember_look
 from intake.actions.review import (
     claim,
@@ -28,17 +36,20 @@ from intake.actions.review import (
     renew_claim,
     steps_left,
     submit,
+    take_up,
     withdraw,
 )
 from intake.actions.rulebook import continue_dry_runs, propose_rule_change, start_dry_run
 from intake.actions.unserved import check_unserved_states
 
 __all__ = [
+    "Barrier",
     "Saved",
     "add_medicine",
     "ask_for_clearance",
     "ask_for_new_signatures",
     "assess",
+    "barriers",
     "cannot_be_answered",
     "check_unserved_states",
     "claim",
@@ -70,6 +81,7 @@ __all__ = [
     "start_intake",
     "steps_left",
     "submit",
+    "take_up",
     "upload_document",
     "withdraw",
     "withdraw_consent",

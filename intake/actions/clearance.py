@@ -132,6 +132,19 @@ def no_more_reminders(intake: Intake, *, at: datetime) -> None:
         cancel_for(decision, kinds=[REMINDER], at=at, why="sent")
 
 
+def close_open(intake: Intake, *, outcome: str, by: Any, at: datetime) -> None:
+    """Nobody waits for a specialist any more: the questions end, with their tasks and reminders; a paper may still be sent."""
+    for found in ClearanceRequest.objects.filter(
+        intake=intake, answered_at__isnull=True, cancelled_at__isnull=True
+    ):
+        ClearanceRequest.objects.filter(pk=found.pk).update(cancelled_at=at, cancelled_by_patient=False)
+        cancel_for(found, kinds=[REMINDER], at=at, why="decided")
+        settle_tasks_about(kind=TASK, about_type=ABOUT, about_id=found.pk, outcome=outcome, by=by, at=at)
+        audit.record(
+            "clearance.closed", by=by, at=at, about=found, patient_id=found.patient_id, reason=outcome
+        )
+
+
 def answered(clearance: ClearanceRequest, *, by: Any, at: datetime) -> None:
     """The specialist's answer is in: the task is settled, and the intake goes back to the queue when nothing else is open."""
     _end(clearance, "answered_at", "the answer has come", "clearance.answered", by=by, at=at)

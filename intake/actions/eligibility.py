@@ -1,13 +1,15 @@
 """Running the rules on a person's facts, keeping what they said, and asking again when the facts change."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 
 from accounts.access import patients_visible_to, states_with_prescriber
 from accounts.models import Patient, Role, User
@@ -38,7 +40,10 @@ from intake.rules import (
 from intake.rules.eligibility import UNANSWERED, with_unread_medicine
 from intake.rules.facts import FACTS_BY_NAME
 from intake.rules.urgency import urgency_of
+from intake.wording import rule_texts
+from measures.access import newest_high_risk_at
 from safety.actions import place_hold, raise_alert
+from safety.models import Alert
 
 # The class of a medicine that is on no list of ours: what the person typed, for a clinician to read.
 UNKNOWN_CLASS = "other"
@@ -238,20 +243,68 @@ def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[list
 def facts_changed(patient: Patient, by: Any, at: datetime) -> None:
     """Hook `patient.facts_changed`: state, sex or date of birth is different now."""
     intake = current_intake(patient)
-    if (
-        intake is not None
-        and intake.state == states.ACCEPTED
-        and intake.care_state != patient.state
-        and patient.state
-    ):
+    # Whoever moves while the intake waits is read by people licensed where they are now.
+    lives_on = intake is not None and intake.state in (*states.OPEN, states.ACCEPTED)
+    if intake is not None and lives_on and patient.state and intake.care_state != patient.state:
         Intake.objects.filter(pk=intake.pk).update(care_state=patient.state)
     reevaluate(patient, by=by, at=at)
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """An absolute rule that is true. `until` is the day from which a psychiatrist may look again; None: never while it is true."""
+
+    rule_id: str
+    criterion: str
+    until: date | None
+
+    @property
+    def words(self) -> str:
+        """As staff read it."""
+        again = (
+            f"a psychiatrist may look again from {self.until:%B} {self.until.day}, {self.until.year}"
+            if self.until
+            else ""
+        )
+        return f"{self.rule_id} {self.criterion}: " + (again or "absolute, nobody signs against it")
+
+
+def barriers(found: EligibilityEvaluation, *, at: datetime) -> list[Barrier]:
+    """The absolute rules of an evaluation that no signature lifts on that day (HZ-12).
+
+    A danger that passes (E19, E20) may be looked at again after its stable days, counted from the newest sign: an answer, an
+    interview, or an alert X02 of any source. Every other one stands as long as it is true.
+    """
+    texts = rule_texts(found.protocol.data["eligibility"])
+    absolute = [texts[id] for id in found.reasons if id in texts and texts[id].is_absolute]
+    if not absolute:
+        return []
+    patient = found.patient
+    today = local_date(at, patient.user.time_zone)
+    newest = _newest_sign_at(patient) or found.at
+    kept = []
+    for text in absolute:
+        until = None
+        if text.reassess_after_days is not None:
+            until = local_date(newest, patient.user.time_zone) + timedelta(days=text.reassess_after_days)
+            if today >= until:
+                continue
+        kept.append(Barrier(text.id, text.criterion, until))
+    return kept
+
+
+def _newest_sign_at(patient: Patient) -> datetime | None:
+    alarmed = Alert.objects.filter(patient=patient, trigger="X02").aggregate(
+        newest=Max("escalating_since_at")
+    )
+    times = (newest_high_risk_at(patient), alarmed["newest"])
+    return max((time for time in times if time is not None), default=None)
 
 
 def settle(patient: Patient, *, note: str, by: User, at: datetime) -> EligibilityEvaluation:
     """A psychiatrist of this patient has looked at what changed and finds that care may go on.
 
-    Raises NotPermitted for anybody else, Invalid without a note, Conflict when nothing is open.
+    Raises NotPermitted for anybody else and while an absolute rule is true, Invalid without a note, Conflict when nothing is open.
     """
     if by.role != Role.PSYCHIATRIST or not patients_visible_to(by).filter(pk=patient.pk).exists():
         raise NotPermitted("Only a psychiatrist who cares for this person settles this.")
@@ -262,6 +315,11 @@ def settle(patient: Patient, *, note: str, by: User, at: datetime) -> Eligibilit
         before = latest_evaluation(patient)
         if before is None or open_question(patient) is None:
             raise Conflict("Nothing is open here any more. Reload the page.")
+        if standing := barriers(before, at=at):
+            raise NotPermitted(
+                f"{'; '.join(one.words for one in standing)}. Care cannot go on while this is true.",
+                code="absolute_rule",
+            )
         seen: Any = {**before.facts, "settled_note": note.strip()}
         settled = EligibilityEvaluation.objects.create(
             intake=before.intake, patient=patient, at=at, stage=before.stage, cause="settled", outcome=before.outcome,

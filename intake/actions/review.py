@@ -13,11 +13,19 @@ from common import audit, hooks, protocol
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible, StaleVersion
 from common.states import move
 from intake import states
-from intake.access import intake_readings, open_clearances, queue_page, signed_now, states_today
+from intake.access import (
+    intake_readings,
+    is_overdue_answer,
+    open_clearances,
+    queue_page,
+    signed_now,
+    states_today,
+)
 from intake.access.asking import asked_steps
 from intake.actions import clearance
-from intake.actions.eligibility import evaluate_now
+from intake.actions.eligibility import evaluate_now, reevaluate
 from intake.actions.rulebook import count_sent
+from intake.letters import reason_codes
 from intake.models import Decision, EligibilityEvaluation, Intake
 from intake.rules.documents import DOCUMENTS
 from intake.rules.urgency import urgency_of
@@ -123,7 +131,7 @@ def claim(intake_id: uuid.UUID, *, by: User, at: datetime) -> Intake:
         )
         if row is None:
             raise NotVisible("There is no such page.")
-        if row.state not in states.IN_QUEUE:
+        if row.state not in states.IN_QUEUE and not is_overdue_answer(row, at):
             raise Conflict("This intake is not waiting any more.", code="not_waiting")
         if row.state == states.CLAIMED and row.claimed_by_id == by.pk:
             return _renewed(row, at)
@@ -151,7 +159,36 @@ def claim(intake_id: uuid.UUID, *, by: User, at: datetime) -> Intake:
             claim_expires_at=at + LEASE,
         )
         audit.record("intake.claimed", by=by, at=at, about=row, patient_id=row.patient_id)
+        return _read_anew(row, at=at)
+
+
+def _read_anew(row: Intake, *, at: datetime) -> Intake:
+    """The rules once more, under the version in force and the licences of today: the chart shows what a decision will see."""
+    if EligibilityEvaluation.objects.filter(intake=row).exists():
+        reevaluate(row.patient, by="system:rules", at=at)
+        row.refresh_from_db(fields=["outcome", "reasons", "urgency"])
     return row
+
+
+def take_up(patient_id: uuid.UUID, *, by: User, at: datetime) -> None:
+    """Whoever holds the claim goes on: the lease anew, also when it has ended and nobody else took it, and the rules once more.
+
+    Nothing happens for anybody else, or where this psychiatrist may not prescribe today.
+    """
+    if by.role != Role.PSYCHIATRIST:
+        return
+    with transaction.atomic():
+        row = (
+            Intake.objects.select_for_update(of=("self",))
+            .select_related("patient__user")
+            .filter(patient=patient_id, state=states.CLAIMED, claimed_by=by)
+            .first()
+        )
+        if row is None or row.care_state not in states_today(by, at):
+            return
+        if row.claim_expires_at is None or row.claim_expires_at < at + LEASE - timedelta(minutes=1):
+            _renewed(row, at)
+        _read_anew(row, at=at)
 
 
 def claim_next(*, by: User, at: datetime) -> Intake | None:
@@ -204,6 +241,8 @@ def withdraw(intake: Intake, *, by: Any, at: datetime) -> Intake:
     with transaction.atomic():
         row = Intake.objects.select_for_update(of=("self",)).select_related("patient__user").get(pk=intake.pk)
         move(row, states.WITHDRAWN, moves=states.MOVES, by=by, at=at)
+        clearance.no_more_reminders(row, at=at)
+        clearance.close_open(row, outcome="the intake was taken back", by=by, at=at)
         audit.record("intake.withdrawn", by=by, at=at, about=row, patient_id=row.patient_id)
     return row
 
@@ -244,6 +283,9 @@ def decide(
         chosen = _checked(kind, found, list(reasons), note=note, letter=letter, items=list(items))
         if kind in (Decision.Kind.ASK_MORE, Decision.Kind.ASK_CLEARANCE):
             clearance.check_due_on(due_on, intake=row, at=at)
+        # What was asked before is decided without, or asked anew: nobody is reminded of it any more.
+        clearance.no_more_reminders(row, at=at)
+        clearance.close_open(row, outcome="decided without it", by=by, at=at)
         decision = Decision.objects.create(
             intake=row, kind=kind, reasons=chosen, items=list(items), note=note.strip(), letter=letter.strip(),
             evaluation=found, by=by, at=at, signed_at=at,
@@ -288,7 +330,7 @@ def _checked(
             )
         return [id for id in found.reasons if id not in DECIDED_LATER]
     if kind == Decision.Kind.DECLINE:
-        if not reasons:
+        if not reasons or not set(reasons) <= {*texts, *reason_codes()}:
             raise Invalid("Choose at least one reason.", fields={"reasons": "Choose at least one reason."})
         if not letter.strip():
             raise Invalid(

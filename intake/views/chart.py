@@ -212,6 +212,7 @@ def _chart_context(
         "worded": worded,
         "pages": said_in(intake),
         "reopened": reopening_of(patient) if intake.state == states.ACCEPTED else None,
+        "barriers": actions.barriers(found.evaluation, at=at) if intake.state == states.ACCEPTED else [],
         "settle_form": SettleForm(),
         "intent": intents.mint(),
         "intent_settle": intents.mint(),

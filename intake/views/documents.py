@@ -151,7 +151,7 @@ def _asked(one: ClearanceRequest, at: Any) -> dict[str, Any]:
     if one.answered_at is not None:
         word, kind = "Answered", "ok"
     elif one.cancelled_at is not None:
-        word, kind = "Cannot be had", "pause"
+        word, kind = ("Cannot be had", "pause") if one.cancelled_by_patient else ("Closed", "neutral")
     elif access.is_overdue(one, at):
         word, kind = "Overdue", "pause"
     else:

@@ -102,6 +102,14 @@ def queue(request: HttpRequest) -> HttpResponse:
         "wanted": wanted,
         "show": wanted.query().get("show", ""),
         "urgencies": [(str(number), word) for number, (word, _) in URGENCY.items()],
+        "counts": [
+            {
+                "word": word.lower(),
+                "number": view.by_urgency[number],
+                "url": f"{reverse('intake:queue')}?urgency={number}",
+            }
+            for number, (word, _) in URGENCY.items()
+        ],
         "classes": reason_classes(),
         "shows": SHOW,
         "look_along": access.LOOK_ALONG,
@@ -136,12 +144,14 @@ def take(request: HttpRequest, intake_id: uuid.UUID) -> HttpResponse:
         intake = actions.claim(intake_id, by=request.user, at=at)  # type: ignore[arg-type]
         return HttpResponseRedirect(reverse("intake:chart", args=[intake.patient_id]))
     intake = access.intake_visible_to(request.user, intake_id, at)  # type: ignore[arg-type]
-    if intake.claimed_by_id == request.user.pk or intake.state not in states.IN_QUEUE:
+    overdue = access.is_overdue_answer(intake, at)
+    if intake.claimed_by_id == request.user.pk or (intake.state not in states.IN_QUEUE and not overdue):
         return HttpResponseRedirect(reverse("intake:chart", args=[intake.patient_id]))
     context = {
         "intake": intake,
         "urgency": URGENCY[intake.urgency],
         "reasons": [f"{id} {_criteria().get(id, '')}" for id in intake.reasons],
+        "overdue_since": intake.more_info_due_on if overdue else None,
         "held_by": str(intake.claimed_by) if _is_held(intake, at) else "",
         "intent": intents.mint(),
     }

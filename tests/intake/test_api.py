@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from intake import access
 from intake.models import Decision, Intake
 from tests.intake.builders import a_submitted_intake
 
@@ -98,23 +99,24 @@ def test_queue_claim_and_decide_over_the_api(api_for, dana, waiting):
     assert (row["id"], row["full_name"], row["outcome"]) == (str(waiting.pk), "Alice Lindqvist", "ok")
     claimed = api.post(f"/api/v1/intakes/{waiting.pk}/claim/", format="json")
     assert claimed.status_code == 200 and claimed.json()["state"] == "claimed"
-    decided = api.post(f"/api/v1/intakes/{waiting.pk}/decide/", {"kind": "accept"}, format="json")
+    body = {"kind": "accept", "seen": claimed.json()["evaluation"]}
+    address = f"/api/v1/intakes/{waiting.pk}/decide/"
+    assert api.post(address, {"kind": "accept"}, format="json").json()["fields"].keys() == {"seen"}
+    decided = api.post(address, body, format="json")
     assert decided.status_code == 201, decided.content
-    assert (
-        api.post(f"/api/v1/intakes/{waiting.pk}/decide/", {"kind": "accept"}, format="json").status_code
-        == 409
-    )
+    assert api.post(address, body, format="json").status_code == 409
     assert Decision.objects.count() == 1
 
 
 def test_a_replay_with_the_same_key_decides_once_and_another_body_is_refused(api_for, dana, waiting):
     """PR-09."""
     api = api_for(dana)
-    api.post(f"/api/v1/intakes/{waiting.pk}/claim/", format="json")
+    seen = api.post(f"/api/v1/intakes/{waiting.pk}/claim/", format="json").json()["evaluation"]
     address, key = f"/api/v1/intakes/{waiting.pk}/decide/", "decide-once-1"
-    first = api.post(address, {"kind": "accept"}, format="json", HTTP_IDEMPOTENCY_KEY=key)
-    again = api.post(address, {"kind": "accept"}, format="json", HTTP_IDEMPOTENCY_KEY=key)
-    other = api.post(address, {"kind": "decline"}, format="json", HTTP_IDEMPOTENCY_KEY=key)
+    body = {"kind": "accept", "seen": seen}
+    first = api.post(address, body, format="json", HTTP_IDEMPOTENCY_KEY=key)
+    again = api.post(address, body, format="json", HTTP_IDEMPOTENCY_KEY=key)
+    other = api.post(address, body | {"kind": "decline"}, format="json", HTTP_IDEMPOTENCY_KEY=key)
     assert (first.status_code, again.status_code, other.status_code) == (201, 201, 422)
     assert first.json() == again.json() and again["Idempotent-Replay"] == "true"
     assert Decision.objects.count() == 1
@@ -142,8 +144,40 @@ def test_deciding_without_a_fresh_second_factor_is_refused(api_for, dana, waitin
     session = api.session
     session[METHODS_KEY] = [{**session[METHODS_KEY][0], "at": session[METHODS_KEY][0]["at"] - 301}]
     session.save()
-    response = api.post(f"/api/v1/intakes/{waiting.pk}/decide/", {"kind": "accept"}, format="json")
+    body = {"kind": "accept", "seen": str(access.latest_evaluation(waiting.patient).pk)}
+    response = api.post(f"/api/v1/intakes/{waiting.pk}/decide/", body, format="json")
     assert (response.status_code, response.json()["code"]) == (403, "step_up_needed")
+
+
+@pytest.mark.parametrize("kind", ["ask_more", "clearance"])
+def test_asking_over_the_api_takes_its_day_and_its_question(api_for, dana, waiting, kind):
+    api = api_for(dana)
+    seen = api.post(f"/api/v1/intakes/{waiting.pk}/claim/", format="json").json()["evaluation"]
+    body = {
+        "kind": kind, "seen": seen, "items": ["heart"] if kind == "ask_more" else ["cardiology"],
+        "letter": "When was it?", "due_on": "2026-12-24", "question": "Is QTc <450 ms?",
+    }  # fmt: skip
+    assert api.post(f"/api/v1/intakes/{waiting.pk}/decide/", body, format="json").status_code == 201
+    waiting.refresh_from_db()
+    assert str(waiting.more_info_due_on) == "2026-12-24"
+    assert [found.letter.count("QTc <450 ms") for found in waiting.clearance_requests.all()] == (
+        [1] if kind == "clearance" else []
+    )
+
+
+def test_a_chart_that_changed_is_not_decided_over_the_api(api_for, dana, alice, waiting):
+    """HZ-20."""
+    from intake import actions
+
+    api = api_for(dana)
+    seen = api.post(f"/api/v1/intakes/{waiting.pk}/claim/", format="json").json()["evaluation"]
+    later = waiting.submitted_at + timedelta(minutes=6)
+    actions.add_medicine(waiting.patient, name="Nardil", dose_text="", by=alice, at=later)
+    answer = api.post(
+        f"/api/v1/intakes/{waiting.pk}/decide/", {"kind": "accept", "seen": seen}, format="json"
+    )
+    assert (answer.status_code, answer.json()["code"]) == (409, "stale_version")
+    assert not Decision.objects.exists()
 
 
 def test_a_device_token_cannot_decide(dana, waiting, at):

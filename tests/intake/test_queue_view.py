@@ -73,6 +73,10 @@ def test_the_one_query_equals_its_parts(dana, at):
     assert after is None
     assert view.states == sorted(codes) == ["CA", "NY"]
     assert view.count == access.queue_count(codes, at=at) == "11"
+    each = access.queue_for(dana, at)
+    assert view.by_urgency == {number: str(each.filter(urgency=number).count()) for number in range(4)}
+    narrowed = access.queue_view(dana, at=at, wanted=access.QueueFilter(urgency=2, reason="safety"))
+    assert narrowed.by_urgency == view.by_urgency, "the counts stay whatever the page is narrowed to"
     assert (
         [one["patient_id"] for one in view.held]
         == [intake.patient_id for intake in access.held_by(dana)]

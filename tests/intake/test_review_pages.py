@@ -180,8 +180,12 @@ def test_accepting_needs_the_second_factor_and_is_signed(client_for, dana, alice
     fresh = session[METHODS_KEY]
     session[METHODS_KEY] = [{**fresh[0], "at": fresh[0]["at"] - 301}]
     session.save()
-    assert "reauthenticate" in post(client, address, {"seen": seen, "note": ""})["Location"]
+    # Nothing is signed, and what was typed is not lost on the way to the second factor.
+    refused = post(client, address, {"seen": seen, "note": "BP <90 lying"})
+    assert refused.status_code == 403 and "reauthenticate" in refused.content.decode()
+    assert "BP &lt;90 lying" in refused.content.decode()
     assert not Decision.objects.exists()
+    assert "reauthenticate" in client.get(address)["Location"]
     session[METHODS_KEY] = fresh
     session.save()
     assert post(client, address, {"seen": seen, "note": ""})["Location"] == "/queue/"
@@ -221,8 +225,29 @@ def test_a_chart_that_changed_meanwhile_is_not_signed(client_for, dana, alice, a
     address = f"/chart/{intake.patient_id}/decide/accept/"
     seen = re.search(r'name="seen" value="([0-9a-f-]+)"', client.get(address).content.decode())[1]
     actions.add_medicine(intake.patient, name="Nardil", dose_text="", by=alice, at=now)
-    assert post(client, address, {"seen": seen, "note": ""}).status_code == 409
-    assert not Decision.objects.exists()
+    # A fresh view with what was typed, and what is new said: the next press signs what stands there.
+    shown = post(client, address, {"seen": seen, "note": "Fits, meet & see."})
+    text = shown.content.decode()
+    assert shown.status_code == 409 and "Fits, meet &amp; see." in text
+    assert "True now: E56" in text and not Decision.objects.exists()
+    fresh = re.search(r'name="seen" value="([0-9a-f-]+)"', text)[1]
+    assert fresh != seen
+    assert post(client, address, {"seen": fresh, "note": "MAOI: see at the visit."}).status_code == 302
+    assert Decision.objects.get().reasons == ["E56", "E66"]
+
+
+def test_what_changed_since_the_chart_was_read_is_said_before_anything_is_typed(
+    client_for, dana, alice, at, now
+):
+    """HZ-20."""
+    intake = a_claimed_intake(alice, dana, at)
+    client = client_for(dana)
+    chart = client.get(f"/chart/{intake.patient_id}/").content.decode()
+    link = re.search(r'href="(/chart/[^"]+/decide/accept/\?seen=[^"]+)"', chart)[1]
+    assert "The chart changed" not in client.get(link).content.decode()
+    actions.add_medicine(intake.patient, name="Xanax", dose_text="", by=alice, at=now)
+    text = client.get(link).content.decode()
+    assert "The chart changed after you opened it" in text and "True now: E58" in text
 
 
 def test_put_back_means_somebody_else_may_take_it_at_once(client_for, dana, alice, at, now):
