@@ -56,7 +56,9 @@ def rule_texts(data: Mapping[str, Any] | None = None) -> dict[str, RuleText]:
             may_ask_clinician=row["patient_may_ask_clinician"],
             crisis=row["crisis"],
             # A protocol version from before these takes the ones that ship.
-            reassess_after_days=row.get("reassess_after_days", _shipped("reassess_after_days").get(row["id"])),
+            reassess_after_days=row.get(
+                "reassess_after_days", _shipped("reassess_after_days").get(row["id"])
+            ),
             safety_plan_first=row.get(
                 "safety_plan_first", _shipped("safety_plan_first").get(row["id"], False)
             ),

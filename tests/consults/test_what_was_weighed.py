@@ -43,7 +43,9 @@ def _all_clear(dana, at):
 
 def test_after_moderate_risk_nothing_is_ordered_before_there_is_a_safety_plan(alice, dana, at):
     """HZ-08: E21. The hold is cleared and the alert closed; the plan comes first all the same."""
-    patient = seen(alice, dana, at, cssrs_q1="yes", cssrs_q2="yes", cssrs_q3="yes", cssrs_q4="no", cssrs_q5="no")
+    patient = seen(
+        alice, dana, at, cssrs_q1="yes", cssrs_q2="yes", cssrs_q3="yes", cssrs_q4="no", cssrs_q5="no"
+    )
     assert "no safety plan is written yet" in refusal(patient, dana, at)
     save_safety_plan(patient, {"signs": "I stop sleeping"}, base=0, by=alice, at=at)
     assert actions.sign_order(drafted(patient, dana, at), by=dana, at=at).signed_at == at
