@@ -169,23 +169,25 @@ def test_a_licence_that_ends_between_opening_and_signing_signs_nothing(client_fo
 def test_who_writes_longer_than_the_lease_signs_if_nobody_took_it_and_loses_no_word_if_somebody_did(
     client_for, alice, dana, at, clock_at
 ):
-    a_claimed_intake(alice, dana, at)
+    nora = a_psychiatrist("Nora Fields", "CA")
+    intake = a_claimed_intake(alice, nora, at)
     address = f"/chart/{alice.pk}/decide/ask_more/"
     form = {"items": ["heart"], "letter": "When was it? BP <90?", "note": "an hour of thought"}
     with clock_at(at + 12 * MINUTE):
-        client_for(dana).get(address)
-    nora = a_psychiatrist("Nora Fields", "CA")
-    with clock_at(at + 90 * MINUTE):
-        actions.claim(Intake.objects.get().pk, by=nora, at=at + 90 * MINUTE)
-        answer = post(client_for(dana), address, form)
+        assert client_for(nora).get(address).status_code == 200
+    actions.claim(intake.pk, by=dana, at=at + 90 * MINUTE)
+    with clock_at(at + 91 * MINUTE):
+        answer = post(client_for(nora), address, form)
         text = answer.content.decode()
         assert answer.status_code == 404 and "not in your hands" in text
         assert "When was it? BP &lt;90?" in text and "an hour of thought" in text and "Lindqvist" not in text
-        actions.release_claim(Intake.objects.get(), by=nora, at=at + 91 * MINUTE)
-        actions.claim(Intake.objects.get().pk, by=dana, at=at + 92 * MINUTE)
+        assert post(client_for(nora), address).status_code == 404
+    intake.refresh_from_db()
+    actions.release_claim(intake, by=dana, at=at + 92 * MINUTE)
+    actions.claim(intake.pk, by=nora, at=at + 93 * MINUTE)
     with clock_at(at + 190 * MINUTE):
-        assert post(client_for(dana), address, form).status_code == 302
-    assert Decision.objects.get().by == dana
+        assert post(client_for(nora), address, form).status_code == 302
+    assert Decision.objects.get().by == nora
 
 
 def test_opening_the_decision_keeps_the_claim(client_for, alice, dana, at, clock_at):
