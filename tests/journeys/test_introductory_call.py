@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from accounts.models import User
 from consults.models import Introduction
 from intake.models import Screening
