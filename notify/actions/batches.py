@@ -105,6 +105,15 @@ def fall_over(message: OutboxMessage, *, at: datetime) -> OutboxMessage | None:
 
     if not message.fallbacks:
         return None
+    if message.lane == "ordinary" and message.recipient_id and message.about_id:
+        # What was promised over that channel in the same breath (a text and a mail of one visit) is not promised twice.
+        twin = OutboxMessage.objects.filter(
+            kind=message.kind, recipient_id=message.recipient_id, channel=message.fallbacks[0],
+            about_type=message.about_type, about_id=message.about_id, created_at=message.created_at,
+            wanted_at=message.wanted_at,
+        )  # fmt: skip
+        if twin.exclude(state="cancelled").exists():
+            return None
     return promise(
         message.kind,
         to=message.recipient or message.to_address,

@@ -100,3 +100,13 @@ def test_what_is_late_for_something_over_is_dropped_whatever_kind_it_is_and_says
     for row in rows:
         row.refresh_from_db()
         assert (row.state, row.last_error) == ("dropped", "late for something that is over")
+
+
+def test_what_goes_both_ways_by_itself_is_not_mailed_twice(alice: User, at: datetime) -> None:
+    """A text and a mail of one cause, promised together: the stopped text is no second mail."""
+    opt_out(alice.phone, said="STOP", at=at)
+    for channel in ("sms", "email"):
+        a_promise("visit_offered", alice, at, channel, about=alice)
+    for _ in range(3):
+        dispatch_due(at=at)
+    assert [d.channel for d in SandboxDelivery.objects.all()] == ["email"]
