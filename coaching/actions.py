@@ -1,6 +1,6 @@
 """The verbs of the coach's part: plan the check-ins of a course, take one, notice who has gone quiet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -242,11 +242,19 @@ def hear_safety_answer(patient: Patient, *, by: User, at: datetime, source: Any 
 
 
 def _sound(
-    patient: Patient, triggers: Iterable[str], *, source: Any, codes: tuple[str, ...], by: Any, at: datetime
+    patient: Patient,
+    triggers: Iterable[str],
+    *,
+    source: Any,
+    codes: tuple[str, ...],
+    by: Any,
+    at: datetime,
+    felt: Mapping[str, tuple[str, ...]] | None = None,
 ) -> None:
     """One alert for each trigger, and the hold that its row asks for."""
     for trigger in sorted(triggers):
-        alert = raise_alert(patient=patient, trigger=trigger, source=source, at=at, by=by, detail_codes=codes)
+        own = (*codes, *(felt or {}).get(trigger, ()))
+        alert = raise_alert(patient=patient, trigger=trigger, source=source, at=at, by=by, detail_codes=own)
         hold = trigger_of(trigger, at=at).get("hold")
         if hold:
             place_hold(patient, reason_code=hold, at=at, by=by, alert=alert)
@@ -296,7 +304,13 @@ def _act_on(row: CheckIn, codes: list[str], *, by: User, at: datetime) -> Given:
         detail={"kind": row.kind, "triggers": sorted(triggers), "reached": row.reached},
     )
     cancel_for(row, at=at, why="given")
-    _sound(patient, triggers, source=row, codes=("check_in", row.kind), by=by, at=at)
+    table = numbers["side_effects"]
+    # Each alert names what was felt, so that another symptom of the same trigger is a new sign and not the same once more.
+    felt = {
+        trigger: tuple(code for code in codes if table.get(code, {}).get("trigger") == trigger)
+        for trigger in triggers
+    }
+    _sound(patient, triggers, source=row, codes=("check_in", row.kind), felt=felt, by=by, at=at)
     return Given(row, crisis=bool(row.suicidal_thoughts), triggers=triggers)
 
 

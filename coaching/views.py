@@ -176,7 +176,13 @@ def daily(request: HttpRequest) -> HttpResponse:
             response = render(
                 request,
                 "patient/check_in_help.html",
-                {"crisis": True, "sentences": [], "urgent": True, "kind_daily": CheckIn.Kind.DAILY},
+                {
+                    "crisis": True,
+                    "sentences": [],
+                    "urgent": True,
+                    "emergency": False,
+                    "kind_daily": CheckIn.Kind.DAILY,
+                },
             )
             response.replay_url = reverse("help")  # type: ignore[attr-defined]
             return response
@@ -200,5 +206,6 @@ def _help(given: actions.Given) -> dict[str, Any]:
             wording.AFTER_TRIGGER[code] for code in sorted(given.triggers) if code in wording.AFTER_TRIGGER
         ],
         "urgent": bool(given.triggers & wording.URGENT),
+        "emergency": "X01" in given.triggers,
         "kind_daily": CheckIn.Kind.DAILY,
     }

@@ -19,6 +19,8 @@ KIND_FOR_PATIENT = {
 MINUTES = {"prep": 30, "pre_session": 30, "post_session": 30, "integration": 30, "daily": 1, "extra": 1}
 
 SIDE_EFFECTS = {
+    "chest_pain": "Chest pain or pressure",
+    "breathing_or_swelling": "Hard to breathe, or swelling of face, lips or throat",
     "nausea": "Feeling sick",
     "vomiting": "Being sick once or twice",
     "vomiting_cannot_keep_water": "Being sick more than three times, or cannot keep water down",
@@ -37,12 +39,14 @@ SIDE_EFFECTS = {
 
 # What a patient reads when an answer set something off: no blame, what happens, by when.
 AFTER_TRIGGER = {
+    "X01": "Chest pain, trouble breathing or swelling can be dangerous: call 911 now and do not drive yourself. We have called the person on call too; they ring you.",
     "X05": "Please sip water and stay with somebody. If you cannot be woken easily or get worse, call 911. Someone from the practice will call you.",
     "X06": "Please stay with somebody you trust. Someone from the practice will call you. If you or others may be in danger, call 911.",
     "X08": "Blood in urine needs a doctor’s look today. We have told your clinician, and your next session waits until then.",
     "X09": "Thank you for telling us. We have told your clinician. Your next dose waits until they have looked into it.",
     "X10": "If you have swelling or it is hard to breathe, call 911 now. If not, your clinician will contact you within four hours.",
     "X11": "Sit or lie down and do not drive. Your coach will call you. If you hit your head, call 911 or go to an emergency room.",
+    "X13": "These often pass within a day: rest, drink water in small sips, eat lightly, and do not drive while you are drowsy. Your coach looks at this on the next working day. Call us if it gets worse.",
     "X12": "Lie down with your feet up and do not stay alone. If it happens again, call 911. The clinician on call will contact you.",
 }
 
@@ -54,7 +58,7 @@ URGENCY = {
 }
 
 # After these the page says to call for help first.
-URGENT = frozenset({"X03", "X06", "X12"})
+URGENT = frozenset({"X01", "X03", "X06", "X12"})
 
 # --- secure messages ---
 
@@ -65,6 +69,7 @@ PROMPT = {
     "emergency": "Chest pain, trouble breathing, fainting, a seizure, weakness on one side, a sudden worst headache or swelling of the face: call 911 now.",
     "exposure": "If a child, a pet or anybody else took the medicine: call Poison Control, 1-800-222-1222, day and night. If they cannot be woken or breathe badly, call 911.",
     "lost_medicine": "Please do not take a replacement from anybody. A clinician looks into the missing medicine with you.",
+    "pregnancy": "Please take no more of the medicine for now. A clinician gets in touch with you today, and your course waits until you have talked.",
     "side_effect": "If it gets worse, or you are not sure, call us. If you cannot be woken easily, breathe badly or faint, somebody calls 911.",
 }
 FLAG_FOR_STAFF = {
@@ -73,6 +78,7 @@ FLAG_FOR_STAFF = {
     "emergency": "words of an emergency symptom",
     "exposure": "somebody else may have taken the medicine",
     "lost_medicine": "medicine lost or stolen",
+    "pregnancy": "pregnancy",
     "side_effect": "a side effect",
 }
 EMERGENCY_ANSWERS = {

@@ -30,7 +30,7 @@ class AlertSerializer(serializers.ModelSerializer):
         model = Alert
         fields = (
             "id", "patient", "trigger", "title", "severity", "state", "level", "signs", "in_session", "is_synthetic", "opened_at",
-            "acknowledge_by_at", "acknowledged_at", "acknowledged_by", "closed_at", "closed_by", "disposition",
+            "acknowledge_by_at", "acknowledged_at", "acknowledged_by", "contact_by_at", "reached_at", "closed_at", "closed_by", "disposition",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -49,6 +49,11 @@ class CloseSerializer(StrictSerializer):
 
     disposition = serializers.ChoiceField(choices=DISPOSITIONS)
     note = serializers.CharField(min_length=3, max_length=4000)
+    signs_seen = serializers.IntegerField(
+        min_value=1,
+        required=False,
+        help_text="`signs` of the alert as it was read; refused when more came since",
+    )
 
 
 class NothingSerializer(StrictSerializer):

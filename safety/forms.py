@@ -14,6 +14,7 @@ class CloseForm(forms.Form):
         choices=[("", "Choose one"), *((code, DISPOSITION_WORDS[code]) for code in DISPOSITIONS)],
         error_messages={"required": "Choose what came of it."},
     )
+    signs_seen = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
     note = forms.CharField(
         label="Note",
         help_text="What was said and agreed, and who does what next.",

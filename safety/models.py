@@ -40,6 +40,8 @@ class Alert(models.Model):
     detail_codes = models.JSONField(default=list, blank=True)
     # The worst measured sign so far in this episode, for instance the systolic pressure; worse means a fresh page.
     magnitude = models.FloatField(default=0)
+    # Each number of a sign by its name, the worst so far; larger is worse, so a pressure that falls counts downwards.
+    measures = models.JSONField(default=dict, blank=True)
     signs = models.SmallIntegerField(default=1, help_text="How many signs this episode has gathered")
     source_type = models.CharField(max_length=60, blank=True)
     source_id = models.CharField(max_length=40, blank=True)
@@ -56,6 +58,12 @@ class Alert(models.Model):
     next_escalation_at = models.DateTimeField(null=True, blank=True)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    # Where the protocol wants a talk within so many minutes (X02): by when, and who had it.
+    contact_by_at = models.DateTimeField(null=True, blank=True)
+    reached_at = models.DateTimeField(null=True, blank=True)
+    reached_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -92,6 +100,11 @@ class Alert(models.Model):
                 name="an_acknowledged_alert_names_the_person",
             ),
             models.CheckConstraint(
+                condition=Q(reached_at__isnull=True, reached_by__isnull=True)
+                | Q(reached_at__isnull=False, reached_by__isnull=False),
+                name="a_contact_names_the_person_who_had_it",
+            ),
+            models.CheckConstraint(
                 condition=~Q(state="closed")
                 | (Q(closed_by__isnull=False, closed_at__isnull=False) & ~Q(disposition="") & ~Q(note="")),
                 name="a_closed_alert_has_person_disposition_and_note",
@@ -109,6 +122,17 @@ class Alert(models.Model):
     @property
     def is_live(self) -> bool:
         return self.state in LIVE_STATES
+
+    @property
+    def round_key(self) -> int:
+        """Names the present round of escalation: another one when it got worse or opened again. A call carries it, so that the
+        key pressed on an earlier call takes nothing that got worse since."""
+        return int(self.escalating_since_at.timestamp() * 1_000_000)
+
+    @property
+    def waits_for_contact(self) -> bool:
+        """Nobody has talked with the person yet, though the protocol wants it by a time."""
+        return self.is_live and self.contact_by_at is not None and self.reached_at is None
 
     @property
     def reference(self) -> str:

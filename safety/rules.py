@@ -64,9 +64,45 @@ def is_worse(
     known_severity: int,
     known_magnitude: float,
     known_codes: Iterable[str],
+    measures: Mapping[str, float] | None = None,
+    known_measures: Mapping[str, float] | None = None,
 ) -> bool:
-    """Is a new sign of an episode worse than what is already known: graver, larger, or of a kind not seen before?"""
-    return severity > known_severity or magnitude > known_magnitude or bool(set(codes) - set(known_codes))
+    """Is a new sign of an episode worse than what is already known: graver, larger in any number, or of a kind not seen before?
+
+    A sign no graver than the known one is news by its kind only when it is at least as grave: X03 after X02 pages nobody again.
+    """
+    if (
+        severity > known_severity
+        or magnitude > known_magnitude
+        or larger(measures or {}, known_measures or {})
+    ):
+        return True
+    return severity == known_severity and bool(set(codes) - set(known_codes))
+
+
+def larger(measures: Mapping[str, float], known: Mapping[str, float]) -> bool:
+    """Is any of these numbers larger than the worst one known by its name, or of a name not known yet?"""
+    return any(name not in known or value > known[name] for name, value in measures.items())
+
+
+def worst_of(measures: Mapping[str, float], known: Mapping[str, float]) -> dict[str, float]:
+    """Each number by its name, the larger of both."""
+    return {
+        name: max(given)
+        for name in {*measures, *known}
+        if (given := [m[name] for m in (measures, known) if name in m])
+    }
+
+
+def look_again_at(
+    *, taken_at: datetime, unclosed_minutes: float, grace_minutes: float, contact_by_at: datetime | None
+) -> datetime:
+    """When a taken alert pages next: before its contact clock is over (with a little time for who took it late), else after so
+    many minutes for as long as it is not closed."""
+    unclosed = taken_at + timedelta(minutes=unclosed_minutes)
+    if contact_by_at is None:
+        return unclosed
+    return min(unclosed, max(contact_by_at, taken_at + timedelta(minutes=grace_minutes)))
 
 
 def gaps(

@@ -5,7 +5,7 @@ MOVES: dict[tuple[str, str], str] = {
     ("open", "acknowledged"): "a named person who may see it",
     # A worse sign in an episode that somebody already holds puts it back to everybody; so does its holder's leaving.
     ("acknowledged", "open"): "a worse sign of the same episode, or its holder left",
-    ("acknowledged", "acknowledged"): "handed over with the shift",
+    ("acknowledged", "acknowledged"): "handed over with the shift, or taken over by a named person",
     ("acknowledged", "closed"): "a named person, with a disposition and a note",
 }
 

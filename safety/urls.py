@@ -28,6 +28,8 @@ urlpatterns = [
     path("alerts/holds/<uuid:hold_id>/clear/", views.clear_hold, name="clear_hold"),
     path("alerts/<uuid:alert_id>/", views.alert, name="alert"),
     path("alerts/<uuid:alert_id>/acknowledge/", views.acknowledge, name="acknowledge"),
+    path("alerts/<uuid:alert_id>/reached/", views.reached, name="reached"),
+    path("alerts/<uuid:alert_id>/take-over/", views.take_over, name="take_over"),
     path("alerts/<uuid:alert_id>/close/", views.close, name="close"),
     path("medicine-report/", incident_views.report_medicine, name="report_medicine"),
     path("medicine-report/done/", incident_views.medicine_reported, name="medicine_reported"),
@@ -37,5 +39,9 @@ urlpatterns = [
     path(
         "adverse-events/incident/<uuid:patient_id>/", incident_views.report_incident, name="report_incident"
     ),
-    path("webhooks/twilio/answer/<uuid:alert_id>/<uuid:person_id>/", views.answer, name="answer"),
+    path(
+        "webhooks/twilio/answer/<uuid:alert_id>/<uuid:person_id>/<int:round_key>/",
+        views.answer,
+        name="answer",
+    ),
 ]

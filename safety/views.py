@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.access import patients_visible_to
 from accounts.guards import for_role, public
 from common import audit, clock, intents
-from common.errors import DomainError, Invalid
+from common.errors import Conflict, DomainError, Invalid
 from notify.access import has_opted_out
 from notify.views import from_twilio, twiml
 from notify.wording import CHANNEL_WORDS
@@ -105,6 +105,8 @@ def _alert_page(
             "opted_out": patient is not None and has_opted_out(patient),
             "channel_words": CHANNEL_WORDS,
             "holds": [{"hold": hold, "words": wording.hold_for_staff(hold.reason_code)} for hold in holds],
+            "may_act": alert.patient_id is None or request.user.role in access.CLINICAL_ROLES,
+            "viewer_id": request.user.pk,
             "may_close": access.may_close(request.user, alert, at=at),
             "may_clear": visible and request.user.role == "psychiatrist" and not alert.is_live,
             "form": close_form,
@@ -125,7 +127,7 @@ def alert(request: HttpRequest, alert_id: uuid.UUID) -> HttpResponse:
     """One alert: whom it concerns, how to reach them, who was paged, and the next thing to do."""
     found = access.visible_alert(request.user, alert_id)
     audit.record("alert.opened", by=request.user, at=clock.now(), about=found, patient_id=found.patient_id)
-    return _alert_page(request, found, close_form=CloseForm())
+    return _alert_page(request, found, close_form=CloseForm(initial={"signs_seen": found.signs}))
 
 
 @for_role(*STAFF)
@@ -142,6 +144,28 @@ def acknowledge(request: HttpRequest, alert_id: uuid.UUID) -> HttpResponse:
 @for_role(*STAFF)
 @require_POST
 @intents.guard
+def reached(request: HttpRequest, alert_id: uuid.UUID) -> HttpResponse:
+    """Somebody has talked with the person; the alert still waits for its close."""
+    found = access.visible_alert(request.user, alert_id)
+    actions.record_contact(found, by=request.user, at=clock.now())
+    messages.success(request, "Noted. Close the alert when it is clear what comes of it.")
+    return redirect("safety:alert", found.pk)
+
+
+@for_role(*STAFF)
+@require_POST
+@intents.guard
+def take_over(request: HttpRequest, alert_id: uuid.UUID) -> HttpResponse:
+    """Take it from whoever has it and does not get through."""
+    found = access.visible_alert(request.user, alert_id)
+    actions.take_over(found, holder=request.POST.get("holder", ""), by=request.user, at=clock.now())
+    messages.success(request, "This is yours now. Whoever had it sees that on the page.")
+    return redirect("safety:alert", found.pk)
+
+
+@for_role(*STAFF)
+@require_POST
+@intents.guard
 def close(request: HttpRequest, alert_id: uuid.UUID) -> HttpResponse:
     """End it, with what came of it."""
     found = access.visible_alert(request.user, alert_id)
@@ -149,6 +173,15 @@ def close(request: HttpRequest, alert_id: uuid.UUID) -> HttpResponse:
     if form.is_valid():
         try:
             actions.close(found, by=request.user, at=clock.now(), **form.cleaned_data)
+        except Conflict as refused:
+            if refused.code != "further_sign":
+                raise
+            form.add_error(None, refused.detail)
+            # What is looked at now includes the further sign; the words that were written stay.
+            now_seen = request.POST.copy()
+            found = access.visible_alert(request.user, alert_id)
+            now_seen["signs_seen"] = str(found.signs)
+            form.data = now_seen
         except Invalid as refused:
             for name, words in refused.fields.items():
                 form.add_error(name if name in form.fields else None, words)
@@ -177,7 +210,7 @@ def clear_hold(request: HttpRequest, hold_id: uuid.UUID) -> HttpResponse:
 @csrf_exempt
 @public
 @require_POST
-def answer(request: HttpRequest, alert_id: uuid.UUID, person_id: uuid.UUID) -> HttpResponse:
+def answer(request: HttpRequest, alert_id: uuid.UUID, person_id: uuid.UUID, round_key: int) -> HttpResponse:
     """The key that somebody pressed on a page's call: 1 means that this person takes it."""
     refusal = from_twilio(request)
     if refusal is not None:
@@ -188,7 +221,7 @@ def answer(request: HttpRequest, alert_id: uuid.UUID, person_id: uuid.UUID) -> H
     if alert is None or person is None:
         return twiml("<Say>This is over.</Say>")
     try:
-        actions.acknowledge(alert, by=person, at=clock.now())
+        actions.acknowledge(alert, by=person, at=clock.now(), round_key=round_key)
     except DomainError as refused:
         return twiml(f"<Say>{escape(refused.detail)}</Say>")
     return twiml("<Say>You have taken it. Open your list now.</Say>")

@@ -48,6 +48,9 @@ STORY_WORDS = {
     "alert.escalated": "nobody had it, so more were called",
     "alert.acknowledged": "taken",
     "alert.handed_over": "handed over",
+    "alert.taken_over": "taken over",
+    "alert.reached": "talked with the person",
+    "alert.contact_late": "nobody has talked with the person yet, so more were called",
     "alert.reopened": "open again: whoever had it is no longer here",
     "alert.closed": "closed",
 }

@@ -78,9 +78,11 @@ def _alerts(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkIte
                 key=str(alert.pk),
                 owner=user,
                 url=reverse("safety:alert", args=[alert.pk]),
-                due_at=taken_at + clock_of("alert.unclosed"),
+                due_at=alert.contact_by_at
+                if alert.waits_for_contact and alert.contact_by_at is not None
+                else taken_at + clock_of("alert.unclosed"),
                 patient=alert.patient,
-                title=f"Close: {alert_title(alert)}",
+                title=f"{'Talk with them' if alert.waits_for_contact else 'Close'}: {alert_title(alert)}",
                 unowned=alert.acknowledged_by_id != user.pk,
             )
         )

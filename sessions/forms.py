@@ -56,10 +56,13 @@ OTHERS = {
     "throat": "Trouble swallowing, cough or sore throat",
     "blood_in_urine": "Blood in the urine",
     "burning_urine": "Burning when passing water",
-    "dizzy": "Dizzy",
+    "dizzy": "Dizzy or light-headed",
     "headache": "Headache",
     "double_vision": "Double vision",
+    "sitter_gone": "Nobody is with me, or my sitter is asleep or has been drinking",
 }
+# What only the person who takes the medicine can say.
+NOT_FOR_SITTERS = frozenset({"sitter_gone"})
 EFFECT_WORDS = {
     "nausea": "Nausea",
     "headache": "Headache",
@@ -71,6 +74,7 @@ EFFECT_WORDS = {
     "burning_urine": "Burning when passing water",
     "throat": "Throat or swallowing trouble",
     "fell": "A fall",
+    "fainted": "Fainted",
 }
 SITTER_WORDS = {
     "not_responding": "Does not respond when I speak",
@@ -79,6 +83,9 @@ SITTER_WORDS = {
     "distressed": "Very frightened or upset",
     "fell": "Fell or got hurt",
     "sitter_cannot_stay": "I cannot stay",
+    "alcohol": "They, or I, have had alcohol or another drug",
+    "leaves_or_drives": "They want to leave or drive, or already did",
+    "in_water": "They are in a bath, shower or pool",
 }
 ATTESTATIONS = {
     "adult": "I am 18 or older",
@@ -218,6 +225,13 @@ class SymptomForm(forms.Form):
     note = forms.CharField(
         label="In your own words", required=False, widget=forms.Textarea(attrs={"rows": 3}), max_length=4000
     )
+
+    def __init__(self, *args: Any, by_sitter: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if by_sitter:
+            others = self.fields["other_flags"]
+            assert isinstance(others, forms.MultipleChoiceField)
+            others.choices = [(code, words) for code, words in OTHERS.items() if code not in NOT_FOR_SITTERS]
 
 
 class EndForm(forms.Form):

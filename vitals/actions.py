@@ -154,7 +154,7 @@ def record_reading(
             detail={"phase": str(phase), "band": reading.band, "source": str(source)},
         )
         outcome = (
-            _rejected(reading, before, by=by, at=at)
+            _rejected(reading, before, limits, by=by, at=at)
             if rejected
             else _accepted(reading, limits, data, after=context.after_dose, by=by, at=at)
         )
@@ -177,7 +177,31 @@ def _newest_of_kind(patient: Patient, session_id: UUID | None) -> Reading | None
     )
 
 
-def _rejected(reading: Reading, before: Reading | None, *, by: Any, at: datetime) -> RecordedReading:
+def alarming_numbers(reading: Reading, limits: BpLimits) -> dict[str, float]:
+    """Each number that is out of bounds, by its own name, so that none hides another: a lower pressure that rises behind an upper
+    one that falls, a pressure that drops after a crisis, a pulse. Larger is worse: what falls counts downwards.
+    """
+    numbers: dict[str, float] = {}
+    high_from = (limits.systolic_high_from_mmhg, limits.diastolic_high_from_mmhg)
+    low_below = (limits.systolic_low_below_mmhg, limits.diastolic_low_below_mmhg)
+    pressures = {"systolic": reading.systolic_mmhg, "diastolic": reading.diastolic_mmhg}
+    for (name, value), high, low in zip(pressures.items(), high_from, low_below, strict=True):
+        if value >= high:
+            numbers[f"{name}_high"] = value
+        elif value < low:
+            numbers[f"{name}_low"] = -value
+    if reading.pulse_bpm > limits.pulse_no_dose_above_bpm:
+        numbers["pulse_high"] = reading.pulse_bpm
+    elif reading.pulse_bpm < limits.pulse_no_dose_below_bpm:
+        numbers["pulse_low"] = -reading.pulse_bpm
+    if reading.spo2_pct is not None and reading.spo2_pct < limits.spo2_no_dose_below_pct:
+        numbers["oxygen_low"] = -reading.spo2_pct
+    return numbers
+
+
+def _rejected(
+    reading: Reading, before: Reading | None, limits: BpLimits, *, by: Any, at: datetime
+) -> RecordedReading:
     alert = None
     if before is not None and before.rejected:
         # A number far out of range may be a broken cuff or a body in trouble: a person looks.
@@ -190,6 +214,7 @@ def _rejected(reading: Reading, before: Reading | None, *, by: Any, at: datetime
             detail_codes=("implausible_twice",),
             in_session=reading.session_id is not None,
             severity=3,
+            measures=alarming_numbers(reading, limits),
         )
     return RecordedReading(
         reading=reading,
@@ -216,7 +241,7 @@ def _accepted(
             detail_codes=tuple(sorted(step.id for step in steps if step.page)),
             in_session=reading.session_id is not None,
             severity=4 if reading.band == Band.CRISIS else 3,
-            magnitude=max(reading.systolic_mmhg, reading.diastolic_mmhg + 60),
+            measures=alarming_numbers(reading, limits),
         )
     if any(step.programme_hold for step in steps):
         place_hold(

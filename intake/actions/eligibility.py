@@ -42,11 +42,14 @@ from intake.rules.facts import FACTS_BY_NAME
 from intake.rules.urgency import urgency_of
 from intake.wording import rule_texts
 from measures.access import newest_high_risk_at
+from safety.access import trigger_of
 from safety.actions import place_hold, raise_alert
 from safety.models import Alert
 
 # The class of a medicine that is on no list of ours: what the person typed, for a clinician to read.
 UNKNOWN_CLASS = "other"
+# The rule of pregnancy, which has a clock of its own (X17).
+PREGNANT = "E10"
 # After these states an answer that changes is news to somebody.
 WATCHED = (states.SUBMITTED, states.CLAIMED, states.ACCEPTED)
 
@@ -204,6 +207,13 @@ def reevaluate(patient: Patient, *, by: Any, at: datetime) -> EligibilityEvaluat
                 patient=patient, trigger="X21", source=found, at=at, by=by, detail_codes=tuple(added)
             )
             place_hold(patient, reason_code="eligibility_reopened", at=at, by=by, alert=alert)
+            if PREGNANT in added:
+                # A clinician the same day, not before the next dose; and nothing more leaves the pharmacy (X17).
+                heard = raise_alert(
+                    patient=patient, trigger="X17", source=found, at=at, by=by, detail_codes=("pregnant",)
+                )
+                hold = trigger_of("X17", at=at)["hold"] or "pregnancy"
+                place_hold(patient, reason_code=hold, at=at, by=by, alert=heard)
     return found
 
 

@@ -1,10 +1,13 @@
 """The one small interface behind which every outside messenger sits."""
 
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+log = logging.getLogger("notify")
 
 
 @dataclass(frozen=True)
@@ -77,4 +80,9 @@ class Gateway:
                 results.append(self.send(envelope))
             except (Refused, InDoubt) as outcome:
                 results.append(outcome)
+            except (
+                Exception
+            ) as error:  # a vendor's answer that nobody foresaw holds up no other message, and loses none
+                log.exception("a vendor answered what nobody foresaw", extra={"event": "vendor_unforeseen"})
+                results.append(InDoubt(f"unforeseen: {type(error).__name__}"))
         return results

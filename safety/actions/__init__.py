@@ -1,6 +1,7 @@
 """The verbs of safety. An alert is raised in the transaction of its cause, and only a person takes it or closes it."""
 
 from safety.actions.alerts import acknowledge, close, raise_alert
+from safety.actions.contact import record_contact, take_over
 from safety.actions.digest import send_digests
 from safety.actions.escalation import escalate_due
 from safety.actions.events import assess_adverse_event, record_adverse_event, report_adverse_event
@@ -51,6 +52,7 @@ __all__ = [
     "place_hold",
     "raise_alert",
     "record_adverse_event",
+    "record_contact",
     "remove_holiday",
     "remove_shift",
     "remove_time_away",
@@ -58,6 +60,7 @@ __all__ = [
     "report_incident",
     "send_digests",
     "settle_tasks_about",
+    "take_over",
     "watch_drill",
     "withdraw_handover",
 ]

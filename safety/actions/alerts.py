@@ -1,6 +1,6 @@
 """Opening, taking and closing an alert."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from notify.actions import cancel_for, promise
 from safety.access import alerts_visible_to, escalations, may_close, trigger_of
 from safety.actions import escalation
 from safety.models import LIVE_STATES, Alert
-from safety.rules import is_worse
+from safety.rules import is_worse, look_again_at, worst_of
 from safety.states import DISPOSITIONS, MOVES, PRACTICE_DISPOSITIONS
 
 
@@ -28,13 +28,15 @@ def raise_alert(
     in_session: bool = False,
     severity: int | None = None,
     magnitude: float = 0,
+    measures: Mapping[str, float] | None = None,
     episode: str = "",
 ) -> Alert:
     """Open an alert, page the person on call and write the trail, all in the caller's transaction.
 
     Signs of one episode share one live alert (one per patient and `episode`, by default the trigger's own). A worse sign
-    (graver severity, larger `magnitude`, a code not seen before) raises it and pages afresh, even when somebody has already
-    taken it; an equal sign is counted, and told to whoever has taken it.
+    (graver severity, larger `magnitude` or any of its `measures` by name, a code not seen before) raises it and pages afresh,
+    even when somebody has already taken it; an equal sign is counted, and told to whoever has taken it and, when it is
+    severe, to whoever is on call by then.
     """
     row = trigger_of(trigger, at=at)
     grave = severity or row["severity"]
@@ -49,8 +51,8 @@ def raise_alert(
             )
             if alert is not None:
                 return _another_sign(
-                    alert, trigger=trigger, severity=grave, magnitude=magnitude, codes=codes, source=source,
-                    in_session=in_session, by=by, at=at,
+                    alert, trigger=trigger, severity=grave, magnitude=magnitude, measures=dict(measures or {}), codes=codes,
+                    source=source, in_session=in_session, by=by, at=at,
                 )  # fmt: skip
             try:
                 with transaction.atomic():
@@ -61,11 +63,13 @@ def raise_alert(
                         episode_key=key,
                         detail_codes=codes,
                         magnitude=magnitude,
+                        measures=dict(measures or {}),
                         in_session=in_session,
                         is_synthetic=trigger == "P02" or bool(patient is not None and patient.is_synthetic),
                         opened_at=at,
                         escalating_since_at=at,
                         acknowledge_by_at=at + timedelta(minutes=row["acknowledge_minutes"]),
+                        contact_by_at=_contact_by(row, at=at),
                         **_source_of(source),
                     )
             except IntegrityError:
@@ -81,6 +85,12 @@ def raise_alert(
         raise Conflict("Several alerts of one episode arrived at once. Send it again.")
 
 
+def _contact_by(row: Mapping[str, Any], *, at: datetime) -> datetime | None:
+    """By when somebody must have talked with the person, where the trigger's row says so."""
+    minutes = row.get("contact_minutes")
+    return at + timedelta(minutes=minutes) if minutes else None
+
+
 def _source_of(source: models.Model | str | None) -> dict[str, str]:
     if isinstance(source, models.Model):
         return {"source_type": source._meta.label_lower, "source_id": str(source.pk)}
@@ -93,6 +103,7 @@ def _another_sign(
     trigger: str,
     severity: int,
     magnitude: float,
+    measures: dict[str, float],
     codes: list[str],
     source: Any,
     in_session: bool,
@@ -107,13 +118,15 @@ def _another_sign(
         known_severity=alert.severity,
         known_magnitude=alert.magnitude,
         known_codes=[*alert.detail_codes, alert.trigger],
+        measures=measures,
+        known_measures=alert.measures,
     )
-    # A milder trigger of the same episode is no news: X03 after X02 does not page everybody again.
-    worse = worse and (severity >= alert.severity or magnitude > alert.magnitude)
+    hurried = in_session and not alert.in_session
     if severity > alert.severity:
         alert.trigger = trigger
     alert.severity = max(alert.severity, severity)
     alert.magnitude = max(alert.magnitude, magnitude)
+    alert.measures = worst_of(measures, alert.measures)
     alert.detail_codes = sorted({*alert.detail_codes, *codes})
     alert.signs += 1
     alert.in_session = alert.in_session or in_session
@@ -124,6 +137,7 @@ def _another_sign(
             "trigger",
             "severity",
             "magnitude",
+            "measures",
             "detail_codes",
             "signs",
             "in_session",
@@ -142,27 +156,45 @@ def _another_sign(
             )
         else:
             alert.escalating_since_at = at
-        minutes = trigger_of(alert.trigger, at=at)["acknowledge_minutes"]
-        alert.acknowledge_by_at = at + timedelta(minutes=minutes)
-        alert.save(update_fields=["escalating_since_at", "acknowledge_by_at"])
+        row = trigger_of(alert.trigger, at=at)
+        alert.acknowledge_by_at = at + timedelta(minutes=row["acknowledge_minutes"])
+        # What was said before it got worse does not answer for it.
+        alert.contact_by_at, alert.reached_at, alert.reached_by = _contact_by(row, at=at), None, None
+        alert.save(
+            update_fields=[
+                "escalating_since_at",
+                "acknowledge_by_at",
+                "contact_by_at",
+                "reached_at",
+                "reached_by",
+            ]
+        )
         escalation.begin(alert, at=at)
-    elif alert.state == "acknowledged" and alert.acknowledged_by is not None:
-        escalation.page([alert.acknowledged_by], alert, at=at)
+    elif alert.state == "acknowledged":
+        escalation.page(escalation.people_to_remind(alert, at=at), alert, at=at)
+    elif hurried and alert.level:
+        # The same sign, now in a session: its ladder is the shorter one from here on.
+        escalation.hurry(alert, at=at)
     return alert
 
 
-def acknowledge(alert: Alert, *, by: User, at: datetime) -> Alert:
+def acknowledge(alert: Alert, *, by: User, at: datetime, round_key: int | None = None) -> Alert:
     """A named person takes it: pages that wait are taken back and the ladder stops. Compare-and-set, one winner.
 
-    Raises NotPermitted for somebody who may not see it, Conflict (naming the person) when it is taken already.
+    `round_key` is the round that the person was called about. Raises NotPermitted for somebody who may not see it, Conflict
+    (naming the person) when it is taken already, and when it got worse or opened again since that round: an answer to an
+    earlier call, late or sent twice, never silences what came after it.
     """
     if not isinstance(by, User) or not alerts_visible_to(by).filter(pk=alert.pk).exists():
         raise NotPermitted("Only somebody who was paged, or who cares for this person, can take this.")
-    minutes = escalations(at=at).get("unclosed_after_acknowledgement_minutes", 60)
     with transaction.atomic():
         current = (
             Alert.objects.select_for_update(of=("self",)).select_related("acknowledged_by").get(pk=alert.pk)
         )
+        if round_key is not None and current.state == "open" and current.round_key != round_key:
+            raise Conflict(
+                "This got worse since you were called. You are called again about it now.", code="got_worse"
+            )
         if current.state != "open":
             if current.state == "acknowledged" and current.acknowledged_by_id == by.pk:
                 return current
@@ -182,18 +214,31 @@ def acknowledge(alert: Alert, *, by: User, at: datetime) -> Alert:
             acknowledged_at=at,
             next_escalation_at=None,
             # Taken is not done: whoever took it hears again until it is closed.
-            next_page_at=at + timedelta(minutes=minutes),
+            next_page_at=next_look(current, taken_at=at, at=at),
         )
         audit.record("alert.acknowledged", by=by, at=at, about=current, patient_id=current.patient_id)
         cancel_for(current, at=at, why="taken by somebody")
     return current
 
 
-def close(alert: Alert, *, by: User, at: datetime, disposition: str, note: str) -> Alert:
+def next_look(alert: Alert, *, taken_at: datetime, at: datetime) -> datetime:
+    """When a taken alert pages again."""
+    table = escalations(at=at)
+    return look_again_at(
+        taken_at=taken_at,
+        unclosed_minutes=table.get("unclosed_after_acknowledgement_minutes", 60),
+        grace_minutes=table.get("contact_grace_minutes", 5),
+        contact_by_at=alert.contact_by_at if alert.reached_at is None else None,
+    )
+
+
+def close(
+    alert: Alert, *, by: User, at: datetime, disposition: str, note: str, signs_seen: int | None = None
+) -> Alert:
     """End an alert, with what came of it and a note. Never done by a program.
 
-    Raises Invalid without a known disposition or a note, NotPermitted for the wrong role, MoveNotAllowed before somebody
-    has taken it.
+    `signs_seen`: how many signs stood on the page that was looked at. Raises Invalid without a known disposition or a note,
+    NotPermitted for the wrong role, MoveNotAllowed before somebody has taken it, Conflict when a further sign came since.
     """
     fields = {}
     if disposition not in DISPOSITIONS:
@@ -212,6 +257,11 @@ def close(alert: Alert, *, by: User, at: datetime, disposition: str, note: str) 
         raise NotPermitted("A psychiatrist or the person on call closes this alert.")
     with transaction.atomic():
         current = Alert.objects.select_for_update(of=("self",)).get(pk=alert.pk)
+        if signs_seen is not None and current.is_live and current.signs > signs_seen:
+            raise Conflict(
+                "A further sign came in since you looked. Look at it, then close.",
+                code="further_sign",
+            )
         states.move(
             current, "closed", moves=MOVES, by=by, at=at, reasons=[disposition], closed_by=by, closed_at=at,
             disposition=disposition, note=note.strip(), next_page_at=None, next_escalation_at=None,

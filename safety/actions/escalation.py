@@ -9,7 +9,7 @@ from django.db import transaction
 from accounts.models import CareTeam, Role, User
 from common import audit
 from notify.actions import cancel_for, promise
-from safety.access import CLINICAL_ROLES, escalations, on_call_now, trigger_of
+from safety.access import CLINICAL_ROLES, CRISIS_SEVERITY, escalations, on_call_now, trigger_of
 from safety.models import LIVE_STATES, Alert
 from safety.roster_access import drill_account
 from safety.rules import CARE_TEAM, EVERYONE, FIRST, SECOND, Ladder, ladder_of, step_at
@@ -97,7 +97,7 @@ def page(people: Iterable[User], alert: Alert, *, at: datetime) -> None:
             fallbacks=channels[1:],
             context={
                 "link": link_to(alert),
-                "answer_url": f"{settings.SITE_URL}/webhooks/twilio/answer/{alert.pk}/{person.pk}/",
+                "answer_url": f"{settings.SITE_URL}/webhooks/twilio/answer/{alert.pk}/{person.pk}/{alert.round_key}/",
                 "reference": alert.reference,
                 "notice_number": alert.pages,
                 "drill": alert.is_synthetic,
@@ -156,14 +156,53 @@ def escalate_due(*, at: datetime, limit: int = 20) -> int:
     return done
 
 
+def people_to_remind(alert: Alert, *, at: datetime) -> list[User]:
+    """Who hears that a taken alert is not done: whoever took it, and beside them whoever is on call when it is severe and they
+    are not on call themselves (a shift may have ended). Everyone, when whoever took it is no longer here.
+    """
+    taker = alert.acknowledged_by
+    if taker is None or not taker.is_active:
+        return everyone()
+    on_call = [on_call_now(at=at, level=level) for level in (FIRST, SECOND)]
+    if alert.severity < CRISIS_SEVERITY or alert.patient_id is None or taker in on_call:
+        return [taker]
+    return list(dict.fromkeys([taker, *(person for person in on_call[:1] if person is not None)]))
+
+
+def hurry(alert: Alert, *, at: datetime) -> None:
+    """An open alert whose ladder has become a shorter one: its next rung comes no later than that ladder says."""
+    step = step_at(ladder_for(alert, at=at), since=alert.escalating_since_at, at=at)
+    if step.level > alert.level:
+        _climb(alert, at=at)
+        return
+    if step.next_escalation_at is not None and alert.next_escalation_at is not None:
+        alert.next_escalation_at = min(alert.next_escalation_at, step.next_escalation_at)
+        alert.save(update_fields=["next_escalation_at"])
+
+
+def _remind(alert: Alert, *, at: datetime) -> None:
+    """Taken and not done. Past the contact clock more people are called, because whoever took it may not get through."""
+    table = escalations(at=at)
+    late = alert.waits_for_contact and alert.contact_by_at is not None and at >= alert.contact_by_at
+    people = people_to_remind(alert, at=at)
+    if late and alert.contact_by_at is not None:
+        every = timedelta(seconds=table["ladders"]["urgent"]["repage_everyone_seconds"])
+        level = SECOND if at < alert.contact_by_at + every else EVERYONE
+        people = list(dict.fromkeys([*people, *people_to_page(alert, level=level, at=at)]))
+        alert.next_page_at = at + every
+        audit.record(
+            "alert.contact_late", by="system:pager", at=at, about=alert, patient_id=alert.patient_id, detail={"to": level}
+        )  # fmt: skip
+    else:
+        alert.next_page_at = at + timedelta(minutes=table.get("unclosed_after_acknowledgement_minutes", 60))
+    alert.save(update_fields=["next_page_at"])
+    page(people, alert, at=at)
+
+
 def _climb(alert: Alert, *, at: datetime) -> None:
     """One alert, inside the transaction that holds its row."""
     if alert.state == "acknowledged":
-        minutes = escalations(at=at).get("unclosed_after_acknowledgement_minutes", 60)
-        alert.next_page_at = at + timedelta(minutes=minutes)
-        alert.save(update_fields=["next_page_at"])
-        taker = alert.acknowledged_by
-        page([taker] if taker is not None and taker.is_active else everyone(), alert, at=at)
+        _remind(alert, at=at)
         return
     step = step_at(ladder_for(alert, at=at), since=alert.escalating_since_at, at=at)
     level = max(step.level, alert.level)

@@ -1,4 +1,4 @@
-"""What happens to the medicine outside a session: exposed, lost, stolen (X15), and signs of misuse (X22).
+"""What happens to the medicine: taken wrongly (X14), exposed, lost, stolen (X15), and signs of misuse (X22).
 
 Each is kept as an adverse event of its category, calls a clinician and compliance on the protocol's clock, and holds the
 next parcel. Protocol 9 and 8.3; the kinds are data (`incidents` of the escalation table).
@@ -64,7 +64,12 @@ def report_incident(
             patient=patient, kind=kind, category=row["category"], onset_at=when, severity=row["severity"], by=by, at=at,
             description=description.strip(), units_missing=units_missing, session_id=session_id,
         )  # fmt: skip
-        alert = _sound(patient, row["trigger"], source=event, code=kind, in_session=in_session, by=by, at=at)
+        alert = _sound(
+            patient, row["trigger"], source=event, code=kind, in_session=in_session, by=by, at=at, severity=row.get("alert_severity")
+        )  # fmt: skip
+        if row.get("also"):
+            # Somebody else took it: the ten minutes of X14 as well as compliance's hour of X15.
+            _sound(patient, row["also"], source=event, code=kind, in_session=in_session, by=by, at=at)
         AdverseEvent.objects.filter(pk=event.pk).update(alert=alert)
         event.alert = alert
         audit.record(
@@ -105,10 +110,18 @@ def _lost_before(patient: Patient, *, at: datetime) -> bool:
 
 
 def _sound(
-    patient: Patient, trigger: str, *, source: Any, code: str, in_session: bool, by: Any, at: datetime
+    patient: Patient,
+    trigger: str,
+    *,
+    source: Any,
+    code: str,
+    in_session: bool,
+    by: Any,
+    at: datetime,
+    severity: int | None = None,
 ) -> Alert:
     alert = raise_alert(
-        patient=patient, trigger=trigger, source=source, at=at, by=by, detail_codes=(code,), in_session=in_session
+        patient=patient, trigger=trigger, source=source, at=at, by=by, detail_codes=(code,), in_session=in_session, severity=severity
     )  # fmt: skip
     hold = trigger_of(trigger, at=at).get("hold")
     if hold:

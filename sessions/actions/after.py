@@ -14,6 +14,7 @@ from notify.actions import cancel_for
 from safety.models import Alert
 from sessions import states
 from sessions.actions.shared import alarm, lock_session
+from sessions.actions.watch import GRAVER
 from sessions.models import Checkpoint, DosingSession, FollowUp, JournalEntry
 
 # What may linger, and the row of the escalation table that it is.
@@ -21,13 +22,14 @@ EFFECTS: dict[str, str] = {
     "nausea": "X13",
     "headache": "X13",
     "low_mood": "X13",
-    "dizzy": "X13",
+    "dizzy": "X11",
     "seeing_things": "X06",
     "no_need_for_sleep": "X06",
     "blood_in_urine": "X08",
     "burning_urine": "X09",
     "throat": "X10",
     "fell": "X11",
+    "fainted": "X12",
 }
 LONGEST_ENTRY = 20_000
 
@@ -79,7 +81,10 @@ def record_follow_up(
             )
         for trigger in sorted({EFFECTS[code] for code in felt}):
             codes = tuple(code for code in felt if EFFECTS[code] == trigger)
-            alerts.append(alarm(session, trigger, source=follow_up, by=by, at=at, codes=codes))
+            graver = max((GRAVER[code] for code in codes if code in GRAVER), default=None)
+            alerts.append(
+                alarm(session, trigger, source=follow_up, by=by, at=at, codes=codes, severity=graver)
+            )
     return follow_up, tuple(alerts)
 
 

@@ -12,7 +12,7 @@ from safety.access import trigger_of
 from safety.actions import place_hold, raise_alert
 from safety.models import Alert
 from sessions import states
-from sessions.models import Course, DosingSession
+from sessions.models import Course, DosingSession, SitterLink
 
 
 def lock_patient(patient_id: Any) -> Patient:
@@ -99,6 +99,24 @@ def tell(
         respect_quiet_hours=quiet,
         fallbacks=("email",) if person.phone else (),
     )
+
+
+def stay_together(session: DosingSession, *, at: datetime, key: str, sitter: bool = True) -> None:
+    """X16: both are told at once to stay together; the words name nothing else. Twice for one cause is once."""
+    tell(
+        session.patient.user, "stay_together", about=session, patient=session.patient, due_at=at, at=at,
+        path=f"/sessions/{session.pk}/", expires_after=timedelta(hours=2), key=f"stay:{key}", quiet=False,
+    )  # fmt: skip
+    link = (
+        SitterLink.objects.filter(session=session, revoked_at__isnull=True).select_related("sitter").first()
+        if sitter
+        else None
+    )
+    if link is not None:
+        promise(
+            "stay_together_sitter", to=link.sitter.phone, channel="sms", due_at=at, at=at, about=session, patient=session.patient,
+            expires_at=at + timedelta(hours=2), dedupe_key=f"stay:{key}:sitter", respect_quiet_hours=False,
+        )  # fmt: skip
 
 
 def hold_course(course: Course, *, by: Any, at: datetime, reason: str) -> None:

@@ -14,7 +14,7 @@ from common import states as common_states
 from notify.actions import promise
 from sessions import states
 from sessions.access.facts import timeline_for
-from sessions.actions.shared import alarm, lock_patient, lock_session, tell
+from sessions.actions.shared import alarm, lock_patient, lock_session, stay_together, tell
 from sessions.models import Checkpoint, DosingSession, SitterLink
 
 log = logging.getLogger("sessions")
@@ -92,6 +92,7 @@ def _late(row: Checkpoint, *, at: datetime) -> str:
         next_at = at + timedelta(hours=12) if step < 2 else None
     elif row.kind == Checkpoint.Kind.SITTER:
         _tell_sitter(session, "sitter_check_late", at=at, key=f"late:{row.pk}:{step}")
+        stay_together(session, at=at, key=str(row.pk), sitter=False)
         alarm(session, "X16", source=row, by=BEAT, at=at, codes=("sitter_check_missed",))
         next_at = None
     elif row.kind == Checkpoint.Kind.RELEASE:

@@ -12,10 +12,11 @@ from common import states as common_states
 from common.errors import Conflict, Invalid
 from consults.actions import ask_for_count
 from notify.actions import cancel_for
+from safety.access import trigger_of
 from safety.models import Alert
 from sessions import states
 from sessions.actions.course import PRACTICE, REMINDERS
-from sessions.actions.shared import alarm, hold_course, lock_session
+from sessions.actions.shared import alarm, hold_course, lock_session, stay_together
 from sessions.models import Checkpoint, DoseRelease, DosingSession, ReleaseCheck, SitterLink, SymptomReport
 from vitals.access import measurement
 from vitals.actions import limits_of
@@ -33,14 +34,17 @@ OTHER_FLAGS: dict[str, str] = {
     "burning_urine": "X09",
     "throat": "X10",
     "fell": "X11",
-    "dizzy": "X13",
+    "dizzy": "X11",
     "headache": "X13",
     "double_vision": "X13",
+    "sitter_gone": "X16",
 }
+# A fall or a blow is a clinician's, light-headedness alone the coach's (X11).
+GRAVER: dict[str, int] = {"fell": 3}
 # What a sitter may find at a check.
 SITTER_RED = frozenset({"breathing", "colour", "not_responding"})
 SITTER_OTHER: dict[str, str] = {"distressed": "X07", "unsafe": "X11", "fell": "X11"}
-BY_HAND = frozenset({"sitter_cannot_stay"})
+BY_HAND = frozenset({"sitter_cannot_stay", "alcohol", "leaves_or_drives", "in_water"})
 
 
 @dataclass(frozen=True)
@@ -102,11 +106,14 @@ def sitter_check(session: DosingSession, *, findings: Iterable[str], by: str, at
             )
             hold_course(session.course, by="system:protocol", at=at, reason="red_flag")
         for code in sorted(found & set(SITTER_OTHER)):
-            alerts.append(alarm(session, SITTER_OTHER[code], source=session, by=by, at=at, codes=(code,)))
+            alerts.append(
+                alarm(session, SITTER_OTHER[code], source=session, by=by, at=at, codes=(code,), severity=GRAVER.get(code))
+            )  # fmt: skip
         if found & BY_HAND:
             alerts.append(
                 alarm(session, "X16", source=session, by=by, at=at, codes=tuple(sorted(found & BY_HAND)))
             )
+            stay_together(session, at=at, key=f"{session.pk}:{':'.join(sorted(found & BY_HAND))}")
     return SymptomResult(report=None, emergency=bool(found & SITTER_RED), alerts=tuple(alerts))
 
 
@@ -147,8 +154,37 @@ def record_symptoms(
             alerts.append(alarm(session, "X01", source=report, by=by, at=at, codes=tuple(sorted(red))))
             hold_course(session.course, by="system:protocol", at=at, reason="red_flag")
         for code in sorted(other):
-            alerts.append(alarm(session, OTHER_FLAGS[code], source=report, by=by, at=at, codes=(code,)))
+            alerts.append(
+                alarm(session, OTHER_FLAGS[code], source=report, by=by, at=at, codes=(code,), severity=GRAVER.get(code))
+            )  # fmt: skip
+        if "sitter_gone" in other:
+            stay_together(session, at=at, key=f"{session.pk}:sitter_gone")
+        for code, trigger in _by_degree(session, report, at=at):
+            alerts.append(alarm(session, trigger, source=report, by=by, at=at, codes=(code,)))
     return SymptomResult(report=report, emergency=bool(red), alerts=tuple(alerts))
+
+
+def _by_degree(session: DosingSession, report: SymptomReport, *, at: datetime) -> list[tuple[str, str]]:
+    """What only becomes a sign by its degree, its count or how long it lasts (X05, X13), by the numbers of X05's row."""
+    limits = trigger_of("X05", at=at).get("limits") or {}
+    minutes = (at - session.dose_at) / MINUTE if session.dose_at is not None else 0
+    found = []
+    if report.vomited:
+        times = SymptomReport.objects.filter(session=session, vomited=True).count()
+        found.append(
+            ("vomited_often", "X05") if times > limits.get("vomiting_over_times", 3) else ("vomited", "X13")
+        )
+    if (report.nausea or 0) >= limits.get("strong_from", 3):
+        found.append(("nausea", "X13"))
+    if (report.sedation or 0) >= limits.get("strong_from", 3) and minutes > limits.get(
+        "sedation_over_minutes", 180
+    ):
+        found.append(("sleepy_too_long", "X05"))
+    if (report.dissociation or 0) >= limits.get("strong_from", 3) and minutes > limits.get(
+        "dissociation_over_minutes", 240
+    ):
+        found.append(("dissociation_too_long", "X05"))
+    return found
 
 
 def ask_for_help(session: DosingSession, *, by: Any, at: datetime, not_safe: bool = False) -> Alert:

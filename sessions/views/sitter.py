@@ -156,7 +156,7 @@ def reading(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse:
 @sitter_page
 def symptoms(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse:
     """Something I see or hear."""
-    form = SymptomForm(request.POST or None)
+    form = SymptomForm(request.POST or None, by_sitter=True)
     if request.method == "POST":
         done, result = tried(
             form,

@@ -15,6 +15,12 @@ def minutes_words(minutes: int) -> str:
     return f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
 
 
+def clock_words(row: dict[str, Any]) -> str:
+    """The clock of a row: by when somebody has it and, where the protocol wants a talk by a time, by when that was."""
+    contact = f", contact {minutes_words(row['contact_minutes'])}" if row.get("contact_minutes") else ""
+    return minutes_words(row["acknowledge_minutes"]) + contact
+
+
 def table() -> str:
     """The page, whole."""
     data = json.loads((settings.BASE_DIR / "safety" / "data" / "escalations.json").read_text())
@@ -30,7 +36,9 @@ def table() -> str:
         f"{urgent['next_level_seconds'] // 60} min ({urgent['next_level_in_session_seconds'] // 60} min during a session); everyone after "
         f"{urgent['everyone_seconds'] // 60} min and each {urgent['repage_everyone_seconds'] // 60} min from then on. "
         "**Soon**: paged at once; the next level when the clock is over, everyone at twice the clock. **Routine**: a quiet mail to the care",
-        "team at once; the person on call when the clock is over. Nothing closes by itself.",
+        "team at once; the person on call when the clock is over. Nothing closes by itself. Taken is not done: whoever took it hears again",
+        f"each {data['unclosed_after_acknowledgement_minutes']} min until it is closed; past a contact clock both levels on call hear of it, then everyone, until",
+        "somebody has talked with the person.",
         "",
         "| id | trigger | from | severity | done by itself | for a person | clock | pace | wired |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -40,7 +48,7 @@ def table() -> str:
         wired = "yes" if row["wired"] else f"waits for {row['waits_for']}"
         cells = [
             row["id"], row["trigger"], ", ".join(row["sources"]), SEVERITY[row["severity"]] + worst, row["automatic_action"], row["human"],
-            minutes_words(row["acknowledge_minutes"]), row["ladder"], wired,
+            clock_words(row), row["ladder"], wired,
         ]  # fmt: skip
         lines.append("| " + " | ".join(cell or "-" for cell in cells) + " |")
     waiting = [row["id"] for row in rows if not row["wired"]]
