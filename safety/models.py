@@ -1,6 +1,7 @@
 """Alerts, holds, adverse events and who is on call."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pghistory
 from django.conf import settings
@@ -15,6 +16,7 @@ from common.models import append_only
 from safety.states import DISPOSITIONS
 
 LIVE_STATES = ("open", "acknowledged")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Alert(models.Model):
@@ -127,7 +129,7 @@ class Alert(models.Model):
     def round_key(self) -> int:
         """Names the present round of escalation: another one when it got worse or opened again. A call carries it, so that the
         key pressed on an earlier call takes nothing that got worse since."""
-        return int(self.escalating_since_at.timestamp() * 1_000_000)
+        return (self.escalating_since_at - EPOCH) // timedelta(microseconds=1)
 
     @property
     def waits_for_contact(self) -> bool:

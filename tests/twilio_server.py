@@ -84,6 +84,8 @@ class TwilioServer:
     reported: list[tuple[str, str, int]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     url: str = ""
+    # What an address answered last, as the carrier would say it.
+    heard: dict[str, str] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def messages_to(self, number: str) -> list[dict]:
@@ -144,6 +146,7 @@ class TwilioServer:
         )
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
+                self.heard[url] = answer.read().decode(errors="replace")
                 return int(answer.status)
         except urllib.error.HTTPError as refused:
             return refused.code
@@ -222,6 +225,16 @@ def _handler(server: TwilioServer) -> type[BaseHTTPRequestHandler]:
             more = f"https://www.twilio.com/docs/errors/{code}"
             self._answer(status, {"status": status, "code": code, "message": message, "more_info": more})
 
+        def _nonsense(self) -> None:
+            """A gateway's page in place of an answer, with a status that says all is well."""
+            raw = b"<html>Service page</html>"
+            with contextlib.suppress(OSError):
+                self.send_response(201)
+                self.send_header("Content-Type", "text/html")
+                self.send_header("Content-Length", str(len(raw)))
+                self.end_headers()
+                self.wfile.write(raw)
+
         def _authorised(self) -> bool:
             expected = "Basic " + base64.b64encode(f"{server.user}:{server.password}".encode()).decode()
             if not hmac.compare_digest(self.headers.get("Authorization") or "", expected):
@@ -279,6 +292,8 @@ def _handler(server: TwilioServer) -> type[BaseHTTPRequestHandler]:
             if server.behave.startswith("refuse:"):
                 _, status, code = server.behave.split(":")
                 return self._refuse(int(status), int(code), "told to refuse")
+            if server.behave == "nonsense":
+                return self._nonsense()
             if server.behave == "hang":
                 time.sleep(server.hang_s)
                 return
@@ -366,7 +381,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--port", type=int, default=8099)
     parser.add_argument("--journal", type=Path, help="append what was taken and reported, one JSON line each")
     parser.add_argument(
-        "--behave", default="well", help="well, refuse:<status>:<code>, hang, accept-then-hang"
+        "--behave", default="well", help="well, refuse:<status>:<code>, nonsense, hang, accept-then-hang"
     )
     parser.add_argument(
         "--reports", default="in-order", help="in-order, or doubled, shuffled, late joined by +, or none"

@@ -140,7 +140,7 @@ def test_taking_it_stops_the_ladder_and_takes_waiting_pages_back(
     alice: User, dana: User, at: datetime
 ) -> None:
     """PR-07"""
-    alert = an_alert(alice, at)
+    alert = an_alert(alice, at, trigger="X04")
     acknowledge(alert, by=dana, at=at)
     assert set(OutboxMessage.objects.filter(about_id=alert.pk).values_list("state", flat=True)) == {
         "cancelled"
@@ -152,7 +152,7 @@ def test_taken_but_not_closed_pages_the_taker_again_after_an_hour(
     alice: User, dana: User, at: datetime
 ) -> None:
     """PR-07: it never closes by itself, and taken is not done."""
-    alert = an_alert(alice, at)
+    alert = an_alert(alice, at, trigger="X04")
     acknowledge(alert, by=dana, at=at)
     assert escalate_due(at=at + timedelta(minutes=60)) == 1
     fresh = OutboxMessage.objects.filter(about_id=alert.pk, state="scheduled")

@@ -141,7 +141,7 @@ def test_pr_06_the_answer_to_an_exposure_names_poison_control_and_911(
     form = sent(kind="child_exposed")
     page = client.post(address, form).content.decode()
     assert "1-800-222-1222" in page and "tel:911" in page and "within the hour" in page
-    assert Alert.objects.get().trigger == "X15"
+    assert set(Alert.objects.values_list("trigger", flat=True)) == {"X14", "X15"}
     # Sent twice: help again, one report.
     again = client.post(address, form, follow=True).content.decode()
     assert "1-800-222-1222" in again and AdverseEvent.objects.count() == 1

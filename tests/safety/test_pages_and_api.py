@@ -270,7 +270,10 @@ def test_the_api_is_closed_to_others(
 
 def press(client: Any, settings: Any, alert: Alert, person: User, digit: str) -> Any:
     settings.TWILIO_AUTH_TOKEN = "token"
-    path, form = f"/webhooks/twilio/answer/{alert.pk}/{person.pk}/", {"Digits": digit, "CallSid": "CA1"}
+    path, form = (
+        f"/webhooks/twilio/answer/{alert.pk}/{person.pk}/{alert.round_key}/",
+        {"Digits": digit, "CallSid": "CA1"},
+    )
     signature = RequestValidator("token").compute_signature(settings.SITE_URL + path, form)
     return client.post(path, form, headers={"X-Twilio-Signature": signature})
 
@@ -292,7 +295,7 @@ def test_nobody_takes_an_alert_by_phone_who_was_not_called(
     a_shift(dana, at)
     alert = an_alert(alice, at)
     assert "This is over" in press(client, settings, alert, other_coach, "1").content.decode()
-    path = f"/webhooks/twilio/answer/{alert.pk}/{dana.pk}/"
+    path = f"/webhooks/twilio/answer/{alert.pk}/{dana.pk}/{alert.round_key}/"
     assert client.post(path, {"Digits": "1"}).status_code == 403
     alert.refresh_from_db()
     assert alert.state == "open"

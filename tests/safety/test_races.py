@@ -93,6 +93,28 @@ def test_pagers_climbing_at_once_climb_once(
     assert set(Alert.objects.values_list("pages", flat=True)) == {2}
 
 
+def test_a_page_never_waits_for_an_alert_that_was_taken_while_it_climbed(
+    alice: User, dana: User, other_psychiatrist: User, at: datetime
+) -> None:
+    """PR-07: two pagers climb and a person takes it in the same instant; whoever comes first, nothing is left waiting."""
+    a_shift(dana, at)
+    a_shift(other_psychiatrist, at, level=2)
+    for n in range(6):
+        alert = an_alert(alice, at, trigger="X04", episode=f"e{n}")
+        later = at + timedelta(seconds=60)
+
+        def work(who: int, alert: Alert = alert, later: datetime = later) -> Any:
+            if who:
+                return escalate_due(at=later)
+            return acknowledge(Alert.objects.get(pk=alert.pk), by=dana, at=later)
+
+        results = at_once(3, work)
+        assert not [r for r in results if isinstance(r, Exception)], results
+        alert.refresh_from_db()
+        assert (alert.state, alert.acknowledged_by) == ("acknowledged", dana)
+        assert not OutboxMessage.objects.filter(about_id=alert.pk, state="scheduled").exists()
+
+
 def test_dispatchers_at_once_send_each_message_once(alice: User, dana: User, at: datetime) -> None:
     """PR-03"""
     for _ in range(100):
