@@ -200,12 +200,15 @@ def daily(request: HttpRequest) -> HttpResponse:
 
 def _help(given: actions.Given) -> dict[str, Any]:
     """What the page says on the same response: help first, then what happens with each effect."""
+    emergency = "X01" in given.triggers
+    # Beside "call 911 now" nothing may stand that says it will pass.
+    told = [code for code in sorted(given.triggers) if code in wording.AFTER_TRIGGER]
+    if emergency:
+        told = [code for code in told if code != "X13"]
     return {
         "crisis": given.crisis,
-        "sentences": [
-            wording.AFTER_TRIGGER[code] for code in sorted(given.triggers) if code in wording.AFTER_TRIGGER
-        ],
+        "sentences": [wording.AFTER_TRIGGER[code] for code in told],
         "urgent": bool(given.triggers & wording.URGENT),
-        "emergency": "X01" in given.triggers,
+        "emergency": emergency,
         "kind_daily": CheckIn.Kind.DAILY,
     }

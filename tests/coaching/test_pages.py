@@ -40,7 +40,7 @@ def test_a_check_in_takes_three_answers_and_is_done(client_for: Browser, alice: 
         "intent": intent_of(browser.get(DAILY)),
         "mood": "6",
         "suicidal_thoughts": "no",
-        "side_effects": ["headache"],
+        "side_effects": ["poor_sleep"],
         "note": "ok",
     }
     assert browser.post(DAILY, form)["Location"] == DAILY
@@ -80,6 +80,21 @@ def test_an_effect_that_needs_a_clinician_is_answered_with_what_happens(
     }
     page = browser.post(DAILY, form).content.decode()
     assert "needs a doctor" in page and "988" in page
+
+
+def test_a_mild_effect_is_answered_with_what_helps_and_read_by_the_coach(
+    client_for: Browser, alice: User, course: Course
+) -> None:
+    """X13"""
+    browser = client_for(alice)
+    form = {
+        "intent": intent_of(browser.get(DAILY)),
+        "mood": "6",
+        "suicidal_thoughts": "no",
+        "side_effects": ["nausea"],
+    }
+    assert "small sips" in browser.post(DAILY, form).content.decode()
+    assert Alert.objects.get(patient=course.patient).trigger == "X13"
 
 
 def test_a_forgotten_answer_is_asked_for_and_nothing_is_lost(

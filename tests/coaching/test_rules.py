@@ -52,10 +52,11 @@ def test_nine_in_the_evening_stays_nine_in_the_evening_over_a_clock_change() -> 
     ("thoughts", "effects", "codes"),
     [
         (False, [], set()),
-        (None, ["nausea", "headache"], set()),
+        (None, ["nausea", "headache"], {"X13"}),
+        (False, ["poor_sleep"], set()),
         (True, [], {"X03"}),
         (False, ["blood_in_urine"], {"X08"}),
-        (True, ["fainting", "burning_urine", "nausea"], {"X03", "X09", "X12"}),
+        (True, ["fainting", "burning_urine", "nausea"], {"X03", "X09", "X12", "X13"}),
         (False, ["not_a_code"], set()),
     ],
 )

@@ -71,7 +71,7 @@ def test_the_kinds_that_keep_people_safe_are_marked_so() -> None:
     always = {k["kind"] for k in catalogue() if k.get("may_turn_off", "none") == "none"}
     assert {
         "account.mail", "crisis_page", "alert_notice", "roster_gap", "reading_late", "reading_late_sitter", "sitter_link",
-        "sitter_check_late", "watch_note", "follow_up_due", "follow_up_late",
+        "sitter_check_late", "stay_together", "stay_together_sitter", "watch_note", "follow_up_due", "follow_up_late",
     } <= always  # fmt: skip
 
 

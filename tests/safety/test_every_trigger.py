@@ -463,4 +463,5 @@ def test_pr_06_chest_pain_at_a_check_in_answers_with_911(client_for: Any, alice:
     page = client_for(alice).post(reverse("coaching:daily"), form)
     words = page.content.decode()
     assert page.status_code == 200 and "Call 911 now" in words and 'href="tel:911"' in words
+    assert "often pass" not in words
     assert Alert.objects.filter(trigger="X01", severity=4).count() == 1
