@@ -203,6 +203,6 @@ def _answer(given: actions.Given, *, by_patient: bool = False) -> Response:
         "crisis": given.crisis,
         "triggers": sorted(given.triggers),
         # A coach who wrote it down has the page of the call beside her; the numbers are for the person.
-        "help": help_body() if given.crisis and by_patient else None,
+        "help": help_body() if by_patient and (given.crisis or "X01" in given.triggers) else None,
     }
     return Response(body, status=status.HTTP_201_CREATED)

@@ -41,6 +41,13 @@ def test_a_yes_comes_back_as_crisis(api_for: Any, alice: User, course: Course) -
     assert {"988", "911"} <= set(answer.json()["help"]["call"]) and answer.json()["help"]["safety_plan"]
 
 
+def test_pr_06_chest_pain_comes_back_with_whom_to_call(api_for: Any, alice: User, course: Course) -> None:
+    """PR-06, X01"""
+    body = {"mood": 5, "suicidal_thoughts": False, "side_effects": ["chest_pain"]}
+    answer = api_for(alice).post(URL, body, format="json").json()
+    assert answer["triggers"] == ["X01"] and "911" in answer["help"]["call"]
+
+
 @pytest.mark.parametrize(
     "body",
     [{}, {"mood": 11, "suicidal_thoughts": False}, {"mood": 5}, {"mood": 5, "suicidal_thoughts": False, "mod": 1},
