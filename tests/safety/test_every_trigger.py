@@ -34,6 +34,7 @@ from tests.sessions.builders import (
     CLEAR_ANSWERS,
     MINUTE,
     WELL,
+    a_finished_session,
     a_released_dose,
     a_session_in_progress,
     an_opened_session,
@@ -78,12 +79,13 @@ Scene = Callable[[World], Any]
 
 
 def a_session(w: World, state: str) -> DosingSession:
-    """Session 1 as it stands in that state, written straight into the tables: its own tests walk the way there."""
-    w.on_call()
-    course = coached.a_course(w.alice, w.dana, w.at, first_in_days=0)
-    over = {"released_at": w.at + 2 * HOUR} if state == states.RELEASED else {}
-    DosingSession.objects.filter(course=course, number=1).update(state=state, dose_at=w.at, **over)
-    return fresh(DosingSession.objects.get(course=course, number=1))
+    """Session 1, walked into that state; the medicine was placed at `w.at`."""
+    if state == states.RELEASED:
+        return a_finished_session(w.alice, w.dana, w.at)
+    session = a_session_in_progress(w.alice, w.dana, w.at)
+    if state == states.OBSERVING:
+        sessions.end_music(session, by=w.alice, at=w.at + 61 * MINUTE)
+    return fresh(session)
 
 
 def felt(**how: Any) -> Scene:
@@ -434,7 +436,6 @@ def test_another_symptom_of_the_same_trigger_is_a_new_sign(
 def test_x16_both_are_told_to_stay_together(alice: User, dana: User, cole: User, at: dt.datetime) -> None:
     """HZ-07: at once, at any hour, once for one cause; the words name no medicine."""
     session = a_session(World(alice, dana, cole, at), states.OBSERVING)
-    sessions.invite_sitter(session, name="Sam Sitter", phone="+14155550177", by=alice, at=at)
     for _ in range(2):
         sessions.sitter_check(fresh(session), findings=["leaves_or_drives"], by="sitter:1", at=at + MINUTE)
     told = OutboxMessage.objects.filter(kind__startswith="stay_together").order_by("kind")
