@@ -321,6 +321,8 @@ def order_to_look_at(user: Any, order_id: uuid.UUID | str) -> Order:
     if row is None or user.role != Role.PSYCHIATRIST or row.prescriber_id == user.pk or not asked.exists():
         raise NotVisible("There is no such page.")
     return row
+
+
 def _plan_is_missing(result: EligibilityResult, patient: Patient, *, at: datetime) -> bool:
     texts = rule_texts(protocol.current(at=at).data["eligibility"])
     return any(texts[id].safety_plan_first for id in result.reasons) and safety_plan_of(patient) is None
