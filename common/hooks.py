@@ -29,6 +29,7 @@ NAMES = frozenset(
         "medicine.used",
         "work.items",
         "consent.withdrawn",
+        "message.files",
         "chart.panels",
     }
 )

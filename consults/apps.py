@@ -13,7 +13,9 @@ class ConsultsConfig(AppConfig):
         from consults.access.visits import patients_by_appointment
         from consults.access.work import work_items
         from consults.access.work_between import work_between_visits
+        from consults.gateways.calendar import files_of
 
+        hooks.register("message.files", files_of)
         hooks.register("staff.away", leave_of)
         hooks.register("patient.visible", patients_by_appointment)
         hooks.register("work.items", work_items)

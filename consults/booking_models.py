@@ -24,6 +24,10 @@ class CalendarSettings(models.Model):
     gap_minutes = models.PositiveSmallIntegerField(
         default=0, help_text="At least so many free minutes between two visits."
     )
+    # Between the shortest and the usual length of the protocol; empty: the usual one.
+    consult_minutes = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="How long a consult takes; empty is the protocol's length."
+    )
     # Of the secret in the feed's address; the secret itself is shown once and kept nowhere.
     feed_digest = models.CharField(max_length=64, null=True, blank=True, unique=True)
     feed_made_at = models.DateTimeField(null=True, blank=True)
@@ -33,6 +37,11 @@ class CalendarSettings(models.Model):
         verbose_name_plural = "calendar settings"
         constraints = [
             models.CheckConstraint(condition=Q(gap_minutes__lte=120), name="a_gap_is_at_most_two_hours"),
+            models.CheckConstraint(
+                condition=Q(consult_minutes__isnull=True)
+                | Q(consult_minutes__gte=30, consult_minutes__lte=60),
+                name="a_consult_takes_half_an_hour_to_an_hour",
+            ),
         ]
 
     def __str__(self) -> str:

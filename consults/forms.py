@@ -1,5 +1,7 @@
 """Reading what people type; what it means is decided by rules and actions."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import time
 from decimal import Decimal
 from typing import Any
@@ -8,7 +10,7 @@ from django import forms
 
 from accounts.models import STATES
 from consults.forms_delivery import photo_field
-from consults.models import AuthorityBasis, Diagnosis, MedicineForm, PharmacyStatus
+from consults.models import AuthorityBasis, Availability, Diagnosis, MedicineForm, PharmacyStatus, VisitType
 from consults.rules.dosing import UL_PER_ML, micrograms
 from intake.models import Medicine
 
@@ -393,47 +395,84 @@ class CountForm(forms.Form):
 
 
 class HoursForm(forms.Form):
-    """A week: up to two stretches on each day."""
+    """A week: stretches on each day, each for all kinds of visit or for some. Midnight as an end is the end of the day."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    FEWEST = 2
+
+    def __init__(
+        self, data: Any = None, *, types: Sequence[str] = (), kept: Sequence[Availability] = ()
+    ) -> None:
+        self.types = list(types)
+        per_day = Counter(row.weekday for row in kept)
+        self.parts = range(1, max(self.FEWEST, *per_day.values(), 0) + 1)
+        super().__init__(data, initial=self._values(kept))
+        names = {kind: str(VisitType(kind).label) for kind in self.types}
+        choices = [("", "All visits"), *[(kind, f"{name} only") for kind, name in names.items()]]
+        # A mix that was set elsewhere is offered as it is, so that saving the week keeps it.
+        mixes = {tuple(row.visit_types) for row in kept if self._for(row)} - {(kind,) for kind in self.types}
+        choices += [
+            (",".join(mix), ", ".join(names.get(kind, kind) for kind in mix)) for mix in sorted(mixes)
+        ]
         for day, name in enumerate(WEEKDAYS):
-            for part in (1, 2):
+            for part in self.parts:
                 for end, words in (("starts", "from"), ("ends", "until")):
                     self.fields[f"d{day}_{part}_{end}"] = forms.TimeField(
                         label=f"{name} {words}", required=False
                     )
-                    _needed_later(self, f"d{day}_{part}_{end}")
+                self.fields[f"d{day}_{part}_for"] = forms.ChoiceField(
+                    label=f"{name}, for", required=False, choices=choices
+                )
+                _needed_later(self, *(f"d{day}_{part}_{end}" for end in ("starts", "ends", "for")))
+
+    def _for(self, row: Availability) -> str:
+        return "" if set(row.visit_types) >= set(self.types) else ",".join(row.visit_types)
+
+    def _values(self, kept: Sequence[Availability]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        seen: Counter[int] = Counter()
+        for row in kept:
+            seen[row.weekday] += 1
+            name = f"d{row.weekday}_{seen[row.weekday]}"
+            values |= {f"{name}_starts": row.starts, f"{name}_ends": row.ends, f"{name}_for": self._for(row)}
+        return values
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         for day, name in enumerate(WEEKDAYS):
-            for part in (1, 2):
+            for part in self.parts:
                 starts, ends = data.get(f"d{day}_{part}_starts"), data.get(f"d{day}_{part}_ends")
                 if (starts is None) != (ends is None):
                     self.add_error(
                         f"d{day}_{part}_{'starts' if starts is None else 'ends'}",
                         f"{name}: give both times, or neither.",
                     )
-                elif starts is not None and ends is not None and ends <= starts:
-                    self.add_error(f"d{day}_{part}_ends", f"{name}: the end must be after the start.")
+                elif starts is not None and ends is not None and ends <= starts and ends != time(0):
+                    self.add_error(
+                        f"d{day}_{part}_ends",
+                        f"{name}: the end must be after the start. For midnight write 00:00 and go on the next day.",
+                    )
         return data
 
     def days(self) -> list[tuple[str, list[Any]]]:
-        """For the page: a day and its four fields."""
+        """For the page: a day and its fields."""
         return [
-            (name, [self[f"d{day}_{part}_{end}"] for part in (1, 2) for end in ("starts", "ends")])
+            (name, [self[f"d{day}_{part}_{end}"] for part in self.parts for end in ("starts", "ends", "for")])
             for day, name in enumerate(WEEKDAYS)
         ]
 
-    def rows(self) -> list[tuple[int, time, time]]:
-        """(weekday, starts, ends) of every stretch that is filled in."""
+    def rows(self) -> list[tuple[int, time, time, list[str]]]:
+        """(weekday, starts, ends, kinds) of every stretch that is filled in."""
         data = self.cleaned_data
         return [
-            (day, data[f"d{day}_{part}_starts"], data[f"d{day}_{part}_ends"])
+            (
+                day,
+                data[f"d{day}_{part}_starts"],
+                data[f"d{day}_{part}_ends"],
+                data[f"d{day}_{part}_for"].split(",") if data.get(f"d{day}_{part}_for") else self.types,
+            )
             for day in range(7)
-            for part in (1, 2)
-            if data.get(f"d{day}_{part}_starts")
+            for part in self.parts
+            if data.get(f"d{day}_{part}_starts") is not None
         ]
 
 

@@ -99,6 +99,18 @@ class GapForm(forms.Form):
         widget=forms.NumberInput(attrs={"data-unit": "minutes"}),
         error_messages={"required": "Enter a number; 0 is none."},
     )
+    consult_minutes = forms.TypedChoiceField(
+        label="How long a consult takes",
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[("", "An hour, as the protocol has it"), (45, "45 minutes"), (30, "30 minutes")],
+    )
+
+    def __init__(self, *args: Any, role: str = "psychiatrist", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if role != "psychiatrist":
+            del self.fields["consult_minutes"]
 
 
 class FeedForm(forms.Form):

@@ -1,7 +1,7 @@
 """What the consults remember: hours, appointments, visit notes, PDMP checks, orders and parcels."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 
 import pghistory
@@ -57,7 +57,9 @@ class Availability(models.Model):
                 condition=Q(weekday__gte=0, weekday__lte=6), name="availability_is_on_a_day_of_the_week"
             ),
             models.CheckConstraint(
-                condition=Q(ends__gt=F("starts")), name="availability_ends_after_it_starts"
+                # Midnight at the end is the end of the day.
+                condition=Q(ends__gt=F("starts")) | Q(ends=time(0)),
+                name="availability_ends_after_it_starts",
             ),
             models.UniqueConstraint(
                 fields=["clinician", "weekday", "starts"], name="one_availability_per_clinician_day_and_start"

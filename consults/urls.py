@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from consults.views import booking, calendar, delivery, feed, introductions, medicine, notes, orders, waiting
+from consults.views import (
+    booking,
+    calendar,
+    delivery,
+    desk,
+    feed,
+    introductions,
+    medicine,
+    notes,
+    orders,
+    waiting,
+)
 
 app_name = "consults"
 urlpatterns = [
@@ -44,6 +55,8 @@ urlpatterns = [
     path("consults/patient/<uuid:patient_id>/", notes.treatment, name="treatment"),
     path("consults/pdmp/<uuid:patient_id>/", notes.pdmp, name="pdmp"),
     path("consults/visit/<uuid:appointment_id>/", notes.visit, name="visit"),
+    path("consults/visit/<uuid:appointment_id>/move/", desk.visit_move, name="visit_move"),
+    path("consults/patient/<uuid:patient_id>/book/<slug:visit_type>/", desk.book_for, name="book_for"),
     path("consults/visit/<uuid:appointment_id>/autosave/", notes.autosave, name="autosave"),
     path("consults/visit/<uuid:appointment_id>/sign/", notes.sign_note, name="sign_note"),
     path("consults/visit/<uuid:appointment_id>/reopen/", notes.reopen, name="note_reopen"),

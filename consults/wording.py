@@ -1,6 +1,8 @@
 """What people read for each reason: one sentence, and what to do about it."""
 
 from consults.rules.dosing import Hard, Soft
+from consults.rules.doubt import Doubt
+from consults.rules.limits import Limit
 from consults.rules.signing import NoteGap, OrderGap
 from consults.rules.state_law import LawGap
 
@@ -92,6 +94,33 @@ SOFT: dict[str, str] = {
 SLOT_TAKEN = "Somebody else took this time a moment ago. Choose another one."
 SLOT_GONE = "This time is no longer free. Choose another one."
 HOLD_OVER = "We could hold this time for ten minutes only. Choose it again if it is still free."
+
+# A booked visit that cannot be held as it is: for the care team, and for the patient.
+DOUBT: dict[str, str] = {
+    Doubt.GONE: "{clinician} is not here any more",
+    Doubt.AWAY: "{clinician} is away then",
+    Doubt.NOT_LICENSED: "{clinician} has no licence and DEA registration in {state} on that day",
+    Doubt.STATE_CLOSED: "no consult can take place in {state} as its rule stands",
+}
+DOUBT_YOURS: dict[str, str] = {
+    Doubt.GONE: "you hold another role now",
+    Doubt.AWAY: "you are away then",
+    Doubt.NOT_LICENSED: "you have no licence and DEA registration in {state} on that day",
+    Doubt.STATE_CLOSED: "no consult can take place in {state} as its rule stands",
+}
+DOUBT_FOR_PATIENT: dict[str, str] = {
+    Doubt.GONE: "The person you were to meet is not with us any more. Choose another time, or wait: we find you one.",
+    Doubt.AWAY: "The person you were to meet is away then. Choose another time, or wait: we find you one.",
+    Doubt.NOT_LICENSED: "Your psychiatrist may not see you in the state you live in on that day. Choose another time, or call us.",
+    Doubt.STATE_CLOSED: "We cannot hold this visit in the state you live in. Call us, so that we find a way.",
+}
+HAS_BEGUN = "This visit has begun, so it cannot be cancelled any more. Call us if you could not come."
+NOT_ACCEPTED = "This can be booked when a psychiatrist has looked at your intake and accepted it."
+LIMITS: dict[str, str] = {
+    Limit.AHEAD: "You have booked as many visits of this kind as we keep for one person. Move one of them, or call us.",
+    Limit.CHOICES: "You have chosen many times today. Call us, and we find one with you.",
+    Limit.MOVES: "This visit has moved many times already. Call us, and we find a time with you.",
+}
 
 
 def sentences(reasons: frozenset[str], words: dict[str, str]) -> list[str]:

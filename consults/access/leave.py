@@ -1,5 +1,6 @@
 """Leave of the calendar, told to the on-call roster."""
 
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -14,3 +15,10 @@ def leave_of(*, person: Any, starts_at: datetime, ends_at: datetime) -> list[tup
         clinician=person, kind="leave", during__overlap=DateTimeTZRange(starts_at, ends_at)
     )
     return [(row.during.lower, row.during.upper) for row in rows]
+
+
+def is_away(clinician_id: uuid.UUID, during: DateTimeTZRange) -> bool:
+    """Does leave lie in this time?"""
+    return AvailabilityException.objects.filter(
+        clinician=clinician_id, kind="leave", during__overlap=during
+    ).exists()

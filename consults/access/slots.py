@@ -193,11 +193,12 @@ def _free(
     groups: dict[tuple[Any, ...], list[_Member]] = defaultdict(list)
     for person, until in able.items():
         if hours[person.pk] or extra[person.pk]:
-            key = (person.time_zone, tuple(hours[person.pk]), tuple(extra[person.pk]))
+            length = minutes_of(person, visit_type, types)
+            key = (person.time_zone, tuple(hours[person.pk]), tuple(extra[person.pk]), length)
             groups[key].append(_Member(str(person), person.pk, until, merged(taken[person.pk] + hers)))
 
     def of(key: tuple[Any, ...], members: list[_Member]) -> Iterator[tuple[datetime, str, str, Slot]]:
-        their_zone, rows, more = key
+        their_zone, rows, more, length = key
         members = sorted(members, key=lambda one: (one.name, str(one.pk)))
         begin = from_at
         while begin < to_at:
@@ -205,7 +206,7 @@ def _free(
             for span in slots_in(
                 windows(rows, their_zone, begin, end) + list(more),
                 [],
-                minutes=types[visit_type]["minutes"],
+                minutes=length,
                 step_minutes=types[visit_type]["step_minutes"],
                 from_at=begin,
                 to_at=end,
@@ -251,6 +252,14 @@ def gap_of(person: User) -> int:
     """Free minutes that this clinician wants between visits."""
     own = getattr(person, "calendar_settings", None)
     return own.gap_minutes if own is not None else 0
+
+
+def minutes_of(person: User, visit_type: str, types: dict[str, Any]) -> int:
+    """How long a visit of this kind takes with this clinician: their own wish for consults, within the protocol's bounds."""
+    usual = int(types[visit_type]["minutes"])
+    own = getattr(person, "calendar_settings", None)
+    wish = own.consult_minutes if own is not None and visit_type == VisitType.CONSULT else None
+    return usual if wish is None else min(max(wish, types[visit_type].get("shortest_minutes", usual)), usual)
 
 
 def _around(during: DateTimeTZRange, there: dict[str, Any], new: dict[str, Any], gap_minutes: int) -> Span:

@@ -19,6 +19,7 @@ from common.errors import NotVisible
 from consults.models import Appointment, VisitNote
 from consults.rules.signing import NoteFacts
 from intake.access.queue import SqlNow
+from intake.models import Intake
 
 # Long enough to finish a note and an order, short enough that a chart is not open to everybody who once had a visit.
 CHART_STAYS_OPEN_AFTER_VISIT = timedelta(days=14)
@@ -101,6 +102,11 @@ def blockers(patient: Patient, visit_type: str, at: datetime) -> list[dict[str, 
     for answer in hooks.run("booking.blockers", patient=patient, visit_type=visit_type, at=at):
         found.extend(answer or [])
     return found
+
+
+def is_accepted(patient: Patient) -> bool:
+    """Has a psychiatrist accepted this patient's intake? Until then only an introduction can be booked."""
+    return Intake.objects.filter(patient=patient, state="accepted").exists()
 
 
 def notes_of(patient: Patient) -> QuerySet[VisitNote]:

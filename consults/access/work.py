@@ -8,9 +8,11 @@ from django.urls import reverse
 
 from accounts.models import Role, User
 from common.work import LIMIT, SOON_DAYS, WorkItem, clock_of, kinds, line
+from consults import wording
+from consults.access.doubt import doubts_of
 from consults.models import Appointment, Order, VisitNote
 from safety.access import stands_in_for
-from safety.task_access import lands
+from safety.task_access import absent, lands
 
 MEDICAL = ("consult", "follow_up")
 # Whose work a kind of visit is when the clinician who holds it is gone.
@@ -18,20 +20,64 @@ ROLE_OF = {"consult": Role.PSYCHIATRIST, "follow_up": Role.PSYCHIATRIST, "intro"
 
 
 def work_items(*, user: User, at: datetime) -> list[WorkItem]:
-    """Visits of the next seven days, visits that are over and not closed, notes and orders to sign."""
+    """Visits of the next seven days, visits that cannot be held or are over and not closed, notes and orders to sign."""
     covers = stands_in_for(user, at=at)
     if user.role not in (Role.PSYCHIATRIST, Role.COACH) and not covers & {Role.PSYCHIATRIST, Role.COACH}:
         return []
-    return _visits(user, covers=covers, at=at) + _orders(user, covers=covers)
+    return (
+        _visits(user, covers=covers, at=at)
+        + _in_doubt(user, covers=covers, at=at)
+        + _orders(user, covers=covers)
+    )
+
+
+def _theirs(user: User, covers: frozenset[str]) -> Q:
+    """Visits that are this person's: their own, and of somebody who is gone those of patients they care for or stand in for."""
+    medical = Q(visit_type__in=list(ROLE_OF))
+    mine = Q(clinician=user)
+    for role, kind in ((Role.PSYCHIATRIST, medical), (Role.COACH, ~medical)):
+        gone = kind & (Q(clinician__is_active=False) | ~Q(clinician__role=role))
+        if user.role == role:
+            mine |= gone & Q(**{f"patient__care_team__{role}": user})
+        if role in covers:
+            mine |= gone & absent(role)
+    return mine
+
+
+def _in_doubt(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkItem]:
+    rows = (
+        Appointment.objects.filter(_theirs(user, covers), state="booked", during__startswith__gt=at)
+        .select_related("patient__user", "clinician")
+        .order_by("during", "id")[:LIMIT]
+    )
+    visits = {row.pk: row for row in rows}
+    items = []
+    for key, reasons in doubts_of(visits.values(), at=at).items():
+        visit = visits[key]
+        table = wording.DOUBT_YOURS if visit.clinician_id == user.pk else wording.DOUBT
+        words = table[reasons[0]].format(clinician=visit.clinician, state=visit.patient.state)
+        items.append(
+            line(
+                "visit.in_doubt",
+                key=str(key),
+                owner=user,
+                due_at=visit.starts_at - clock_of("visit.in_doubt"),
+                patient=visit.patient,
+                title=f"{kinds()['visit.in_doubt']['title']}: {visit.get_visit_type_display().lower()}, {words}",
+                unowned=visit.clinician_id != user.pk,
+                **lands(
+                    user,
+                    reverse("consults:visit_move", args=[key]),
+                    kinds()["visit.in_doubt"]["action"],
+                    visit.patient_id,
+                ),
+            )
+        )
+    return items
 
 
 def _visits(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkItem]:
-    gone = Q(clinician__is_active=False)
-    mine = Q(clinician=user)
-    if Role.PSYCHIATRIST in covers:
-        mine |= gone & Q(visit_type__in=list(ROLE_OF))
-    if Role.COACH in covers:
-        mine |= gone & ~Q(visit_type__in=list(ROLE_OF))
+    mine = _theirs(user, covers)
     signed = VisitNote.objects.filter(appointment=OuterRef("pk"), signed_at__isnull=False)
     today = at.astimezone(ZoneInfo(user.time_zone)).replace(hour=0, minute=0, second=0, microsecond=0)
     until = today + timedelta(days=SOON_DAYS + 1)

@@ -7,7 +7,6 @@ from consults.actions.booking import (
     confirm_booking,
     hold_slot,
     release_expired_holds,
-    reschedule,
     set_meeting_url,
 )
 from consults.actions.calendar_settings import make_feed, revoke_feed, set_gap
@@ -37,6 +36,7 @@ from consults.actions.introductions import (
     set_introduction_room,
 )
 from consults.actions.missed import notice_who_waits_in_vain
+from consults.actions.moving import reschedule
 from consults.actions.notes import (
     add_addendum,
     open_note,

@@ -12,7 +12,8 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from accounts.models import Role, User
 from common import audit
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible
-from consults.models import Appointment, Availability, AvailabilityException
+from consults.actions.booking import _lock_times_of
+from consults.models import Appointment, Availability, AvailabilityException, Introduction
 from safety.roster_access import shifts_of_between
 
 
@@ -39,7 +40,10 @@ def set_weekly_hours(
     _may_set(clinician, by)
     ordered = sorted(rows, key=lambda row: (row["weekday"], row["starts"]))
     for earlier, later in itertools.pairwise(ordered):
-        if earlier["weekday"] == later["weekday"] and later["starts"] < earlier["ends"]:
+        ends_with_the_day = earlier["ends"] == time(0)
+        if earlier["weekday"] == later["weekday"] and (
+            ends_with_the_day or later["starts"] < earlier["ends"]
+        ):
             raise Invalid("Two rows of the same day overlap. Join them, or move one.")
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=clinician.pk)
@@ -67,9 +71,16 @@ def add_exception(
     during = DateTimeTZRange(starts_at, ends_at)
     with transaction.atomic():
         if kind == "leave":
-            count = Appointment.objects.filter(
-                clinician=clinician, state="booked", during__overlap=during
-            ).count()
+            # The lock that booking takes: whoever books in this moment is either counted here or refused there.
+            _lock_times_of(clinician.pk)
+            count = (
+                Appointment.objects.filter(
+                    clinician=clinician, state="booked", during__overlap=during
+                ).count()
+                + Introduction.objects.filter(
+                    clinician=clinician, state="booked", during__overlap=during
+                ).count()
+            )
             if count:
                 raise Conflict(
                     f"{count} booked {'visit lies' if count == 1 else 'visits lie'} in this time. Move or cancel first.",

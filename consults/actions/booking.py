@@ -20,15 +20,16 @@ from common import audit, states
 from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible, SlotTaken
 from consults import wording
+from consults.access.leave import is_away
 from consults.access.slots import Slot, open_slots, visit_settings
 from consults.access.state_rules import booking_refusal_in
-from consults.access.visits import blockers
+from consults.access.visits import blockers, is_accepted
 from consults.actions.freed import note_freed
 from consults.actions.missed import after_a_missed_visit
 from consults.actions.rooms import follow_visit
-from consults.models import Appointment, VisitEntry, VisitType
+from consults.models import Appointment, VisitType, WaitingListEntry
+from consults.rules.limits import limit_reached
 from consults.states import APPOINTMENT_MOVES
-from intake.models import Intake
 from notify.actions import cancel_for, promise
 
 REMINDERS = ("visit_tomorrow", "visit_soon")
@@ -117,12 +118,15 @@ def hold_slot(
     Raises SlotTaken when the time is not free (any more).
     """
     _may_book(patient, by)
+    _check_accepted(patient, visit_type)
+    check_limits(patient, visit_type, by=by, at=at)
     until = at + timedelta(minutes=visit_settings(at)["hold_minutes"])
     # Asked before any lock, so that whoever comes too late is told so without standing in line.
     _slot(patient, visit_type, clinician_id, starts_at, at=at)
     with slot_refusals(), transaction.atomic():
         _lock_times_of(clinician_id, patient.pk)
         release_expired_holds(at=at, people=[clinician_id, patient.pk])
+        check_limits(patient, visit_type, by=by, at=at)
         for earlier in Appointment.objects.filter(patient=patient, state="held", for_offer=False):
             states.move(
                 earlier,
@@ -177,15 +181,26 @@ def slot_refusals() -> Iterator[None]:
         raise SlotTaken(wording.SLOT_TAKEN) from None
 
 
+def check_limits(patient: Patient, visit_type: str, *, by: User, at: datetime, choosing: bool = True) -> None:
+    """Nobody books or keeps everybody's times; the care team may go past it. Raises Conflict with what helps."""
+    if by.pk != patient.pk:
+        return
+    rows = Appointment.objects.filter(patient=patient)
+    ahead = rows.filter(visit_type=visit_type, state="booked", during__startswith__gt=at).count()
+    chosen = rows.filter(created_at__gt=at - timedelta(days=1), for_offer=False).count() if choosing else 0
+    found = limit_reached(visit_settings(at).get("limits", {}), visit_type, ahead=ahead, chosen_today=chosen)
+    if found:
+        raise Conflict(wording.LIMITS[found], code=found)
+
+
+def _check_accepted(patient: Patient, visit_type: str) -> None:
+    """An introduction is open to everybody; whatever is care comes after a psychiatrist's yes."""
+    if visit_type != VisitType.INTRO and not is_accepted(patient):
+        raise Conflict(wording.NOT_ACCEPTED, code="intake_not_accepted")
+
+
 def _check_blockers(patient: Patient, visit_type: str, at: datetime) -> None:
-    if (
-        visit_type == VisitType.CONSULT
-        and not Intake.objects.filter(patient=patient, state="accepted").exists()
-    ):
-        raise Conflict(
-            "A consult can be booked when a psychiatrist has looked at your intake and accepted it.",
-            code="intake_not_accepted",
-        )
+    _check_accepted(patient, visit_type)
     gap = booking_refusal_in(patient.state, at=at) if visit_type == VisitType.CONSULT else None
     if gap:
         raise Conflict(wording.LAW_FOR_PATIENT[gap], code=gap)
@@ -209,10 +224,12 @@ def _check_licence(appointment: Appointment, state: str, on_at: datetime) -> Non
 def confirm_booking(appointment: Appointment, *, by: User, at: datetime) -> Appointment:
     """Turn a hold into a booking: licence, payment and intake checked once more, invitation and reminders promised.
 
-    Raises SlotTaken when the ten minutes are over, Conflict for what blocks the booking.
+    Raises SlotTaken when the ten minutes are over or the clinician is not there any more, Conflict for what blocks the booking.
     """
     _may_change(appointment, by)
     with transaction.atomic():
+        # Leave is written under the same lock, so nobody is booked into it.
+        _lock_times_of(appointment.clinician_id, appointment.patient_id)
         row = (
             Appointment.objects.select_for_update(of=("self",))
             .select_related("patient__user", "clinician")
@@ -222,6 +239,9 @@ def confirm_booking(appointment: Appointment, *, by: User, at: datetime) -> Appo
             return row
         if row.state != "held" or row.hold_expires_at is None or row.hold_expires_at <= at:
             raise SlotTaken(wording.HOLD_OVER)
+        if not row.clinician.is_active or is_away(row.clinician_id, row.during):
+            raise SlotTaken(wording.SLOT_GONE)
+        check_limits(row.patient, row.visit_type, by=by, at=at, choosing=False)
         _check_licence(row, row.patient.state, row.starts_at)
         _check_blockers(row.patient, row.visit_type, at)
         states.move(
@@ -230,53 +250,21 @@ def confirm_booking(appointment: Appointment, *, by: User, at: datetime) -> Appo
         )  # fmt: skip
         if row.clinician.role == Role.PSYCHIATRIST and row.visit_type == VisitType.CONSULT:
             assign_care_team(row.patient, psychiatrist=row.clinician, by=by, at=at)
+        # Whoever waits for an earlier time of this kind and had none yet now has a visit to bring forward.
+        WaitingListEntry.objects.filter(
+            patient=row.patient_id, visit_type=row.visit_type, state="waiting", appointment=None
+        ).update(appointment=row)
         audit.record("visit.booked", by=by, at=at, about=row, patient_id=row.patient_id)
         _tell(row, "visit_booked", at=at)
         _promise_reminders(row, at=at)
     return row
 
 
-def reschedule(
-    appointment: Appointment, *, starts_at: datetime, clinician_id: uuid.UUID | None, by: User, at: datetime
-) -> Appointment:
-    """Give a booked visit another time; a calendar updates the entry it has. Raises SlotTaken, or Conflict for a past visit."""
-    _may_change(appointment, by)
-    patient = appointment.patient
-    clinician_id = clinician_id or appointment.clinician_id
-    slot = _slot(patient, appointment.visit_type, clinician_id, starts_at, at=at, moving=appointment)
-    with slot_refusals(), transaction.atomic():
-        _lock_times_of(clinician_id, appointment.clinician_id, patient.pk)
-        release_expired_holds(at=at, people=[clinician_id, patient.pk])
-        row = Appointment.objects.select_for_update(of=("self",)).get(pk=appointment.pk)
-        if row.state != "booked" or row.starts_at <= at:
-            raise Conflict("This appointment can no longer be moved.", code="cannot_be_moved")
-        _slot(patient, row.visit_type, clinician_id, starts_at, at=at, moving=row)
-        before = (row.clinician_id, row.during, row.double_booked)
-        row.during = DateTimeTZRange(slot.starts_at, slot.ends_at)
-        row.clinician_id = clinician_id
-        row.state_of_care = patient.state
-        row.sequence += 1
-        # Whoever had come to the old time says who and where they are again.
-        row.patient_arrived_at = None
-        VisitEntry.objects.filter(pk=row.pk).update(confirmed_at=None, matched_at=None)
-        # The new time is free, so what was double booked on purpose no longer is.
-        row.double_booked, row.double_booked_by, row.double_booked_at = False, None, None
-        row.double_booked_reason = ""
-        with transaction.atomic():
-            row.save()
-        row = Appointment.objects.select_related("patient__user", "clinician").get(pk=row.pk)
-        audit.record("visit.moved", by=by, at=at, about=row, patient_id=row.patient_id)
-        follow_visit(row, at=at)
-        cancel_for(row, at=at, why="the visit moved")
-        _tell(row, "visit_moved", at=at)
-        _promise_reminders(row, at=at)
-        if not before[2]:
-            note_freed(clinician_id=before[0], visit_type=row.visit_type, during=before[1], at=at)
-    return row
-
-
 def cancel(appointment: Appointment, *, by: User, at: datetime, reason: str = "") -> Appointment:
-    """Give a held or booked time back; reminders are taken back, both people hear of a booked one."""
+    """Give a held or booked time back; reminders are taken back, both people hear of a booked one.
+
+    A patient cannot cancel a visit that has begun: it took place or was missed. Raises Conflict then.
+    """
     _may_change(appointment, by)
     with transaction.atomic():
         row = (
@@ -287,6 +275,8 @@ def cancel(appointment: Appointment, *, by: User, at: datetime, reason: str = ""
         if row.state == "cancelled":
             return row
         was_booked = row.state == "booked"
+        if was_booked and by.pk == row.patient_id and row.starts_at <= at:
+            raise Conflict(wording.HAS_BEGUN, code="has_begun")
         states.move(
             row,
             "cancelled",
@@ -354,18 +344,22 @@ def _words_for(row: Appointment) -> dict[str, Any]:
 def _tell(row: Appointment, kind: str, *, at: datetime) -> None:
     """Both people hear of it, each in their own zone; no word about what the visit is for."""
     for person in (row.patient.user, row.clinician):
-        promise(
-            kind,
-            to=person,
-            channel="email",
-            context=_words_for(row),
-            due_at=at,
-            at=at,
-            about=row,
-            patient=row.patient,
-            dedupe_key=f"{kind}:{row.pk}:{row.sequence}:{person.pk}",
-            respect_quiet_hours=False,
-        )
+        _tell_one(row, person, kind, at=at)
+
+
+def _tell_one(row: Appointment, person: User, kind: str, *, at: datetime) -> None:
+    promise(
+        kind,
+        to=person,
+        channel="email",
+        context=_words_for(row),
+        due_at=at,
+        at=at,
+        about=row,
+        patient=row.patient,
+        dedupe_key=f"{kind}:{row.pk}:{row.sequence}:{person.pk}",
+        respect_quiet_hours=False,
+    )
 
 
 def _promise_reminders(row: Appointment, *, at: datetime) -> None:

@@ -8,8 +8,9 @@ from django.db import transaction
 from accounts.models import Role, User
 from common import audit
 from common.errors import Invalid, NotPermitted
+from consults.access.slots import visit_settings
 from consults.access.waiting import feed_digest
-from consults.models import CalendarSettings
+from consults.models import CalendarSettings, VisitType
 
 LONGEST_GAP_MINUTES = 120
 
@@ -19,16 +20,30 @@ def _may(by: User) -> None:
         raise NotPermitted("Only psychiatrists and coaches have a calendar.")
 
 
-def set_gap(*, gap_minutes: int, by: User, at: datetime) -> CalendarSettings:
-    """Free minutes between two visits from now on; what is booked stays. Raises Invalid outside 0 to 120."""
+def set_gap(
+    *, gap_minutes: int, consult_minutes: int | None = None, by: User, at: datetime
+) -> CalendarSettings:
+    """Free minutes between two visits, and how long a consult takes, from now on; what is booked stays.
+
+    Raises Invalid outside 0 to 120, and for a consult shorter or longer than the protocol allows.
+    """
     _may(by)
+    if consult_minutes is not None:
+        kind = visit_settings(at)["types"][VisitType.CONSULT]
+        shortest, usual = kind.get("shortest_minutes", kind["minutes"]), kind["minutes"]
+        if by.role != Role.PSYCHIATRIST or not shortest <= consult_minutes <= usual:
+            words = f"Choose {shortest} to {usual} minutes."
+            raise Invalid(words, fields={"consult_minutes": words})
     if not 0 <= gap_minutes <= LONGEST_GAP_MINUTES:
         raise Invalid("Choose 0 to 120 minutes.", fields={"gap_minutes": "Choose 0 to 120 minutes."})
     with transaction.atomic():
         row, _ = CalendarSettings.objects.update_or_create(
-            clinician=by, defaults={"gap_minutes": gap_minutes}
+            clinician=by, defaults={"gap_minutes": gap_minutes, "consult_minutes": consult_minutes}
         )
-        audit.record("calendar.gap_set", by=by, at=at, about=by, detail={"minutes": gap_minutes})
+        audit.record(
+            "calendar.gap_set", by=by, at=at, about=by,
+            detail={"minutes": gap_minutes, "consult_minutes": consult_minutes},
+        )  # fmt: skip
     return row
 
 

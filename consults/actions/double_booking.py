@@ -8,7 +8,7 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from accounts.models import Patient, Role, User
 from common import audit, states
 from common.errors import Conflict, Invalid, NotPermitted
-from consults.access.slots import visit_settings
+from consults.access.slots import minutes_of, visit_settings
 from consults.actions.booking import (
     _check_blockers,
     _check_licence,
@@ -42,7 +42,9 @@ def double_book(
         raise Invalid("Write why.", fields={"reason": "A double booking needs a reason."})
     if starts_at <= at:
         raise Invalid("Choose a time to come.", fields={"starts_at": "This time is over."})
-    during = DateTimeTZRange(starts_at, starts_at + timedelta(minutes=kind["minutes"]))
+    during = DateTimeTZRange(
+        starts_at, starts_at + timedelta(minutes=minutes_of(by, visit_type, visit_settings(at)["types"]))
+    )
     _check_blockers(patient, visit_type, at)
     with slot_refusals(), transaction.atomic():
         _lock_times_of(by.pk, patient.pk)

@@ -108,7 +108,7 @@ def arrive(appointment: Appointment, *, state_now: str, by: User, at: datetime) 
                 at=at,
                 about=row,
                 patient=row.patient,
-                dedupe_key=f"visit_waiting:{row.pk}",
+                dedupe_key=f"visit_waiting:{row.pk}:{row.sequence}",
                 respect_quiet_hours=False,
                 expires_at=row.ends_at,
             )

@@ -17,6 +17,7 @@ from common.errors import Conflict, Invalid, NotPermitted, SlotTaken
 from consults import wording
 from consults.access.introductions import introduction_settings, introduction_token, may_hold_introduction
 from consults.access.rooms import INTRODUCTION
+from consults.access.leave import is_away
 from consults.access.slots import Slot, introduction_slots
 from consults.actions.booking import _lock_times_of, release_expired_holds
 from consults.actions.rooms import follow_visit
@@ -64,6 +65,7 @@ def book_introduction(
             _refuse_a_flood(address_digest, limits["calls_per_address_and_day"], at=at)
             _lock_times_of(clinician_id)
             release_expired_holds(at=at, people=[clinician_id])
+            _still_here(clinician_id, slot)
             live = Introduction.objects.filter(state="booked", during__endswith__gt=at)
             if live.filter(contact_digest=digest).count() >= limits["calls_per_contact"]:
                 raise Conflict(
@@ -91,6 +93,12 @@ def book_introduction(
     return row
 
 
+def _still_here(clinician_id: uuid.UUID, slot: Slot) -> None:
+    """Asked under the lock that leave is written under: nobody books a call into it."""
+    if is_away(clinician_id, DateTimeTZRange(slot.starts_at, slot.ends_at)):
+        raise SlotTaken(wording.SLOT_GONE)
+
+
 def _refuse_a_flood(address_digest: str, most: int, *, at: datetime) -> None:
     """One address books so many calls in 24 hours, taken back or not; what others book is not counted."""
     if not address_digest:
@@ -114,6 +122,7 @@ def move_introduction(
         with transaction.atomic():
             _lock_times_of(clinician_id, row.clinician_id)
             release_expired_holds(at=at, people=[clinician_id])
+            _still_here(clinician_id, slot)
             kept = _live(row, at)
             before = kept.clinician
             kept.during = DateTimeTZRange(slot.starts_at, slot.ends_at)

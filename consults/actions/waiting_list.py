@@ -15,7 +15,14 @@ from common import audit, states
 from common.errors import Conflict, Invalid, NotVisible, SlotTaken
 from consults import wording
 from consults.access.slots import bookable_types, visit_settings
-from consults.actions.booking import _lock_times_of, confirm_booking, keep_slot, reschedule, slot_refusals
+from consults.actions.booking import (
+    _lock_times_of,
+    confirm_booking,
+    keep_slot,
+    release_expired_holds,
+    slot_refusals,
+)
+from consults.actions.moving import reschedule
 from consults.models import Appointment, FreedSlot, SlotOffer, WaitingListEntry
 from consults.states import APPOINTMENT_MOVES
 from notify.actions import promise
@@ -119,7 +126,7 @@ def _suits(entry: WaitingListEntry, freed: FreedSlot, at: datetime) -> bool:
 
 
 def _offer_to_next(freed: FreedSlot, *, at: datetime) -> str:
-    """ "offered", "settled" when nobody is left who may have it, or "" when whoever is next sleeps."""
+    """ "offered", "settled" when nobody is left who may have it, or "" when whoever is next sleeps, or the time is kept for a moment."""
     starts_at = freed.during.lower
     rules = visit_settings(at)
     minutes = rules.get("waiting_list", {}).get("offer_minutes", 0)
@@ -128,25 +135,40 @@ def _offer_to_next(freed: FreedSlot, *, at: datetime) -> str:
     )
     if until - at >= SHORTEST_OFFER:
         had_it = SlotOffer.objects.filter(clinician=freed.clinician_id, starts_at=starts_at).values("patient")
-        busy = SlotOffer.objects.filter(state="offered").values("patient")
+        if _kept_by_somebody(freed, at):
+            return ""
+        busy = set(SlotOffer.objects.filter(state="offered").values_list("patient", flat=True))
+        waits = False
         waiting = (
             WaitingListEntry.objects.filter(visit_type=freed.visit_type, state="waiting")
             .exclude(patient__in=had_it)
-            .exclude(patient__in=busy)
             .select_related("patient__user", "appointment")
             .order_by("created_at", "id")
         )
         for entry in waiting:
             if not _suits(entry, freed, at):
                 continue
+            if entry.patient_id in busy:
+                # She is asked about another time just now; when she passes it, this one is still there.
+                waits = True
+                continue
             here = at.astimezone(ZoneInfo(entry.patient.user.time_zone)).time()
             if not AWAKE[0] <= here < AWAKE[1]:
                 return ""
             if _offer(entry, freed, until=until, at=at):
                 return "offered"
+        if waits:
+            return ""
     freed.settled_at = at
     freed.save(update_fields=["settled_at"])
     return "settled"
+
+
+def _kept_by_somebody(freed: FreedSlot, at: datetime) -> bool:
+    """Somebody looks at this time just now. Not booked, it comes back within ten minutes and goes round then."""
+    return Appointment.objects.filter(
+        clinician=freed.clinician_id, during__overlap=freed.during, state="held", hold_expires_at__gt=at
+    ).exists()
 
 
 def _offer(entry: WaitingListEntry, freed: FreedSlot, *, until: datetime, at: datetime) -> SlotOffer | None:
@@ -155,6 +177,7 @@ def _offer(entry: WaitingListEntry, freed: FreedSlot, *, until: datetime, at: da
     try:
         with transaction.atomic(), slot_refusals():
             _lock_times_of(freed.clinician_id, patient.pk)
+            release_expired_holds(at=at, people=[freed.clinician_id, patient.pk])
             live = WaitingListEntry.objects.select_for_update().get(pk=entry.pk)
             if live.state != "waiting":
                 return None

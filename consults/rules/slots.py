@@ -79,7 +79,9 @@ def windows(hours: Iterable[Hours], zone_name: str, from_at: datetime, to_at: da
     while day <= last:
         for one in hours:
             if one.holds_on(day):
-                span = Span(instant_of(day, one.starts, zone), instant_of(day, one.ends, zone))
+                # Midnight at the end is the end of the day, so that hours can go on into the next one.
+                ends_on = day + DAY if one.ends == time(0) else day
+                span = Span(instant_of(day, one.starts, zone), instant_of(ends_on, one.ends, zone))
                 if span.starts_at < span.ends_at and span.starts_at < to_at and span.ends_at > from_at:
                     spans.append(span)
         day += DAY

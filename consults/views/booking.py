@@ -1,10 +1,7 @@
 """The patient's visits: what is booked, free times, hold, confirm, move, cancel, join, and the calendar file."""
 
-import functools
 import uuid
-from datetime import datetime, timedelta
-from itertools import groupby
-from typing import Any
+from datetime import timedelta
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,38 +10,20 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import patient_of
 from accounts.guards import for_role
-from accounts.models import Patient
 from common import clock, intents
-from common.clock import local_date
 from common.errors import NotVisible
 from consults import access, actions, wording
-from consults.access.slots import Slot, visit_settings
+from consults.access.doubt import doubts_of
+from consults.access.slots import visit_settings
 from consults.access.state_rules import booking_refusal_in
-from consults.access.visits import can_join
+from consults.access.visits import can_join, is_accepted
 from consults.access.waiting import entry_to, offer_of_hold, waiting_entry
 from consults.forms_booking import EntryForm
-from consults.gateways.calendar import invitation
+from consults.gateways.calendar import invitation, method_of
 from consults.models import Appointment, VisitType
-from consults.rules.slots import offset_change_words, zone_words
-from consults.views.common import day_from, day_window, slot_from, visit_row
-from intake.access import current_intake
-
-WEEK = 7
-# Where many could see her, so many names stand beside one time.
-PEOPLE_PER_TIME = 3
-KINDS = {
-    VisitType.CONSULT: (
-        "Consult with your psychiatrist",
-        "An hour by video: your history, your questions, and a decision together.",
-    ),
-    VisitType.INTRO: (
-        "Introduction",
-        "Twenty minutes by video with a psychiatrist who may see you in your state. Free, and no medical advice yet.",
-    ),
-    VisitType.FOLLOW_UP: ("Follow-up", "A quarter of an hour with your psychiatrist about how it is going."),
-    VisitType.PREP: ("Preparation call", "Half an hour with your coach before the first session."),
-    VisitType.INTEGRATION: ("Integration call", "Half an hour with your coach about what came up."),
-}
+from consults.rules.slots import offset_change_words
+from consults.views.common import slot_from, visit_row
+from consults.views.times import KINDS, offer_times
 
 
 @for_role("patient")
@@ -53,8 +32,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """What is booked, and what can be booked."""
     patient, at = patient_of(request.user), clock.now()
     zone = patient.user.time_zone
-    intake = current_intake(patient)
-    accepted = intake is not None and intake.state == "accepted"
+    accepted = is_accepted(patient)
     rows = [visit_row(row, zone) for row in access.appointments_of(patient)[:50]]
     kinds = [
         {"type": kind, "title": KINDS[VisitType(kind)][0], "text": KINDS[VisitType(kind)][1]}
@@ -72,53 +50,6 @@ def home(request: HttpRequest) -> HttpResponse:
         "accepted": accepted,
     }
     return render(request, "patient/consults/home.html", context)
-
-
-def _days_of(slots: list[Slot], zone: str) -> list[dict[str, Any]]:
-    """Slots by the day that they are for the reader; the zone stands beside each day, because it may change."""
-    days = []
-    for day, group in groupby(slots, key=lambda slot: local_date(slot.starts_at, zone)):
-        found = list(group)
-        days.append({"day": day, "zone": zone_words(found[0].starts_at, zone), "slots": found})
-    return days
-
-
-def _clocks(slots: list[Slot], at: datetime, zone: str) -> str:
-    """Said above the times when the clocks change between now and the last of them."""
-    return offset_change_words(at, slots[-1].starts_at, zone) if slots else ""
-
-
-def _offer(
-    request: HttpRequest, patient: Patient, visit_type: str, at: datetime, moving: Appointment | None = None
-) -> dict[str, Any]:
-    """A week of free times, beginning with the first day that has one."""
-    zone = patient.user.time_zone
-    today = local_date(at, zone)
-    horizon = at + timedelta(days=visit_settings(at)["horizon_days"])
-    asked = request.GET.get("from", "")
-    first = max(today, day_from(asked, today))
-    search = functools.partial(
-        access.open_slots, visit_type, patient, at=at, moving=moving, per_start=PEOPLE_PER_TIME
-    )
-    if not asked:
-        soonest = search(at, horizon, limit=1)
-        first = local_date(soonest[0].starts_at, zone) if soonest else today
-    from_at, to_at = day_window(first, WEEK, zone)
-    shown = search(from_at, to_at)
-    later = search(to_at, horizon, limit=1)
-    any_free = bool(shown or later) or bool(search(at, horizon, limit=1))
-    return {
-        "days": _days_of(shown, zone),
-        "several": len({slot.clinician_id for slot in shown}) > 1,
-        "earlier": first - timedelta(days=WEEK) if first > today else None,
-        "later": first + timedelta(days=WEEK) if later else None,
-        "first": first,
-        "any_free": any_free,
-        "clocks": _clocks(shown, at, zone),
-        "visit_type": visit_type,
-        "patient_zone": zone,
-        "intent": intents.mint(),
-    }
 
 
 @for_role("patient")
@@ -141,13 +72,15 @@ def book(request: HttpRequest, visit_type: str) -> HttpResponse:
         )
         return redirect("consults:confirm", row.pk)
     title, text = KINDS[VisitType(visit_type)]
+    if visit_type != VisitType.INTRO and not is_accepted(patient):
+        return redirect("consults:home")
     if not patient.state:
         return render(request, "patient/consults/state_needed.html", {"title": title})
     gap = booking_refusal_in(patient.state, at=at) if visit_type == VisitType.CONSULT else None
     if gap:
         context = {"title": title, "sentence": wording.LAW_FOR_PATIENT[gap]}
         return render(request, "patient/consults/state_closed.html", context)
-    context = _offer(request, patient, visit_type, at)
+    context = offer_times(request, patient, visit_type, at)
     context |= {"title": title, "text": text, "address": reverse("consults:book", args=[visit_type])}
     return render(request, "patient/consults/times.html", context)
 
@@ -205,6 +138,7 @@ def appointment(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse
         "opens_minutes": rules["join_opens_minutes_before"],
         "can_change": row.state == "booked" and row.starts_at > at,
         "clocks": offset_change_words(at, row.starts_at, row.patient.user.time_zone),
+        "doubts": [wording.DOUBT_FOR_PATIENT[one] for one in doubts_of([row], at=at).get(row.pk, [])[:1]],
         "waits": waiting_entry(row.patient, row.visit_type) is not None,
         "mint": intents.mint,
     }
@@ -223,7 +157,7 @@ def move(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
         clinician_id, starts_at = slot_from(request.POST.get("slot", ""))
         actions.reschedule(row, starts_at=starts_at, clinician_id=clinician_id, by=request.user, at=at)
         return redirect("consults:appointment", row.pk)
-    context = _offer(request, row.patient, row.visit_type, at, moving=row)
+    context = offer_times(request, row.patient, row.visit_type, at, moving=row)
     context |= {
         "title": "Choose another time",
         "text": f"Now it is on {visit_row(row, row.patient.user.time_zone)['when']}. It stays yours until you choose.",
@@ -311,9 +245,12 @@ def invite(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
     row = _own(request, appointment_id)
     if row.booked_at is None:
         raise NotVisible("There is no such page.")
-    method = "CANCEL" if row.state == "cancelled" else "REQUEST"
+    # Whoever else of the care team asks for the file gets it as the clinician has it.
+    reader = row.patient.user if request.user.pk == row.patient_id else row.clinician
+    method = method_of(row, reader)
     response = HttpResponse(
-        invitation(row, at=clock.now()), content_type=f"text/calendar; charset=utf-8; method={method}"
+        invitation(row, at=clock.now(), reader=reader),
+        content_type=f"text/calendar; charset=utf-8; method={method}",
     )
     response["Content-Disposition"] = 'attachment; filename="appointment.ics"'
     return response

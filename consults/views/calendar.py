@@ -79,31 +79,20 @@ def call_row(row: Introduction) -> dict[str, Any]:
     }
 
 
-def _initial(user: Any) -> dict[str, time]:
-    initial: dict[str, time] = {}
-    parts: dict[int, int] = {}
-    for row in hours_of(user):
-        part = parts[row.weekday] = parts.get(row.weekday, 0) + 1
-        if part <= 2:
-            initial[f"d{row.weekday}_{part}_starts"] = row.starts
-            initial[f"d{row.weekday}_{part}_ends"] = row.ends
-    return initial
-
-
 @for_role("psychiatrist", "coach")
 @require_http_methods(["GET", "POST"])
 @intents.guard
 def hours(request: HttpRequest) -> HttpResponse:
     """The weekly timetable, in the clinician's own zone."""
     at = clock.now()
-    form = HoursForm(request.POST or None, initial=_initial(request.user))
+    types = role_types(request.user.role, at)
+    form = HoursForm(request.POST or None, types=types, kept=hours_of(request.user))
     if request.method == "POST" and form.is_valid():
-        types = role_types(request.user.role, at)
         actions.set_weekly_hours(
             request.user,
             rows=[
-                {"weekday": day, "starts": starts, "ends": ends, "visit_types": types}
-                for day, starts, ends in form.rows()
+                {"weekday": day, "starts": starts, "ends": ends, "visit_types": kinds}
+                for day, starts, ends, kinds in form.rows()
             ],
             by=request.user,
             at=at,

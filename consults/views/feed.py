@@ -41,10 +41,20 @@ def calendar_options(request: HttpRequest) -> HttpResponse:
     at = clock.now()
     own = calendar_settings(request.user)
     what = request.POST.get("what", "") if request.method == "POST" else ""
-    gap_form = GapForm(request.POST if what == "gap" else None, initial={"gap_minutes": own.gap_minutes})
+    gap_form = GapForm(
+        request.POST if what == "gap" else None,
+        initial={"gap_minutes": own.gap_minutes, "consult_minutes": own.consult_minutes or ""},
+        role=request.user.role,
+    )
     feed_form = FeedForm(request.POST if what == "feed" else None, initial={"shows": own.feed_shows})
     if what == "gap" and gap_form.is_valid():
-        actions.set_gap(gap_minutes=gap_form.cleaned_data["gap_minutes"], by=request.user, at=at)
+        data = gap_form.cleaned_data
+        actions.set_gap(
+            gap_minutes=data["gap_minutes"],
+            consult_minutes=data.get("consult_minutes"),
+            by=request.user,
+            at=at,
+        )
         return redirect("consults:calendar_options")
     if what == "feed" and feed_form.is_valid():
         secret = actions.make_feed(shows=feed_form.cleaned_data["shows"], by=request.user, at=at)

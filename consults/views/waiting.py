@@ -17,8 +17,8 @@ from consults.access.waiting import visible_offer, waiting_entry
 from consults.forms_booking import WaitingForm
 from consults.models import VisitType
 from consults.rules.slots import when_words
-from consults.views.booking import KINDS
 from consults.views.common import visit_row
+from consults.views.times import KINDS
 
 
 @for_role("patient")

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.models import User
-from common import clock
+from common import clock, hooks
 from common.encryption import lookup_digest
 from notify import gateways
 from notify.access import catalogue_by_kind, offered_channels
@@ -213,14 +213,28 @@ def _envelope(
         body=words.body,
         since_at=row.due_at,
         at=at,
-        extra=_extra(row.channel, context),
+        extra=_extra(row, context, reader, at=at),
     )
 
 
-def _extra(channel: str, context: dict[str, Any]) -> dict[str, Any]:
-    if channel == "voice":
+def _extra(
+    row: OutboxMessage, context: dict[str, Any], reader: User | None, *, at: datetime
+) -> dict[str, Any]:
+    if row.channel == "voice":
         return {"answer_url": context.get("answer_url", "")}
-    return {"url": "/home/"} if channel == "push" else {}
+    if row.channel == "push":
+        return {"url": "/home/"}
+    if row.channel == "email" and row.about_type:
+        # As things stand now: a file that waited out a night speaks of the time that is true in the morning.
+        try:
+            found = hooks.run("message.files", message=row, reader=reader, at=at)
+        except Exception:
+            # The words matter more than the file beside them.
+            log.exception("no file beside a message", extra={"event": "message_files"})
+            return {}
+        files = [one for some in found for one in some or []]
+        return {"files": files} if files else {}
+    return {}
 
 
 def _note(

@@ -44,7 +44,7 @@ def connection_settings(url: str) -> tuple[str, tuple[tuple[str, Any], ...]]:
 
 
 class EmailGateway(Gateway):
-    """Plain text, one recipient, no tracking of any kind."""
+    """Plain text, one recipient, no tracking of any kind; beside the text at most the files that go with it."""
 
     name = "email"
 
@@ -60,6 +60,8 @@ class EmailGateway(Gateway):
             headers={"Message-ID": message_id, "Auto-Submitted": "auto-generated"},
             connection=get_connection(backend, **dict(arguments)),
         )
+        for name, content, kind in envelope.extra.get("files", ()):
+            mail.attach(name, content, kind)
         try:
             taken = mail.send()
         except (AnymailRecipientsRefused, smtplib.SMTPRecipientsRefused):

@@ -149,6 +149,7 @@ def test_a_hold_lasts_ten_minutes(accepted: Patient, dana: User, at: dt.datetime
 def test_a_held_time_is_nobody_elses_until_the_hold_is_over(
     accepted: Patient, stranger_patient: User, dana: User, at: dt.datetime
 ) -> None:
+    an_accepted_intake(stranger_patient, dana, at - 3 * DAY)
     held = hold(accepted, dana, at + DAY, at)
     bob = Patient.objects.select_related("user").get(pk=stranger_patient.pk)
     with pytest.raises(SlotTaken):

@@ -97,6 +97,7 @@ def test_a_made_up_slot_is_refused_in_words(slot: str, alice: User, dana: User, 
 
 def test_every_page_of_a_patient_opens(alice: User, dana: User, at: dt.datetime, client_for: Any) -> None:
     weekly_hours(dana)
+    an_accepted_intake(alice, dana, at - 9 * DAY)
     visit = a_booked_consult(alice, dana, at + dt.timedelta(minutes=10))
     order = a_signed_order(alice, dana, at - DAY)
     parcel = a_delivered_parcel(order, dana, at, confirmed_at=None, count_confirmed=None, confirmed_by=None)

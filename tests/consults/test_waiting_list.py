@@ -15,6 +15,7 @@ from notify.models import OutboxMessage
 from tests.conftest import a_patient
 from tests.consults.builders import an_appointment, weekly_hours
 from tests.consults.test_booking_races import race
+from tests.intake.builders import an_accepted_intake
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 ALL_WEEK = range(7)
@@ -66,6 +67,7 @@ def test_whoever_has_waited_longest_is_offered_a_freed_time_and_it_is_kept_for_h
     people: list[User], dana: User, at: dt.datetime
 ) -> None:
     first, second, third, _ = people
+    an_accepted_intake(second, dana, at - 3 * DAY)
     waits(third, at)
     waits(second, at + HOUR)
     give_back(first, at + HOUR)
@@ -221,6 +223,7 @@ def test_an_offer_is_no_ordinary_hold_and_choosing_another_time_keeps_it(
     people: list[User], dana: User, at: dt.datetime
 ) -> None:
     first, second, *_ = people
+    an_accepted_intake(second, dana, at - 3 * DAY)
     waits(second, at)
     give_back(first, at + HOUR)
     actions.go_round(at=at + HOUR)

@@ -1,0 +1,237 @@
+"""A booked visit that cannot be held as it is stands on somebody's list days before, and its patient reads it."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from accounts.models import CareTeam, DeaRegistration, Licence, Patient, Role, User
+from common import hooks
+from common.work import WorkItem
+from consults import actions
+from consults.access.doubt import doubts_of
+from consults.access.introductions import introduction_work
+from consults.access.work import work_items
+from consults.models import Appointment
+from consults.rules.doubt import Doubt, doubts
+from notify.models import OutboxMessage
+from safety.models import Task
+from tests.conftest import a_psychiatrist
+from tests.consults.builders import an_appointment, an_introduction, weekly_hours
+from tests.intake.builders import an_accepted_intake
+from tests.safety.test_tasks import a_shift
+
+pytestmark = pytest.mark.django_db
+HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
+ON = dt.date(2026, 12, 1)
+
+
+@pytest.fixture(autouse=True)
+def _no_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(hooks._hooks, "booking.blockers", [])
+
+
+@pytest.fixture
+def visit(alice: User, dana: User, protocol_version: Any, at: dt.datetime) -> Appointment:
+    weekly_hours(dana)
+    CareTeam.objects.filter(pk=alice.pk).update(psychiatrist=dana)
+    row = an_appointment(alice, dana, at + 20 * DAY)
+    return Appointment.objects.select_related("patient__user", "clinician").get(pk=row.pk)
+
+
+def again(row: Appointment) -> Appointment:
+    return Appointment.objects.select_related("patient__user", "clinician").get(pk=row.pk)
+
+
+def lines(user: User, at: dt.datetime) -> list[WorkItem]:
+    return [one for one in work_items(user=user, at=at) if one.kind == "visit.in_doubt"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ({}, []),
+        ({"licensed_until": ON - DAY}, [Doubt.NOT_LICENSED]),
+        ({"licensed_until": None}, [Doubt.NOT_LICENSED]),
+        ({"licensed_until": None, "needs_licence": False}, []),
+        ({"gone": True, "licensed_until": None}, [Doubt.GONE]),
+        ({"away": True, "closed": True}, [Doubt.AWAY, Doubt.STATE_CLOSED]),
+    ],
+)
+def test_what_stands_against_a_visit(facts: dict[str, Any], found: list[Doubt]) -> None:
+    usual: dict[str, Any] = {
+        "gone": False, "away": False, "needs_licence": True, "licensed_until": ON, "on": ON, "closed": False,
+    }  # fmt: skip
+    assert doubts(**usual | facts) == found
+
+
+@pytest.mark.parametrize("paper", [Licence, DeaRegistration])
+@pytest.mark.parametrize(("days", "doubt"), [(20, False), (19, True)])
+def test_a_paper_that_ends_before_the_day_is_seen_weeks_ahead(
+    visit: Appointment, dana: User, at: dt.datetime, paper: Any, days: int, doubt: bool
+) -> None:
+    """Renewed, the line is gone; on the last day of the paper there was none."""
+    paper.objects.filter(psychiatrist=dana, state="CA").update(expires_on=at.date() + days * DAY)
+    found = lines(dana, at)
+    assert bool(found) is doubt
+    if doubt:
+        assert "you have no licence and DEA registration in CA on that day" in found[0].title
+        assert found[0].url == reverse("consults:visit_move", args=[visit.pk])
+        assert found[0].due_at == visit.starts_at - 3 * DAY
+        paper.objects.filter(psychiatrist=dana, state="CA").update(expires_on=at.date() + 400 * DAY)
+        assert lines(dana, at) == []
+
+
+def test_a_patient_who_moves_to_another_state_is_told_and_so_is_her_psychiatrist(
+    visit: Appointment, dana: User, at: dt.datetime, client_for: Any, clock_at: Any
+) -> None:
+    Patient.objects.filter(pk=visit.patient_id).update(state="TX")
+    assert "in TX" in lines(dana, at)[0].title
+    with clock_at(at):
+        page = client_for(visit.patient.user).get(f"/consults/{visit.pk}/").content.decode()
+    assert "may not see you in the state you live in" in page
+    Patient.objects.filter(pk=visit.patient_id).update(state="NY")
+    assert lines(dana, at) == []
+
+
+def test_visits_of_a_psychiatrist_who_leaves_go_to_her_new_one_or_to_who_is_on_call(
+    visit: Appointment, dana: User, other_psychiatrist: User, admin_ann: User, at: dt.datetime, client_for: Any, clock_at: Any
+) -> None:  # fmt: skip
+    """Three weeks ahead, not in the last one; and nobody is left waiting in vain."""
+    from accounts.actions import set_active
+
+    a_shift(other_psychiatrist, at - HOUR)
+    set_active(dana, active=False, by=admin_ann, at=at)
+    assert Task.objects.filter(kind="care_team.reassign", about_id=dana.pk).exists()
+    (line,) = lines(other_psychiatrist, at)
+    assert "Dana Reyes is not here any more" in line.title
+    assert line.unowned
+    eva = a_psychiatrist("Eva Stone", "CA")
+    weekly_hours(eva)
+    assert lines(eva, at) == []
+    CareTeam.objects.filter(pk=visit.patient_id).update(psychiatrist=eva)
+    assert lines(other_psychiatrist, at) == []
+    (line,) = lines(eva, at)
+    with clock_at(at):
+        doctor = client_for(eva)
+        page = doctor.get(line.url).content.decode()
+        assert "Dana Reyes is not here any more" in page
+        form = {"intent": str(uuid.uuid4()), "slot": f"{eva.pk}|{(at + 20 * DAY).isoformat()}"}
+        assert doctor.post(line.url, form).status_code == 302
+    moved = again(visit)
+    assert (moved.clinician_id, moved.sequence) == (eva.pk, 1)
+    assert lines(eva, at) == []
+    assert OutboxMessage.objects.filter(kind="visit_moved", recipient=visit.patient.user).exists()
+
+
+def test_a_role_that_changed_leaves_nothing_behind(
+    visit: Appointment, dana: User, other_psychiatrist: User, at: dt.datetime
+) -> None:
+    a_shift(other_psychiatrist, at - HOUR)
+    User.objects.filter(pk=dana.pk).update(role=Role.ADMINISTRATOR)
+    CareTeam.objects.filter(pk=visit.patient_id).update(psychiatrist=None)
+    assert [line.unowned for line in lines(other_psychiatrist, at)] == [True]
+
+
+def test_a_coach_who_leaves_has_calls_that_go_to_the_new_coach(
+    alice: User, cole: User, other_coach: User, protocol_version: Any, at: dt.datetime
+) -> None:
+    an_appointment(alice, cole, at + 9 * DAY, visit_type="prep", minutes=30)
+    User.objects.filter(pk=cole.pk).update(is_active=False)
+    CareTeam.objects.filter(pk=alice.pk).update(coach=other_coach)
+    assert len(lines(other_coach, at)) == 1
+
+
+def test_calls_of_a_psychiatrist_who_is_gone_are_kept_by_who_stands_in(
+    dana: User,
+    other_psychiatrist: User,
+    protocol_version: Any,
+    at: dt.datetime,
+    client_for: Any,
+    clock_at: Any,
+) -> None:
+    """Whoever was promised twenty minutes is called by somebody, or told."""
+    call = an_introduction(dana, at)
+    with clock_at(at):
+        url = reverse("consults:introduction_call", args=[call.pk])
+        a_shift(other_psychiatrist, at - HOUR)
+        assert client_for(other_psychiatrist).get(url).status_code == 404
+        User.objects.filter(pk=dana.pk).update(is_active=False)
+        (line,) = introduction_work(user=other_psychiatrist, at=at)
+        assert line.title == "Introductory call, Dana Reyes is not here"
+        assert client_for(other_psychiatrist).get(url).status_code == 200
+        call.clinician.refresh_from_db()
+        gone = actions.cancel_introduction(call, by=other_psychiatrist, at=at)
+    assert gone.state == "cancelled"
+
+
+def test_looking_for_doubts_takes_the_same_number_of_queries_for_one_visit_and_for_many(
+    visit: Appointment, dana: User, at: dt.datetime, django_assert_num_queries: Any
+) -> None:
+    many = [visit] + [
+        again(an_appointment(visit.patient.user, dana, at + (21 + day) * DAY)) for day in range(8)
+    ]
+    for rows in (many[:1], many):
+        with django_assert_num_queries(5):
+            doubts_of(rows, at=at)
+
+
+# --- the care team books and moves for a patient who called ---
+
+
+def test_the_care_team_books_for_a_patient_by_the_same_rules(
+    alice: User,
+    dana: User,
+    cole: User,
+    protocol_version: Any,
+    at: dt.datetime,
+    client_for: Any,
+    clock_at: Any,
+) -> None:
+    weekly_hours(dana)
+    weekly_hours(cole)
+    User.objects.filter(pk=alice.pk).update(time_zone="America/New_York")
+    with clock_at(at):
+        doctor = client_for(dana)
+        url = reverse("consults:book_for", args=[alice.pk, "consult"])
+        assert "has not been accepted" in doctor.get(url).content.decode()
+        form = {"intent": str(uuid.uuid4()), "slot": f"{dana.pk}|{(at + DAY).isoformat()}"}
+        assert doctor.post(url, form).status_code == 409
+        assert not Appointment.objects.exists()
+        an_accepted_intake(alice, dana, at - 3 * DAY)
+        User.objects.filter(pk=alice.pk).update(time_zone="America/New_York")
+        page = doctor.get(url).content.decode()
+        assert "2:00 pm EST" in page
+        assert "(11:00 am PST)" in page
+        for _ in range(2):  # a replayed form books once
+            answer = doctor.post(url, form | {"intent": form["intent"][:-1] + "0"})
+            assert answer.status_code == 302
+        coach = client_for(cole)
+        prep = reverse("consults:book_for", args=[alice.pk, "prep"])
+        form = {"intent": str(uuid.uuid4()), "slot": f"{cole.pk}|{(at + DAY).isoformat()}"}
+        # She is with Dana then: nobody is in two visits at a time, whoever books.
+        assert coach.post(prep, form).status_code == 409
+        form = {"intent": str(uuid.uuid4()), "slot": f"{cole.pk}|{(at + 2 * DAY).isoformat()}"}
+        assert coach.post(prep, form).status_code == 302
+    assert set(Appointment.objects.values_list("visit_type", "state", "clinician")) == {
+        ("consult", "booked", dana.pk), ("prep", "booked", cole.pk),
+    }  # fmt: skip
+    assert OutboxMessage.objects.filter(kind="visit_booked", recipient=alice).count() == 2
+
+
+def test_the_care_team_moves_no_visit_that_has_begun_and_nobody_elses(
+    alice: User, dana: User, other_psychiatrist: User, protocol_version: Any, at: dt.datetime, client_for: Any, clock_at: Any
+) -> None:  # fmt: skip
+    weekly_hours(dana)
+    begun = an_appointment(alice, dana, at - HOUR / 4)
+    coming = an_appointment(alice, dana, at + DAY)
+    form = {"intent": str(uuid.uuid4()), "slot": f"{dana.pk}|{(at + 2 * DAY).isoformat()}"}
+    with clock_at(at):
+        url = reverse("consults:visit_move", args=[begun.pk])
+        assert client_for(dana).post(url, form)["Location"] == reverse("consults:visit", args=[begun.pk])
+        url = reverse("consults:visit_move", args=[coming.pk])
+        assert client_for(other_psychiatrist).get(url).status_code == 404
+        assert client_for(other_psychiatrist).post(url, form).status_code == 404
+    assert {row.sequence for row in Appointment.objects.all()} == {0}
