@@ -20,6 +20,8 @@ from consults.models import Appointment, VisitType
 
 USUAL_SEARCH = timedelta(days=14)
 LONGEST_SEARCH = timedelta(days=31)
+# However many clinicians there are, an answer has an end: so many names beside one time, so many times in all.
+PEOPLE_PER_TIME, MOST_TIMES = 3, 2000
 PEOPLE = ("patient", "psychiatrist", "coach")
 
 
@@ -57,7 +59,7 @@ class SlotOut(serializers.Serializer):
 
 
 class Slots(APIView):
-    """Free times for the patient who asks, earliest first."""
+    """Free times for the patient who asks, earliest first: at most three clinicians beside one time, at most 2000 times."""
 
     allowed_roles = {"GET": ("patient",)}
 
@@ -83,8 +85,9 @@ class Slots(APIView):
         query.is_valid(raise_exception=True)
         asked = query.validated_data
         found = access.open_slots(
-            asked["visit_type"], patient_of(request.user), asked["from"], asked["to"], at=clock.now()
-        )
+            asked["visit_type"], patient_of(request.user), asked["from"], asked["to"], at=clock.now(),
+            limit=MOST_TIMES, per_start=PEOPLE_PER_TIME,
+        )  # fmt: skip
         return Response(SlotOut(found, many=True).data)
 
 

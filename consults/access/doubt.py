@@ -24,7 +24,7 @@ def role_of_visit(visit_type: str) -> str:
 
 
 def doubts_of(rows: Iterable[Appointment], *, at: datetime) -> dict[uuid.UUID, list[Doubt]]:
-    """What stands against each of these visits; those without a doubt are left out. Five queries, and one for each state.
+    """What stands against each of these visits; those without a doubt are left out. As many queries for many visits as for one in the same states.
 
     The rows come with `patient__user` and `clinician`. The state is where the patient says she lives today.
     """

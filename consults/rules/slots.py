@@ -72,20 +72,23 @@ def windows(hours: Iterable[Hours], zone_name: str, from_at: datetime, to_at: da
     """The weekly hours as instants between `from_at` and `to_at`, joined where they touch."""
     zone = ZoneInfo(zone_name)
     hours = list(hours)
-    first = from_at.astimezone(zone).date() - DAY
+    # Hours may go on through midnight: what touches is joined before anything is left out, and looked for a week back, so that
+    # the grid of starts begins at the same moment from wherever somebody looks.
+    through_midnight = any(one.ends == time(0) for one in hours)
+    first = from_at.astimezone(zone).date() - (8 * DAY if through_midnight else DAY)
     last = to_at.astimezone(zone).date() + DAY
     spans = []
     day = first
     while day <= last:
         for one in hours:
             if one.holds_on(day):
-                # Midnight at the end is the end of the day, so that hours can go on into the next one.
+                # Midnight at the end is the end of the day.
                 ends_on = day + DAY if one.ends == time(0) else day
                 span = Span(instant_of(day, one.starts, zone), instant_of(ends_on, one.ends, zone))
-                if span.starts_at < span.ends_at and span.starts_at < to_at and span.ends_at > from_at:
+                if span.starts_at < span.ends_at:
                     spans.append(span)
         day += DAY
-    return merged(spans)
+    return [span for span in merged(spans) if span.starts_at < to_at and span.ends_at > from_at]
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:

@@ -58,6 +58,7 @@ def book_for(request: HttpRequest, patient_id: uuid.UUID, visit_type: str) -> Ht
         "banner": banner_of(patient, at),
         "title": f"Book for this patient: {VisitType(visit_type).label.lower()}",
         "lead": "Choosing a time books it. The patient gets the confirmation, the calendar file and the reminders.",
+        "reasons": [],
         "refusals": refusals,
         "kinds": [(kind, VisitType(kind).label) for kind in bookable_types(patient)],
         "visit_type": visit_type,

@@ -126,3 +126,16 @@ def test_a_search_without_a_stretch_is_for_consults_in_the_next_two_weeks(
 def test_the_end_of_time_is_too_far_away(alice: User, api_for: Any) -> None:
     answer = api_for(alice).get("/api/v1/slots/", {"from": "9999-12-31T23:59:59Z"})
     assert (answer.status_code, list(answer.json()["fields"])) == (400, ["from"])
+
+
+def test_a_search_names_three_clinicians_beside_one_time_however_many_there_are(
+    alice: User, dana: User, at: dt.datetime, api_for: Any
+) -> None:
+    from collections import Counter
+
+    from tests.conftest import a_psychiatrist
+
+    for name in ("Dana", "Eva Stone", "Finn Reed", "Gia Park", "Hal Moss"):
+        weekly_hours(dana if name == "Dana" else a_psychiatrist(name, "CA"))
+    found = Counter(row["starts_at"] for row in search(api_for(alice), visit_type="intro").json())
+    assert set(found.values()) == {3}

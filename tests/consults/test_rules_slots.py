@@ -103,6 +103,33 @@ def test_hours_that_touch_on_the_wall_touch_in_utc_on_both_changes() -> None:
         assert instants == sorted(instants)
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "America/Santiago", "Pacific/Honolulu"])
+@pytest.mark.parametrize("start", [datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 9, 4, tzinfo=UTC), datetime(2026, 10, 30, tzinfo=UTC)])  # fmt: skip
+def test_hours_through_midnight_offer_the_same_starts_from_wherever_somebody_looks(
+    zone: str, start: datetime
+) -> None:
+    """HZ-11: a search of days, in pieces, and of one instant agree, through nights on which the clocks change."""
+    hours = [Hours(day, time(22, 10), time(0)) for day in range(7)] + [
+        Hours(day, time(0), time(1)) for day in range(7)
+    ]
+    hours += [Hours(5, time(1), time(0))]
+
+    def starts(first: datetime, last: datetime) -> list[datetime]:
+        found = slots_in(
+            windows(hours, zone, first, last), [], minutes=60, step_minutes=30, from_at=first, to_at=last
+        )
+        return [one.starts_at for one in found]
+
+    end = start + timedelta(days=9)
+    whole = starts(start, end)
+    pieces = [
+        starts(start + timedelta(hours=7 * n), min(start + timedelta(hours=7 * n + 7), end))
+        for n in range(31)
+    ]
+    assert [one for piece in pieces for one in piece] == whole
+    assert all(starts(one, one + timedelta(microseconds=1)) == [one] for one in whole)
+
+
 def test_the_instant_of_a_missing_time_is_the_change_itself() -> None:
     assert instant_of(date(2026, 3, 8), time(2, 30), ZoneInfo(NEW_YORK)) == datetime(
         2026, 3, 8, 7, 0, tzinfo=UTC

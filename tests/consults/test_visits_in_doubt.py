@@ -174,7 +174,7 @@ def test_looking_for_doubts_takes_the_same_number_of_queries_for_one_visit_and_f
         again(an_appointment(visit.patient.user, dana, at + (21 + day) * DAY)) for day in range(8)
     ]
     for rows in (many[:1], many):
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(6):
             doubts_of(rows, at=at)
 
 
