@@ -16,8 +16,8 @@ from common.encryption import lookup_digest
 from common.errors import Conflict, Invalid, NotPermitted, SlotTaken
 from consults import wording
 from consults.access.introductions import introduction_settings, introduction_token, may_hold_introduction
-from consults.access.rooms import INTRODUCTION
 from consults.access.leave import is_away
+from consults.access.rooms import INTRODUCTION
 from consults.access.slots import Slot, introduction_slots
 from consults.actions.booking import _lock_times_of, release_expired_holds
 from consults.actions.rooms import follow_visit
