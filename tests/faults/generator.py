@@ -171,7 +171,7 @@ class Generator:
             first, other = dice.sample(free, 2)
             key = f"visit-{uuid.uuid4().hex}"
             wanted = {
-                "visit_type": "follow_up",
+                "visit_type": "intro",
                 "clinician": first["clinician"],
                 "starts_at": first["starts_at"],
             }
@@ -202,7 +202,7 @@ class Generator:
     def _free_times(self, headers: dict[str, str]) -> list[dict[str, str]]:
         for _ in range(100):
             try:
-                status, answer = self._once("GET", "/api/v1/slots/?visit_type=follow_up", b"", headers)
+                status, answer = self._once("GET", "/api/v1/slots/?visit_type=intro", b"", headers)
             except (OSError, http.client.HTTPException):
                 status, answer = 0, b""
             if status == 200:
