@@ -29,7 +29,7 @@ def search(api: Any, **changes: str) -> Any:
 
 
 def test_a_free_time_is_found_booked_listed_and_cancelled(
-    alice: User, dana: User, at: dt.datetime, api_for: Any
+    alice: User, stranger_patient: User, dana: User, at: dt.datetime, api_for: Any
 ) -> None:
     weekly_hours(dana)
     an_accepted_intake(alice, dana, at - 3 * DAY)
@@ -41,7 +41,9 @@ def test_a_free_time_is_found_booked_listed_and_cancelled(
     assert booked.status_code == 201
     assert booked.json()["state"] == "booked"
     again = api.post("/api/v1/appointments/", body)
-    assert (again.status_code, again.json()["code"]) == (409, "slot_taken")
+    assert (again.status_code, again.json()["code"]) == (409, "enough_booked")
+    other = api_for(stranger_patient).post("/api/v1/appointments/", {**body, "visit_type": "intro"})
+    assert (other.status_code, other.json()["code"]) == (409, "slot_taken")
     listed = api.get("/api/v1/appointments/").json()["results"]
     assert [row["id"] for row in listed if row["state"] == "booked"] == [booked.json()["id"]]
     gone = api.post(f"/api/v1/appointments/{booked.json()['id']}/cancel/")
