@@ -371,6 +371,8 @@ NOT_THEIRS_AFTER_ALL = {
     ("administrator", "/messages/<uuid:thread_id>/hand-over/"),
     # An administrator rings whoever a psychiatrist who left would have rung; Dana is here.
     ("administrator", "/consults/introduction/<uuid:introduction_id>/"),
+    # A second look at an order is a colleague's, never of whoever wrote it.
+    ("psychiatrist", "/consults/order/<uuid:order_id>/second/"),
     # The work is Dana's, so her colleague does not see it.
     ("coach", "/work/<uuid:task_id>/"),
     # Whose shift it is hands it over, or an administrator.

@@ -24,12 +24,20 @@ QUARTERS = st.integers(0, 95).map(lambda n: dt.time(n // 4, n % 4 * 15))
 ROWS = st.lists(
     st.tuples(st.integers(0, 6), QUARTERS, QUARTERS).filter(lambda r: r[1] < r[2]), min_size=1, max_size=6
 )
+# From one to two o'clock is shown twice in these zones.
+AFTER_TWICE = dt.time(2)
 PLACES = st.tuples(st.integers(0, 300), st.integers(1, 12))
 
 
 def on_the_wall(moment: dt.datetime, rows: list[tuple[int, dt.time, dt.time]], zone: ZoneInfo) -> bool:
     """Does a clock on the clinician's wall, at this moment, show offered time?"""
     local = moment.astimezone(zone)
+    if local.fold:
+        # What a clock shows twice counts the first time: hours that begin or end inside that hour have done so already.
+        return any(
+            day == local.weekday() and first < AFTER_TWICE and (last >= AFTER_TWICE or last == dt.time(0))
+            for day, first, last in rows
+        )
     return any(
         day == local.weekday() and first <= local.time() and (local.time() < last or last == dt.time(0))
         for day, first, last in rows

@@ -5,13 +5,12 @@ from datetime import timedelta
 import pytest
 
 from common import hooks
-from consults import actions
 from intake.actions import add_medicine, settle
 from measures.actions import save_safety_plan
 from safety.actions import acknowledge, clear_hold, close
 from safety.models import Alert, SafetyHold
 from tests.consults.builders import a_pdmp_check, a_signed_note, a_verified_identity
-from tests.consults.test_orders import drafted, refusal
+from tests.consults.test_orders import drafted, refusal, signed
 from tests.intake.builders import an_accepted_intake
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("protocol_version")]
@@ -48,12 +47,12 @@ def test_after_moderate_risk_nothing_is_ordered_before_there_is_a_safety_plan(al
     )
     assert "no safety plan is written yet" in refusal(patient, dana, at)
     save_safety_plan(patient, {"signs": "I stop sleeping"}, base=0, by=alice, at=at)
-    assert actions.sign_order(drafted(patient, dana, at), by=dana, at=at).signed_at == at
+    assert signed(drafted(patient, dana, at), by=dana, at=at).signed_at == at
 
 
 def test_without_such_a_rule_no_plan_is_asked_for(alice, dana, at):
     patient = seen(alice, dana, at)
-    assert actions.sign_order(drafted(patient, dana, at), by=dana, at=at).signed_at == at
+    assert signed(drafted(patient, dana, at), by=dana, at=at).signed_at == at
 
 
 def test_an_exclusion_that_a_psychiatrist_settled_does_not_stand_against_the_next_order(alice, dana, at):
@@ -63,4 +62,4 @@ def test_an_exclusion_that_a_psychiatrist_settled_does_not_stand_against_the_nex
     _all_clear(dana, at - HOUR)
     assert "Settle it in the chart first" in refusal(patient, dana, at)
     settle(patient, note="Ended by her lung doctor last week.", by=dana, at=at)
-    assert actions.sign_order(drafted(patient, dana, at), by=dana, at=at).signed_at == at
+    assert signed(drafted(patient, dana, at), by=dana, at=at).signed_at == at
