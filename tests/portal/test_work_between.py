@@ -97,6 +97,7 @@ def test_a_parcel_is_the_carriers_then_late_then_the_patients_to_count_then_the_
     assert lines(cole, at + 7 * DAY, "parcel.late", "parcel.uncounted") == []
 
 
+@pytest.mark.usefixtures("protocol_version")
 def test_a_consult_after_the_flexibility_ends_is_seen_while_it_can_still_be_moved(
     alice: User, dana: User, at: dt.datetime
 ) -> None:

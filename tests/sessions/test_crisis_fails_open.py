@@ -128,7 +128,7 @@ def test_x15_a_sitter_who_says_a_child_took_some_gets_poison_control_in_the_answ
     )  # fmt: skip
     assert event.reported_by.startswith("sitter:")
     assert (event.alert.trigger, event.alert.signs, event.alert.in_session) == ("X15", 1, True)
-    assert SafetyHold.objects.get().reason_code == "diversion"
+    assert sorted(SafetyHold.objects.values_list("reason_code", flat=True)) == ["diversion", "dose_error"]
 
 
 def test_a_sitters_form_without_a_kind_asks_again_and_a_stranger_finds_no_such_page(
