@@ -20,11 +20,11 @@ def test_a_follow_up_is_booked_moved_by_both_sides_and_given_back(
     an_accepted_intake(alice, dana, clock.now())
     patient = browser_of("Alice", user=alice, phone=True)
     patient.opens("/consults/").sees("Nothing is booked").opens("/consults/book/follow_up/")
-    patient.page.locator("main fieldset button").nth(3).click()
+    patient.page.locator("main details.day button >> visible=true").nth(3).click()
     patient.looks().sees("Book this time?", "We keep it for you until").presses("Book it").sees("Booked")
     first = Appointment.objects.get(state="booked")
     patient.follows("Choose another time").sees("It stays yours until you choose")
-    patient.page.locator("main fieldset button").nth(9).click()
+    patient.page.locator("main details.day button >> visible=true").nth(9).click()
     patient.looks().sees("Booked")
     moved = Appointment.objects.get(state="booked")
     assert (moved.pk, moved.sequence) == (first.pk, 1) and moved.starts_at != first.starts_at
