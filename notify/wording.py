@@ -53,6 +53,7 @@ TASK_WORDS = {
     "notify.tasks.dispatch_due": "Sending what is due",
     "sessions.tasks.sweep_overdue": "Noticing what is late on a session day",
     "consults.tasks.release_holds": "Letting go of times that were kept and not booked",
+    "consults.tasks.sweep_parcels": "Noticing parcels that are late or uncounted",
     "consults.tasks.close_visits": "Ending video rooms, and noticing who waits in vain or did not come",
     "billing.tasks.sweep": "Refunds and the payment provider's reports",
     "safety.tasks.check_coverage": "Looking for gaps in the on-call roster",

@@ -41,6 +41,8 @@ VERSIONS = {
     "audit-c-1": "4c6c66a3063ae2dd",
     "pcl5-1": "cb9cc729130a1b9c",
     "suicide-risk-1": "0970524bfcfc554b",
+    "bladder-1": "494d18f44a09fea2",
+    "use-1": "a1f29c5e4b6096cf",
 }
 
 
