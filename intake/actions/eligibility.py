@@ -106,6 +106,15 @@ def assess(
     return found, version.data["eligibility"] if version is not None else None
 
 
+def _next_instant(before: EligibilityEvaluation | None, at: datetime) -> datetime:
+    """`at`, or just past the newest evaluation where that is not earlier.
+
+    The newest row decides whether eligibility stands (gate G5). Two of one instant, or one that waited for the other's lock,
+    would leave which one is newest to chance.
+    """
+    return at if before is None or at > before.at else before.at + timedelta(microseconds=1)
+
+
 def evaluate_now(
     intake: Intake,
     *,
@@ -126,7 +135,7 @@ def evaluate_now(
         kept = EligibilityEvaluation.objects.create(
             intake=intake,
             patient=intake.patient,
-            at=at,
+            at=_next_instant(latest_evaluation(intake.patient), at),
             stage=stage,
             cause=cause,
             outcome=str(result.outcome),
@@ -185,7 +194,7 @@ def reevaluate(patient: Patient, *, by: Any, at: datetime) -> EligibilityEvaluat
         reopens = bool(added) and intake.state == states.ACCEPTED
         cause = "reopened" if reopens else "change"
         found = EligibilityEvaluation.objects.create(
-            intake=intake, patient=patient, at=at, stage=stage, cause=cause, outcome=str(result.outcome),
+            intake=intake, patient=patient, at=_next_instant(before, at), stage=stage, cause=cause, outcome=str(result.outcome),
             reasons=list(result.reasons), missing=list(result.missing), rule_version=result.rule_version,
             protocol=version, facts=facts, changes=_changed(before, facts, at),
             changed_by=by if isinstance(by, User) else None,
@@ -332,7 +341,8 @@ def settle(patient: Patient, *, note: str, by: User, at: datetime) -> Eligibilit
             )
         seen: Any = {**before.facts, "settled_note": note.strip()}
         settled = EligibilityEvaluation.objects.create(
-            intake=before.intake, patient=patient, at=at, stage=before.stage, cause="settled", outcome=before.outcome,
+            intake=before.intake, patient=patient, at=_next_instant(before, at), stage=before.stage, cause="settled",
+            outcome=before.outcome,
             reasons=before.reasons, missing=before.missing, rule_version=before.rule_version, protocol=before.protocol,
             facts=seen,
         )  # fmt: skip

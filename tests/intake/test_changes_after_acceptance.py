@@ -66,6 +66,16 @@ def test_taking_the_change_back_does_not_lift_what_it_set_in_motion(client_for, 
     assert access.eligibility_stands(accepted.patient)
 
 
+def test_the_later_of_two_changes_within_one_instant_is_the_newest(client_for, alice, accepted):
+    """The gate reads the newest evaluation; chance must not choose it."""
+    client = client_for(alice)
+    for answer in ("yes", "no", "yes", "no", "yes"):
+        send(client, "body", pregnant=answer)
+        assert ("E10" in access.latest_evaluation(accepted.patient).reasons) == (answer == "yes")
+    instants = EligibilityEvaluation.objects.order_by("at").values_list("at", flat=True)
+    assert len(set(instants)) == len(instants)
+
+
 def test_the_same_answers_again_change_nothing(client_for, alice, accepted):
     before = EligibilityEvaluation.objects.count()
     assert send(client_for(alice), "body").status_code == 302
