@@ -1,18 +1,21 @@
 """Free times. A fixed number of queries, whatever the number of clinicians and days."""
 
 import heapq
+import json
 import uuid
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import CharField, Q, UUIDField, Value
+from django.db.models.expressions import RawSQL
 
-from accounts.models import CareTeam, DeaRegistration, Licence, Patient, Role, User
+from accounts.models import CareTeam, Licence, Patient, Role, User
 from common import protocol
 from common.clock import local_date
 from common.errors import Invalid
@@ -51,45 +54,56 @@ def bookable_types(patient: Patient) -> list[str]:
     return [str(one) for one in types]
 
 
-def prescribers_in(state: str, *, on: date) -> dict[User, date]:
-    """Psychiatrists who may prescribe in a state, with the last day on which licence and DEA registration both hold."""
-    until: dict[uuid.UUID, date] = {}
-    people: dict[uuid.UUID, User] = {}
-    licences = Licence.objects.filter(
+@dataclass(frozen=True, slots=True)
+class Clinician:
+    """Who may be offered, as a search needs them. `until` is the last day on which licence and DEA registration both hold."""
+
+    pk: uuid.UUID
+    name: str
+    time_zone: str
+    until: date
+    gap_minutes: int
+    wish_minutes: int | None
+
+
+def prescribers_in(state: str, *, on: date) -> list[Clinician]:
+    """Psychiatrists who may prescribe in a state on that day. One query, and no object of a model for each of hundreds."""
+    rows = Licence.objects.filter(
         state=state,
         expires_on__gte=on,
         psychiatrist__is_active=True,
         psychiatrist__role=Role.PSYCHIATRIST,
+        psychiatrist__dea_registrations__state=state,
+        psychiatrist__dea_registrations__expires_on__gte=on,
     ).exclude(issued_on__gt=on)
-    for licence in licences.select_related("psychiatrist__calendar_settings"):
-        people[licence.psychiatrist_id] = licence.psychiatrist
-        until[licence.psychiatrist_id] = licence.expires_on
-    able: dict[User, date] = {}
-    for registration in DeaRegistration.objects.filter(
-        state=state, expires_on__gte=on, psychiatrist__in=list(people)
-    ):
-        key = registration.psychiatrist_id
-        able[people[key]] = min(until[key], registration.expires_on)
-    return able
+    return [
+        Clinician(pk, name or email, zone, min(licensed, registered), gap or 0, wish)
+        for pk, name, email, zone, licensed, registered, gap, wish in rows.values_list(
+            "psychiatrist_id",
+            "psychiatrist__full_name",
+            "psychiatrist__email",
+            "psychiatrist__time_zone",
+            "expires_on",
+            "psychiatrist__dea_registrations__expires_on",
+            "psychiatrist__calendar_settings__gap_minutes",
+            "psychiatrist__calendar_settings__consult_minutes",
+        )
+    ]
 
 
-def offered_clinicians(visit_type: str, patient: Patient, *, role: str, on: date) -> dict[User, date]:
-    """Who may be offered, with the last day on which their licence and DEA registration in the patient's state both hold.
-
-    Her own psychiatrist or coach where she has one who may; else, for psychiatrists, anybody who may prescribe in her state.
-    """
-    team = (
-        CareTeam.objects.select_related("psychiatrist__calendar_settings", "coach__calendar_settings")
-        .filter(pk=patient.pk)
-        .first()
-    )
+def offered_clinicians(visit_type: str, patient: Patient, *, role: str, on: date) -> list[Clinician]:
+    """Her own psychiatrist or coach where she has one who may; else, for psychiatrists, anybody who may prescribe in her state."""
+    team = CareTeam.objects.select_related("coach__calendar_settings").filter(pk=patient.pk).first()
     if role == Role.COACH:
         coach = team.coach if team else None
-        return {coach: NEVER} if coach is not None and coach.is_active else {}
+        if coach is None or not coach.is_active:
+            return []
+        own = getattr(coach, "calendar_settings", None)
+        gap, wish = (own.gap_minutes, own.consult_minutes) if own is not None else (0, None)
+        return [Clinician(coach.pk, str(coach), coach.time_zone, NEVER, gap, wish)]
     able = prescribers_in(patient.state, on=on)
-    own = team.psychiatrist if team else None
-    if own is not None and own in able and visit_type != VisitType.INTRO:
-        return {own: able[own]}
+    if team is not None and team.psychiatrist_id is not None and visit_type != VisitType.INTRO:
+        return [one for one in able if one.pk == team.psychiatrist_id] or able
     return able
 
 
@@ -105,7 +119,7 @@ def open_slots(
     limit: int | None = None,
     per_start: int | None = None,
 ) -> list[Slot]:
-    """Free times for this patient, earliest first: eight queries at most, whatever the number of clinicians and days.
+    """Free times for this patient, earliest first: six queries, whatever the number of clinicians and days.
 
     `moving` is a visit about to be rescheduled: its own time counts as free. `limit` ends the search after so many; `per_start`
     names at most so many clinicians for one time. Empty for a consult where the state's rule forbids it or is not known.
@@ -132,7 +146,7 @@ def open_slots(
     zone = patient.user.time_zone
     able = offered_clinicians(visit_type, patient, role=kind["role"], on=local_date(at, zone))
     if clinician_id is not None:
-        able = {person: until for person, until in able.items() if person.pk == clinician_id}
+        able = [one for one in able if one.pk == clinician_id]
     return _free(
         visit_type, able, patient, from_at, to_at, at=at, zone=zone, moving=moving, types=rules["types"], limit=limit,
         per_start=per_start,
@@ -150,7 +164,7 @@ def introduction_slots(
     limit: int | None = None,
     per_start: int | None = None,
 ) -> list[Slot]:
-    """Free times for a first call with any psychiatrist who may prescribe in this state: six queries, nobody's record."""
+    """Free times for a first call with any psychiatrist who may prescribe in this state: five queries, nobody's record."""
     rules = visit_settings(at)
     from_at = max(from_at, at + timedelta(minutes=rules["minimum_notice_minutes"]))
     to_at = min(to_at, at + timedelta(days=rules["horizon_days"]))
@@ -178,27 +192,28 @@ class _Member:
 
 
 def _free(
-    visit_type: str, able: dict[User, date], patient: Patient | None, from_at: datetime, to_at: datetime, *, at: datetime,
+    visit_type: str, able: list[Clinician], patient: Patient | None, from_at: datetime, to_at: datetime, *, at: datetime,
     zone: str, moving: Appointment | Introduction | None, types: dict[str, Any], limit: int | None, per_start: int | None,
 ) -> list[Slot]:  # fmt: skip
     """The free times of these people, earliest first."""
     if not able:
         return []
-    hours, extra, taken = _calendar(
-        list(able), patient, visit_type, from_at, to_at, at=at, moving=moving, types=types
-    )
+    hours = _weekly(able, visit_type)
+    extra, taken = _calendar(able, patient, visit_type, from_at, to_at, at=at, moving=moving, types=types)
     hers = taken[patient.pk] if patient is not None else []
 
     # People with the same hours in the same zone have the same grid: it is laid out once, and each looks only at what is taken.
     groups: dict[tuple[Any, ...], list[_Member]] = defaultdict(list)
-    for person, until in able.items():
-        if hours[person.pk] or extra[person.pk]:
-            length = minutes_of(person, visit_type, types)
-            key = (person.time_zone, tuple(hours[person.pk]), tuple(extra[person.pk]), length)
-            groups[key].append(_Member(str(person), person.pk, until, merged(taken[person.pk] + hers)))
+    for one in able:
+        if one.pk in hours or one.pk in extra:
+            length = minutes_of(one.wish_minutes, visit_type, types)
+            key = (one.time_zone, hours.get(one.pk, "[]"), tuple(extra.get(one.pk, ())), length)
+            busy = merged([*taken.get(one.pk, ()), *hers])
+            groups[key].append(_Member(one.name, one.pk, one.until, busy))
 
     def of(key: tuple[Any, ...], members: list[_Member]) -> Iterator[tuple[datetime, str, str, Slot]]:
-        their_zone, rows, more, length = key
+        their_zone, weekly, more, length = key
+        rows = _hours_in(weekly)
         members = sorted(members, key=lambda one: (one.name, str(one.pk)))
         begin = from_at
         while begin < to_at:
@@ -235,31 +250,12 @@ def _free(
     return found
 
 
-def calls_of(people: list[User], around: DateTimeTZRange) -> Any:
-    """Introductory calls of people without an account, as rows beside appointments: they take the same time."""
-    return Introduction.objects.filter(
-        clinician__in=people, during__overlap=around, state="booked"
-    ).values_list(
-        "pk",
-        "clinician_id",
-        Value(None, output_field=UUIDField()),
-        "during",
-        Value(str(VisitType.INTRO), output_field=CharField()),
-    )
-
-
-def gap_of(person: User) -> int:
-    """Free minutes that this clinician wants between visits."""
-    own = getattr(person, "calendar_settings", None)
-    return own.gap_minutes if own is not None else 0
-
-
-def minutes_of(person: User, visit_type: str, types: dict[str, Any]) -> int:
-    """How long a visit of this kind takes with this clinician: their own wish for consults, within the protocol's bounds."""
+def minutes_of(wish_minutes: int | None, visit_type: str, types: dict[str, Any]) -> int:
+    """How long a visit of this kind takes with a clinician: their own wish for consults, within the protocol's bounds."""
     usual = int(types[visit_type]["minutes"])
-    own = getattr(person, "calendar_settings", None)
-    wish = own.consult_minutes if own is not None and visit_type == VisitType.CONSULT else None
-    return usual if wish is None else min(max(wish, types[visit_type].get("shortest_minutes", usual)), usual)
+    if wish_minutes is None or visit_type != VisitType.CONSULT:
+        return usual
+    return min(max(wish_minutes, types[visit_type].get("shortest_minutes", usual)), usual)
 
 
 def _around(during: DateTimeTZRange, there: dict[str, Any], new: dict[str, Any], gap_minutes: int) -> Span:
@@ -269,43 +265,71 @@ def _around(during: DateTimeTZRange, there: dict[str, Any], new: dict[str, Any],
     return Span(during.lower - timedelta(minutes=before), during.upper + timedelta(minutes=after))
 
 
+# One row a person, and one text for people with the same hours: the database compares and sorts, and each text is read once.
+_WEEKLY = """
+SELECT clinician_id, jsonb_agg(jsonb_build_array(weekday, starts, ends, effective_from, effective_until)
+                               ORDER BY weekday, starts, ends, effective_from, effective_until)::text
+FROM consults_availability WHERE clinician_id = ANY(%s::uuid[]) AND %s = ANY(visit_types) GROUP BY clinician_id
+"""
+
+
+def _weekly(people: list[Clinician], visit_type: str) -> dict[uuid.UUID, str]:
+    """Weekly hours of these people for this kind of visit, as `_hours_in` reads them; nothing for whoever offers none."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WEEKLY, [[str(one.pk) for one in people], visit_type])
+        return dict(cursor.fetchall())
+
+
+def _hours_in(weekly: str) -> list[Hours]:
+    """The rows of one text of `_WEEKLY`."""
+    return [
+        Hours(
+            weekday,
+            time.fromisoformat(starts),
+            time.fromisoformat(ends),
+            date.fromisoformat(since) if since else None,
+            date.fromisoformat(until) if until else None,
+        )
+        for weekday, starts, ends, since, until in json.loads(weekly)
+    ]
+
+
 def _calendar(
-    people: list[User],
-    patient: Patient | None,
-    visit_type: str,
-    from_at: datetime,
-    to_at: datetime,
-    *,
-    at: datetime,
-    moving: Appointment | Introduction | None,
-    types: dict[str, Any],
-) -> tuple[dict[uuid.UUID, list[Hours]], dict[uuid.UUID, list[Span]], dict[uuid.UUID, list[Span]]]:
-    """Weekly hours, extra hours, and time already taken with its buffers, by person: three queries."""
+    people: list[Clinician], patient: Patient | None, visit_type: str, from_at: datetime, to_at: datetime, *, at: datetime,
+    moving: Appointment | Introduction | None, types: dict[str, Any],
+) -> tuple[dict[uuid.UUID, list[Span]], dict[uuid.UUID, list[Span]]]:  # fmt: skip
+    """Extra hours, and time already taken with its buffers, by person: two queries."""
     who = patient.pk if patient is not None else NOBODY
+    theirs = RawSQL("SELECT unnest(%s::uuid[])", [[str(one.pk) for one in people]])
     around = DateTimeTZRange(from_at - timedelta(days=1), to_at + timedelta(days=1))
-    hours: dict[uuid.UUID, list[Hours]] = defaultdict(list)
     extra: dict[uuid.UUID, list[Span]] = defaultdict(list)
     taken: dict[uuid.UUID, list[Span]] = defaultdict(list)
-    gaps = {person.pk: gap_of(person) for person in people}
-    for clinician_id, weekday, starts, ends, since, until in Availability.objects.filter(
-        clinician__in=people, visit_types__contains=[visit_type]
-    ).values_list("clinician_id", "weekday", "starts", "ends", "effective_from", "effective_until"):
-        hours[clinician_id].append(Hours(weekday, starts, ends, since, until))
-    for exception in AvailabilityException.objects.filter(clinician__in=people, during__overlap=around).only(
-        "clinician_id", "kind", "during", "visit_types"
-    ):
-        span = Span(exception.during.lower, exception.during.upper)
-        if exception.kind == "leave":
-            taken[exception.clinician_id].append(span)
-        elif visit_type in exception.visit_types:
-            extra[exception.clinician_id].append(span)
+    gaps = {one.pk: one.gap_minutes for one in people}
+    for clinician_id, kind, during, visit_types in AvailabilityException.objects.filter(
+        clinician__in=theirs, during__overlap=around
+    ).values_list("clinician_id", "kind", "during", "visit_types"):
+        span = Span(during.lower, during.upper)
+        if kind == "leave":
+            taken[clinician_id].append(span)
+        elif visit_type in visit_types:
+            extra[clinician_id].append(span)
+    # Introductory calls of people without an account stand beside appointments: they take the same time.
+    calls = Introduction.objects.filter(
+        clinician__in=theirs, during__overlap=around, state="booked"
+    ).values_list(
+        "pk",
+        "clinician_id",
+        Value(None, output_field=UUIDField()),
+        "during",
+        Value(str(VisitType.INTRO), output_field=CharField()),
+    )
     booked = (
-        Appointment.objects.filter(Q(clinician__in=people) | Q(patient=who), during__overlap=around)
+        Appointment.objects.filter(Q(clinician__in=theirs) | Q(patient=who), during__overlap=around)
         .filter(Q(state="booked") | Q(state="held", hold_expires_at__gt=at))
         # Her own hold is let go when she chooses another time; what is kept for her from the waiting list is not.
         .exclude(state="held", patient=who, for_offer=False)
         .values_list("pk", "clinician_id", "patient_id", "during", "visit_type")
-        .union(calls_of(people, around), all=True)
+        .union(calls, all=True)
     )
     for pk, clinician_id, patient_id, during, kind in booked:
         if moving is not None and pk == moving.pk:
@@ -316,7 +340,7 @@ def _calendar(
             )
         if patient is not None and patient_id == patient.pk:
             taken[patient.pk].append(Span(during.lower, during.upper))
-    return hours, extra, taken
+    return extra, taken
 
 
 def hours_of(user: User) -> list[Availability]:

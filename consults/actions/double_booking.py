@@ -42,9 +42,11 @@ def double_book(
         raise Invalid("Write why.", fields={"reason": "A double booking needs a reason."})
     if starts_at <= at:
         raise Invalid("Choose a time to come.", fields={"starts_at": "This time is over."})
-    during = DateTimeTZRange(
-        starts_at, starts_at + timedelta(minutes=minutes_of(by, visit_type, visit_settings(at)["types"]))
+    own = getattr(by, "calendar_settings", None)
+    length = minutes_of(
+        own.consult_minutes if own is not None else None, visit_type, visit_settings(at)["types"]
     )
+    during = DateTimeTZRange(starts_at, starts_at + timedelta(minutes=length))
     _check_blockers(patient, visit_type, at)
     with slot_refusals(), transaction.atomic():
         _lock_times_of(by.pk, patient.pk)
