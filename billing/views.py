@@ -5,7 +5,6 @@ import logging
 import uuid
 from typing import Any
 
-import stripe
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -181,6 +180,8 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
         length = 0
     if length > WEBHOOK_LIMIT_BYTES:
         return JsonResponse({"code": "too_large"}, status=413)
+    import stripe  # loaded when it is needed, see billing.gateways
+
     body, header = request.body, request.META.get("HTTP_STRIPE_SIGNATURE", "")
     signed_at_s = _signed_at_s(header)
     if signed_at_s is None or signed_at_s > clock.wall_time_s() + FUTURE_S:

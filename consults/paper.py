@@ -2,7 +2,6 @@
 
 from datetime import UTC
 
-from common.pdf import Paper
 from consults.models import Order
 
 NOT_SENT_BY_US = (
@@ -14,6 +13,8 @@ NOT_SENT_BY_US = (
 
 def order_pdf(order: Order) -> bytes:
     """What 21 CFR 1306.05 asks of a prescription, with how to take it and the sessions it is for."""
+    from common.pdf import Paper  # half a second that most processes never need
+
     facts = order.signed_facts or {}
     assert order.signed_at is not None
     assert order.expires_on is not None

@@ -4,13 +4,14 @@ from datetime import UTC
 
 from django.conf import settings
 
-from common.pdf import Paper, undrawable
 from intake.models import ClearanceRequest, Consent
 from intake.rules.documents import blocks_of, read_document
 
 
 def consent_pdf(signature: Consent) -> bytes:
     """One signed text with its signature, from the stored words alone: the same bytes whenever it is asked for."""
+    from common.pdf import Paper, undrawable  # half a second that most processes never need
+
     text = read_document(signature.text.body)
     foot = f"{text.title}, version {text.version}\nsha256 {signature.sha256}"
     paper = Paper(title=text.title, author=settings.PRACTICE["name"], made_at=signature.signed_at, foot=foot)
@@ -46,6 +47,8 @@ def consent_pdf(signature: Consent) -> bytes:
 
 def letter_pdf(clearance: ClearanceRequest) -> bytes:
     """The letter to a specialist, from the stored words alone."""
+    from common.pdf import Paper
+
     practice = settings.PRACTICE
     paper = Paper(
         title="A question before treatment",

@@ -1,7 +1,10 @@
 """The codebase tested as a codebase: layers of foreign keys, where queries and clocks may stand, one source of each thing."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -210,3 +213,14 @@ def test_each_delivery_of_settings_documents_its_variables() -> None:
     )
     explained = (ROOT / "docs" / "operations.md").read_text()
     assert sorted(name for name in read if name not in explained) == []
+
+
+def test_a_process_starts_without_the_clients_it_may_never_need() -> None:
+    """A pager that comes back pages the sooner for it (PR-01): vendors' clients and the PDF writer load when they are used."""
+    said = subprocess.run(
+        [sys.executable, "-c", "import django, sys; django.setup(); print(*sys.modules)"],
+        cwd=ROOT, env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    loaded = set(said.stdout.split())
+    assert "notify.models" in loaded
+    assert loaded & {"stripe", "twilio", "fpdf", "fontTools", "PIL", "pywebpush"} == set()

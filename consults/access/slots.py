@@ -267,8 +267,8 @@ def _around(during: DateTimeTZRange, there: dict[str, Any], new: dict[str, Any],
 
 # One row a person, and one text for people with the same hours: the database compares and sorts, and each text is read once.
 _WEEKLY = """
-SELECT clinician_id, jsonb_agg(jsonb_build_array(weekday, starts, ends, effective_from, effective_until)
-                               ORDER BY weekday, starts, ends, effective_from, effective_until)::text
+SELECT clinician_id, json_agg(json_build_array(weekday, starts, ends, effective_from, effective_until)
+                              ORDER BY weekday, starts, ends, effective_from, effective_until)::text
 FROM consults_availability WHERE clinician_id = ANY(%s::uuid[]) AND %s = ANY(visit_types) GROUP BY clinician_id
 """
 
