@@ -105,6 +105,7 @@ def _prepare(
     ids = {r.recipient_id or r.patient_id for r in rows} - {None}
     people = {p.pk: p for p in User.objects.filter(pk__in=ids).select_related("message_preference")}
     stopped = _numbers_that_said_stop(rows, people)
+    asleep = _whose_night(people.values(), at)
     # A page of the crisis lane goes in the file's words, and waits for no further table.
     own = own_words() if rows[0].lane == Lane.ORDINARY else {}
     to_people = {r.recipient_id for r in rows if r.recipient_id and r.lane == Lane.ORDINARY}
@@ -118,7 +119,7 @@ def _prepare(
         why_not = "" if asking else _must_not_go(row, person, at=at)
         if why_not:
             put_over(row, "dropped", why_not, batch, counts)
-        elif not asking and row.respect_quiet_hours and person is not None and _quiet(person, at):
+        elif not asking and row.respect_quiet_hours and row.recipient_id in asleep and person is not None:
             # "Not yet" is no failed try, so the try is taken back.
             batch.later.append((row.pk, in_their_day(at, person), "", 1))
             counts.later += 1
@@ -127,7 +128,7 @@ def _prepare(
             put_over(row, "dropped", TURNED_OFF, batch, counts, other_channel=True)
         elif row.channel != "screen" and not address:
             put_over(row, "failed", f"no address for {row.channel}", batch, counts, other_channel=True)
-        elif not asking and row.channel == "sms" and lookup_digest(address) in stopped:
+        elif not asking and row.channel == "sms" and address in stopped:
             # What may not be turned off and has no other way (a sitter's link) is somebody's work, never silently gone.
             lost = row.fallbacks or row.lane == Lane.CRISIS or _must_arrive(row)
             state = "failed" if lost else "dropped"
@@ -158,8 +159,9 @@ def _tell_devices(row: OutboxMessage, person: User | None, devices: Devices, bat
         batch.to_devices += notices_for(row, person, devices[person.pk], at=batch.at)
 
 
-def _quiet(person: User, at: datetime) -> bool:
-    return is_quiet(at, person.time_zone, **quiet_hours_of(person))
+def _whose_night(people: Iterable[User], at: datetime) -> set[uuid.UUID]:
+    """For whom of these it is quiet now, by their own clock and wish."""
+    return {one.pk for one in people if is_quiet(at, one.time_zone, **quiet_hours_of(one))}
 
 
 def _wanted(row: OutboxMessage, person: User | None) -> bool:
@@ -182,12 +184,11 @@ def _numbers_that_said_stop(rows: Sequence[OutboxMessage], people: dict[uuid.UUI
     texts = [row for row in rows if row.channel == "sms"]
     if not texts:
         return set()
-    digests = {
-        lookup_digest(_address(row, people.get(row.recipient_id) if row.recipient_id else None, {}))
-        for row in texts
-    }
-    found = OptOut.objects.filter(number_digest__in=digests)
-    return set(found.values_list("number_digest", flat=True))
+    numbers = {_address(row, people.get(row.recipient_id) if row.recipient_id else None, {}) for row in texts}
+    digests = {number: lookup_digest(number) for number in numbers}
+    found = OptOut.objects.filter(number_digest__in=digests.values())
+    stopped = set(found.values_list("number_digest", flat=True))
+    return {number for number, digest in digests.items() if digest in stopped}
 
 
 def _envelope(
