@@ -30,7 +30,7 @@ OPEN: Final = (DRAFT, SUBMITTED, CLAIMED, MORE_INFO)
 # In these the patient holds the pen.
 PATIENT_WRITES: Final = (DRAFT, MORE_INFO)
 # What a person in care may still change: health moves on, and the rules are asked again each time (HZ-12).
-UPDATABLE_STEPS: Final = ("heart", "body", "mind", "home")
+UPDATABLE_STEPS: Final = ("heart", "body", "mind", "substances", "home")
 # In these a psychiatrist may find it in the queue (a claim whose lease has ended is waiting again).
 IN_QUEUE: Final = (SUBMITTED, CLAIMED)
 

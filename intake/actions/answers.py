@@ -24,6 +24,7 @@ from intake.rules.merging import SCORED, Clash, flat, merge
 from intake.rules.steps import known_medicine
 from intake.rules.steps import step as step_of
 from measures.actions import RecordedResponse, record_response
+from measures.models import InstrumentResponse
 from vitals.actions import RecordedReading, record_reading
 
 CHART_FACTS = ("sex", "state", "address", "emergency_contact_name", "emergency_contact_phone")
@@ -96,8 +97,12 @@ def save_answers(
     at: datetime,
     asked: Iterable[str] | None = None,
     complete: bool | None = True,
+    beside: Mapping[str, Any] | None = None,
 ) -> Saved:
     """Keep answers of one page, each for itself. `version` is the one the page was made from.
+
+    `beside` are the scored answers of the questionnaire that stands on the page: kept as a questionnaire once the page is
+    whole and nothing clashes, before the rules are asked again, so that its score and the answers are judged as one.
 
     `asked` names what the page asked (all of the step, unless told), so that what was emptied is empty and what was not asked
     stays. `complete=None` leaves a step as finished as it is by then: an answer that was on its way when the page itself was sent
@@ -123,8 +128,11 @@ def save_answers(
                     "answers": list(saved.changed),
                 },
             )
-            if row.state == states.ACCEPTED:
-                reevaluate(row.patient, by=by, at=at)
+        scored = None
+        if beside and complete and not saved.clashes:
+            scored = record_beside(row, step_of(step).instrument, beside, by=by, at=at)
+        if row.state == states.ACCEPTED and (saved.written or scored is not None):
+            reevaluate(row.patient, by=by, at=at)
     return saved
 
 
@@ -179,8 +187,23 @@ def record_instrument(
 
 def record_beside(
     intake: Intake, instrument: str, answers: Mapping[str, Any], *, by: Any, at: datetime
-) -> RecordedResponse:
-    """Keep a questionnaire that stands on a page with other questions; the page itself is saved by `save_step`."""
+) -> RecordedResponse | None:
+    """Keep a questionnaire that stands on a page with other questions; None when its newest answers are the same.
+
+    The page itself is saved by `save_answers`.
+    """
+    newest = (
+        InstrumentResponse.objects.filter(
+            patient=intake.patient,
+            instrument=instrument,
+            timepoint="baseline",
+            completed_at__gte=intake.created_at,
+        )
+        .order_by("completed_at", "id")
+        .last()
+    )
+    if newest is not None and newest.total is not None and newest.items == dict(answers):
+        return None
     return record_response(intake.patient, instrument, answers, "baseline", by=by, at=at)
 
 

@@ -127,12 +127,17 @@ def _save(
     if asked.instrument:
         # The scored items are shown again from here, and kept for good where every questionnaire is kept.
         plain[SCORED] = {name: str(value) for name, value in scored.items()}
-    saved = actions.save_answers(
-        intake, asked.id, plain, asked=asked_names, version=version, complete=complete, by=by, at=at
+    return actions.save_answers(
+        intake,
+        asked.id,
+        plain,
+        asked=asked_names,
+        version=version,
+        complete=complete,
+        beside=scored,
+        by=by,
+        at=at,
     )
-    if asked.instrument and complete and not saved.clashes:
-        actions.record_beside(saved.intake, asked.instrument, scored, by=by, at=at)
-    return saved
 
 
 def initial_of(asked: Step, intake: Intake) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from accounts.actions import update_patient
 from accounts.models import Patient
 from intake import access, actions
 from intake.models import EligibilityEvaluation, Intake
+from measures.models import InstrumentResponse
 from safety.models import Alert, SafetyHold
 from tests.intake.builders import a_submitted_intake, an_accepted_intake, plain_answers
 
@@ -37,6 +38,9 @@ def send(client, step, **changes):
         ("heart", {"aneurysm": "yes"}, "E23"),
         ("mind", {"psychosis_history": "yes"}, "E13"),
         ("home", {"monitor_available": "no"}, "E05"),
+        ("substances", {"sud_current": "yes"}, "E47"),
+        ("substances", {"oud_history": "yes"}, "E48"),
+        ("substances", {"audit_c_1": 4, "audit_c_2": 3, "audit_c_3": 1}, "E50"),
         ("heart", {"htn": "unsure"}, "E71"),
     ],
 )
@@ -91,13 +95,50 @@ def test_moving_to_a_state_without_a_prescriber_reopens(alice, accepted, at):
     assert accepted.care_state == "FL"
 
 
-@pytest.mark.parametrize("step", ["about", "substances"])
-def test_other_pages_stay_closed_after_acceptance(client_for, alice, accepted, step):
+def test_the_page_about_the_person_stays_closed_after_acceptance(client_for, alice, accepted):
+    """Where care happens has a path of its own: the profile."""
     client = client_for(alice)
-    assert client.get(f"/intake/{step}/")["Location"] == "/intake/"
+    assert client.get("/intake/about/")["Location"] == "/intake/"
     before = Intake.objects.get().answers
-    send(client, step)
+    send(client, "about")
     assert Intake.objects.get().answers == before
+
+
+def test_alcohol_and_drugs_are_judged_once_with_their_score_and_what_they_were_before(
+    client_for, alice, accepted
+):
+    """HZ-12: the page's questions and its AUDIT-C are one change: one evaluation, one alert, old and new answers kept."""
+    client = client_for(alice)
+    evaluations = EligibilityEvaluation.objects.count()
+    send(client, "substances", cannabis_daily="yes", audit_c_1=4, audit_c_2=3, audit_c_3=1)
+    assert EligibilityEvaluation.objects.count() == evaluations + 1
+    found = EligibilityEvaluation.objects.latest("at")
+    assert found.changes == [["audit_c", "1", "8"], ["cannabis_daily", "no", "yes"]]
+    assert {"E50", "E54"} <= set(found.reasons) and found.changed_by == alice
+    assert Alert.objects.filter(patient=accepted.patient, trigger="X21").count() == 1
+    scores = InstrumentResponse.objects.filter(instrument="audit_c").order_by("completed_at")
+    assert [row.total for row in scores] == [1, 8]
+
+
+def test_alcohol_and_drugs_sent_again_unchanged_add_no_score_and_no_evaluation(client_for, alice, accepted):
+    client = client_for(alice)
+    send(client, "substances")
+    before = EligibilityEvaluation.objects.count()
+    send(client, "substances")
+    assert EligibilityEvaluation.objects.count() == before
+    assert InstrumentResponse.objects.filter(instrument="audit_c").count() == 1
+    assert access.eligibility_stands(accepted.patient)
+
+
+def test_a_score_that_fell_again_does_not_lift_what_it_set_in_motion(client_for, alice, accepted):
+    """HZ-27 in spirit."""
+    client = client_for(alice)
+    send(client, "substances", audit_c_1=4, audit_c_2=3, audit_c_3=1)
+    send(client, "substances")
+    assert not access.eligibility_stands(accepted.patient)
+    assert SafetyHold.objects.filter(
+        patient=accepted.patient, reason_code="eligibility_reopened", cleared_at=None
+    ).exists()
 
 
 def test_while_a_psychiatrist_reads_nothing_is_changed_under_their_eyes(client_for, alice, at, clock_at):
@@ -169,6 +210,7 @@ def test_everything_that_can_change_is_one_press_from_the_patients_own_page(clie
         "/intake/body/",
         "/intake/heart/",
         "/intake/mind/",
+        "/intake/substances/",
         "/intake/home/",
         "/profile/",
     ):
