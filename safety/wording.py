@@ -102,6 +102,7 @@ SIGN_WORDS = {
     "check_in": "check-in",
     "message_needs_triage": "words of a message",
     "implausible_twice": "an implausible reading, twice",
+    "speaks_of_dying": "the sitter heard them speak of dying or of harming themselves",
     "daily_check_ins": "daily check-ins missed",
 }
 

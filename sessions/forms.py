@@ -80,6 +80,7 @@ SITTER_WORDS = {
     "not_responding": "Does not respond when I speak",
     "breathing": "Breathing looks wrong",
     "colour": "Lips or skin look blue or grey",
+    "speaks_of_dying": "They speak of dying, or of harming themselves",
     "distressed": "Very frightened or upset",
     "fell": "Fell or got hurt",
     "sitter_cannot_stay": "I cannot stay",

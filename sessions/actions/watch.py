@@ -44,16 +44,19 @@ GRAVER: dict[str, int] = {"fell": 3}
 # What a sitter may find at a check.
 SITTER_RED = frozenset({"breathing", "colour", "not_responding"})
 SITTER_OTHER: dict[str, str] = {"distressed": "X07", "unsafe": "X11", "fell": "X11"}
+# What a sitter may hear: a high risk, whatever else the evening is like (X02).
+SPEAKS_OF_DYING = "speaks_of_dying"
 BY_HAND = frozenset({"sitter_cannot_stay", "alcohol", "leaves_or_drives", "in_water"})
 
 
 @dataclass(frozen=True)
 class SymptomResult:
-    """What a report came to. `emergency`: the page to call 911 is this very answer."""
+    """What a report came to. `emergency`: the page to call 911 is this very answer; `self_harm`: the page with 988 is."""
 
     report: SymptomReport | None
     emergency: bool
     alerts: tuple[Alert, ...] = ()
+    self_harm: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def end_music(session: DosingSession, *, by: Any, at: datetime) -> DosingSession
 def sitter_check(session: DosingSession, *, findings: Iterable[str], by: str, at: datetime) -> SymptomResult:
     """The sitter looked. Ticks off every check whose time has come; what is not well calls somebody."""
     found = frozenset(findings)
-    unknown = found - SITTER_RED - set(SITTER_OTHER) - BY_HAND
+    unknown = found - SITTER_RED - set(SITTER_OTHER) - BY_HAND - {SPEAKS_OF_DYING}
     if unknown:
         raise Invalid("Please tick what you see.", fields={"findings": "Choose from the list."})
     with transaction.atomic():
@@ -105,6 +108,8 @@ def sitter_check(session: DosingSession, *, findings: Iterable[str], by: str, at
                 alarm(session, "X01", source=session, by=by, at=at, codes=tuple(sorted(found & SITTER_RED)))
             )
             hold_course(session.course, by="system:protocol", at=at, reason="red_flag")
+        if SPEAKS_OF_DYING in found:
+            alerts.append(hear_of_dying(session, by=by, at=at))
         for code in sorted(found & set(SITTER_OTHER)):
             alerts.append(
                 alarm(session, SITTER_OTHER[code], source=session, by=by, at=at, codes=(code,), severity=GRAVER.get(code))
@@ -114,7 +119,12 @@ def sitter_check(session: DosingSession, *, findings: Iterable[str], by: str, at
                 alarm(session, "X16", source=session, by=by, at=at, codes=tuple(sorted(found & BY_HAND)))
             )
             stay_together(session, at=at, key=f"{session.pk}:{':'.join(sorted(found & BY_HAND))}")
-    return SymptomResult(report=None, emergency=bool(found & SITTER_RED), alerts=tuple(alerts))
+    return SymptomResult(
+        report=None,
+        emergency=bool(found & SITTER_RED),
+        alerts=tuple(alerts),
+        self_harm=SPEAKS_OF_DYING in found,
+    )
 
 
 def record_symptoms(
@@ -195,6 +205,14 @@ def ask_for_help(session: DosingSession, *, by: Any, at: datetime, not_safe: boo
             codes=("not_safe" if not_safe else "asked_for_help",), severity=None if not_safe else 3,
         )  # fmt: skip
         audit.record("session.help_asked", by=by, at=at, about=session, patient_id=session.patient_id)
+    return alert
+
+
+def hear_of_dying(session: DosingSession, *, by: str, at: datetime) -> Alert:
+    """The sitter says that the person speaks of dying or of harming themselves: a high risk, called in every state (X02)."""
+    with transaction.atomic():
+        alert = alarm(session, "X02", source=session, by=by, at=at, codes=(SPEAKS_OF_DYING,))
+        audit.record("sitter.heard_of_dying", by=by, at=at, about=session, patient_id=session.patient_id)
     return alert
 
 

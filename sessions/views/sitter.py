@@ -9,12 +9,13 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.guards import by_link
 from common import clock, intents
 from common.errors import NotVisible
 from sessions import access, actions, states
+from sessions.actions.watch import SPEAKS_OF_DYING
 from sessions.forms import ATTESTATIONS, ReadingForm, SitterCheckForm, SitterConfirmForm, SymptomForm
 from sessions.models import Checkpoint, SitterLink
 from sessions.views.room import emergency_card, say_reading
@@ -43,6 +44,8 @@ def sitter_page(view: View) -> View:
 
 # From each of the sitter's forms back to their page. Without the secret in it, because a form's answer is kept for its replay.
 BACK = "../"
+# The page with the numbers: from the help form itself, and from a form beside it.
+HELP_AGAIN, TO_HELP = "./", "../help/"
 
 
 def show(
@@ -73,7 +76,7 @@ def show(
             "form": form or empty, "check_due": check_due, "next_check": next_check, "attestations": ATTESTATIONS,
             "patient_name": (session.patient.user.full_name or "them").split(" ")[0], "cuff_help": CUFF_HELP,
             "open_now": session.state in states.ACTIVE, "intent": intents.mint(), "intent_2": intents.mint(), "intent_3": intents.mint(),
-            "intent_4": intents.mint(),
+            "intent_4": intents.mint(), "intent_dying": intents.mint(),
             "is_check": isinstance(form or empty, SitterCheckForm),
         },
         status=status,
@@ -113,6 +116,11 @@ def check(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse:
             at=clock.now(),
         ),
     )
+    heard = SPEAKS_OF_DYING in request.POST.getlist("findings")
+    if not done and heard:
+        # Whatever else is wrong with the form: somebody is called.
+        actions.hear_of_dying(link.session, by=f"sitter:{link.sitter_id}", at=clock.now())
+        return _stay_with_them(request, link, token, back=TO_HELP)
     if not done:
         return show(request, link, token, form=form, status=422)
     if result.emergency:
@@ -120,9 +128,11 @@ def check(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse:
             request,
             "sitter/call_911.html",
             link.session,
-            {**emergency_card(link.session), "token": token},
+            {**emergency_card(link.session), "token": token, "self_harm": result.self_harm},
             back=BACK,
         )
+    if result.self_harm:
+        return _stay_with_them(request, link, token, back=TO_HELP)
     if result.alerts:
         messages.warning(
             request, "Thank you. The person on call has been told and will ring. If it gets worse, call 911."
@@ -170,29 +180,44 @@ def symptoms(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse
                     request,
                     "sitter/call_911.html",
                     link.session,
-                    {**emergency_card(link.session), "token": token},
+                    {**emergency_card(link.session), "token": token, "self_harm": False},
                     back=BACK,
                 )
             messages.success(request, "Thank you, that is noted.")
             return HttpResponseRedirect(BACK)
     return render(
-        request, "sitter/symptoms.html", {"form": form, "token": token, "link": link, "intent": intents.mint()},
+        request, "sitter/symptoms.html",
+        {"form": form, "token": token, "link": link, "intent": intents.mint(), "intent_dying": intents.mint()},
         status=422 if form.errors else 200,
     )  # fmt: skip
 
 
 @sitter_page
-@require_POST
+@require_http_methods(["GET", "POST"])
 def get_help(request: HttpRequest, link: SitterLink, token: str) -> HttpResponse:
-    """Somebody should call us."""
-    actions.ask_for_help(link.session, by=f"sitter:{link.sitter_id}", at=clock.now())
-    return crisis(
-        request,
-        "sitter/help_now.html",
-        link.session,
-        {**emergency_card(link.session), "token": token},
-        back=BACK,
-    )
+    """Somebody should call us, or they speak of dying: one press each. The numbers stand here before and after."""
+    by = f"sitter:{link.sitter_id}"
+    if request.method == "POST" and request.POST.get("kind") == SPEAKS_OF_DYING:
+        actions.hear_of_dying(link.session, by=by, at=clock.now())
+        return _stay_with_them(request, link, token, back=HELP_AGAIN)
+    if request.method == "POST":
+        actions.ask_for_help(link.session, by=by, at=clock.now())
+        return crisis(
+            request,
+            "sitter/help_now.html",
+            link.session,
+            {**emergency_card(link.session), "token": token},
+            back=HELP_AGAIN,
+        )
+    context = {"token": token, "intent": intents.mint(), "intent_dying": intents.mint()}
+    return render(request, "sitter/help.html", {**emergency_card(link.session), **context})
+
+
+def _stay_with_them(request: HttpRequest, link: SitterLink, token: str, *, back: str) -> HttpResponse:
+    """988, 911 and our number in the very answer, and what a sitter does until somebody rings (PR-06)."""
+    name = (link.session.patient.user.full_name or "them").split(" ")[0]
+    context = {**emergency_card(link.session), "token": token, "patient_name": name}
+    return crisis(request, "sitter/not_safe.html", link.session, context, back=back)
 
 
 @sitter_page

@@ -215,6 +215,10 @@ def pressed(*, not_safe: bool) -> Scene:
     return scene
 
 
+def the_sitter_pressed(w: World) -> None:
+    sessions.hear_of_dying(a_session(w, states.DOSING), by="sitter:1", at=w.at + MINUTE)
+
+
 def stopped(w: World) -> None:
     session = a_session(w, states.DOSING)
     sessions.stop_early(session, reason="unwell", by=w.alice, at=w.at + 20 * MINUTE)
@@ -290,6 +294,8 @@ SCENES: dict[tuple[str, str], Scene] = {
     ("X02", "C-SSRS of a psychiatrist"): signed_cssrs(4),
     ("X02", "check before a session"): answered(safe_now="no"),
     ("X02", "I am not safe button"): pressed(not_safe=True),
+    ("X02", "sitter check"): seen("speaks_of_dying"),
+    ("X02", "sitter button"): the_sitter_pressed,
     ("X02", "message"): wrote("I want to kill myself"),
     ("X03", "PHQ-9"): thought_of_death,
     ("X03", "suicide-risk questions"): safety_questions(cssrs_q1="yes"),

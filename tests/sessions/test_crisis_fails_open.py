@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 
+from notify.models import OutboxMessage
 from safety.models import AdverseEvent, Alert, SafetyHold
 from sessions import actions
 from tests.sessions.builders import (
@@ -143,3 +144,90 @@ def test_a_sitters_form_without_a_kind_asks_again_and_a_stranger_finds_no_such_p
         assert answer.status_code == 422 and "Keep this" in answer.content.decode()
         assert client.get(f"/s/{token[:-2]}xx/medicine/").status_code == 404
     assert not AdverseEvent.objects.exists()
+
+
+DYING = "They speak of dying, or of harming themselves"
+
+
+def heard(answer, *, signs=1):
+    """988, 911 and our number in this very answer; the person on call is paged for a high risk and the next dose is held."""
+    text = answer.content.decode()
+    assert answer.status_code == 200 and "Stay with them" in words(text)
+    for number in ("tel:988", "sms:988", "tel:911", "(555) 010-0199", "12 Elm Street"):
+        assert number in text, number
+    alert = Alert.objects.get(trigger="X02")
+    assert (alert.severity, alert.detail_codes, alert.signs) == (4, ["speaks_of_dying"], signs)
+    assert OutboxMessage.objects.filter(about_id=alert.pk, lane="crisis").exists()
+    assert SafetyHold.objects.filter(reason_code="suicide_risk", cleared_at=None).count() == 1
+
+
+def test_x02_a_sitter_tells_with_one_press_that_they_speak_of_dying_whatever_the_session_is_at(
+    alice, dana, at, clock_at, client
+):
+    """PR-06, HZ-08: from the card before the session, the watch, the list of signs, and the evening after."""
+    session = an_opened_session(alice, dana, at)
+    _, token = a_sitter(session, at)
+    form = {"kind": "speaks_of_dying"}
+    with clock_at(at + MINUTE):
+        assert DYING in client.get(f"/s/{token}/").content.decode()
+        heard(send(client, f"/s/{token}/help/", **form))
+        actions.abort(session, reason="care_team", by=dana, at=at + MINUTE)
+    with clock_at(at + 2 * MINUTE):
+        for part in ("", "symptoms/", "help/"):
+            text = client.get(f"/s/{token}/{part}").content.decode()
+            assert DYING in text and 'value="speaks_of_dying"' in text, part
+        heard(send(client, f"/s/{token}/help/", **form), signs=2)
+
+
+def test_x02_the_sitters_press_sent_twice_is_heard_once_and_shows_the_numbers_again(
+    alice, dana, at, clock_at, client
+):
+    session = a_session_in_progress(alice, dana, at)
+    _, token = a_sitter(session, at + MINUTE)
+    form = {"intent": str(uuid.uuid4()), "kind": "speaks_of_dying"}
+    with clock_at(at + 8 * MINUTE):
+        assert DYING in client.get(f"/s/{token}/").content.decode()
+        heard(client.post(f"/s/{token}/help/", form))
+        again = client.post(f"/s/{token}/help/", form, follow=True)
+    assert again.status_code == 200 and "tel:988" in again.content.decode()
+    assert Alert.objects.get().signs == 1
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"well": "no", "findings": ["speaks_of_dying"]},
+        {"well": "yes", "findings": ["speaks_of_dying"]},
+        {"findings": ["speaks_of_dying", "of no list"]},
+    ],
+    ids=["ticked", "ticked beside all is well", "with something nobody knows"],
+)
+def test_x02_ticked_at_a_look_it_is_heard_whatever_else_the_form_says(
+    alice, dana, at, clock_at, client, sent
+):
+    """HZ-08: it fails open."""
+    session = a_session_in_progress(alice, dana, at)
+    _, token = a_sitter(session, at + MINUTE)
+    with clock_at(at + 16 * MINUTE):
+        assert DYING in client.get(f"/s/{token}/").content.decode()
+        heard(send(client, f"/s/{token}/check/", **sent))
+
+
+def test_x02_beside_an_emergency_of_the_body_both_numbers_stand_in_the_answer(
+    alice, dana, at, clock_at, client
+):
+    session = a_session_in_progress(alice, dana, at)
+    _, token = a_sitter(session, at + MINUTE)
+    with clock_at(at + 16 * MINUTE):
+        answer = send(client, f"/s/{token}/check/", well="no", findings=["colour", "speaks_of_dying"])
+    text = answer.content.decode()
+    assert "Call 911 now" in words(text) and "tel:988" in text
+    assert set(Alert.objects.values_list("trigger", flat=True)) == {"X01", "X02"}
+
+
+def test_x02_opening_the_sitters_page_of_help_calls_nobody(alice, dana, at, clock_at, client):
+    session = a_session_in_progress(alice, dana, at)
+    _, token = a_sitter(session, at + MINUTE)
+    with clock_at(at + 8 * MINUTE):
+        assert "tel:988" in client.get(f"/s/{token}/help/").content.decode()
+    assert not Alert.objects.exists()
