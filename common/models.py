@@ -1,6 +1,9 @@
 """What every app leans on: audit chain, state history, client intents, protocol versions, the test clock's offset."""
 
+import functools
+import json
 import uuid
+from typing import Any
 
 import pgtrigger
 from django.conf import settings
@@ -114,6 +117,28 @@ class ClientIntent(models.Model):
         ]
 
 
+@functools.lru_cache(maxsize=8)
+def _read_document(text: str) -> Any:
+    return json.loads(text)
+
+
+class DocumentField(models.JSONField):
+    """A large JSON document that many rows point at and nobody changes: the same text is read once in a process.
+
+    What it answers is shared by everybody who asks; copy it before changing it.
+    """
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        if isinstance(value, str) and value.startswith("{"):
+            return _read_document(value)
+        return super().from_db_value(value, expression, connection)  # type: ignore[misc]
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        # For the database it is a JSONField.
+        return name, "django.db.models.JSONField", args, kwargs
+
+
 class ProtocolVersion(models.Model):
     """Every threshold, window and text that a medical director signs off. Proposed by one person, approved by another."""
 
@@ -125,7 +150,7 @@ class ProtocolVersion(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     version = models.CharField(max_length=60, unique=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.DRAFT)
-    data = models.JSONField(help_text="eligibility, bp, timeline, gate, escalations, outcomes, dosing")
+    data = DocumentField(help_text="eligibility, bp, timeline, gate, escalations, outcomes, dosing")
     note = models.TextField(blank=True)
     proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     proposed_at = models.DateTimeField()

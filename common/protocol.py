@@ -1,16 +1,18 @@
 """The numbers that people sign off, as one record: loaded from the apps' data files, approved in the database, pinned by enrolment."""
 
 import json
+import uuid
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Case, F, Q, When
 
 from common import audit
 from common.errors import Conflict, NotPermitted
-from common.models import ProtocolVersion
+from common.models import DocumentField, ProtocolVersion
 
 # Where each part of a protocol version comes from. Lower apps may not import higher ones, but may read their files.
 SOURCES = {
@@ -40,10 +42,20 @@ def from_files(base: Path | None = None) -> dict[str, Any]:
     }
 
 
+# Documents of approved versions by key: 85 KB that never change (the trigger `approved_protocol_numbers_stay`), so that not every
+# page has them sent and read again. Which version is in force is asked each time.
+_documents: dict[uuid.UUID, dict[str, Any]] = {}
+KEPT_DOCUMENTS = 8
+
+
 def current(*, at: datetime) -> ProtocolVersion:
     """The newest approved version in force at `at`. Raises Conflict when nobody has approved one yet."""
+    known = dict(_documents)
+    unread = When(~Q(pk__in=list(known)), then=F("data"))
     version = (
         ProtocolVersion.objects.filter(state="approved", effective_from__lte=at)
+        .defer("data")
+        .annotate(unread=Case(unread, output_field=DocumentField(null=True)))
         .order_by("-effective_from", "-approved_at")
         .first()
     )
@@ -52,6 +64,12 @@ def current(*, at: datetime) -> ProtocolVersion:
             "No protocol version is approved yet. A second administrator must approve one.",
             code="no_protocol",
         )
+    fresh = vars(version).pop("unread")
+    if fresh is not None:
+        while len(_documents) >= KEPT_DOCUMENTS:
+            _documents.pop(next(iter(_documents)), None)
+        _documents[version.pk] = fresh
+    version.data = fresh if fresh is not None else known[version.pk]
     return version
 
 

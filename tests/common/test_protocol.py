@@ -1,0 +1,73 @@
+"""The version in force: asked each time, its document sent and read once."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import User
+from common import protocol
+from common.models import ProtocolVersion
+
+pytestmark = pytest.mark.django_db
+DAY = dt.timedelta(days=1)
+
+
+def in_force(name: str, data: dict[str, Any], since: dt.datetime, by: User, other: User) -> ProtocolVersion:
+    return protocol.approve(protocol.propose(version=name, data=data, by=by, at=since), by=other, at=since)
+
+
+def test_the_newest_version_in_force_is_asked_for_each_time_in_one_query(
+    admin_ann: User, admin_ben: User, at: dt.datetime, django_assert_num_queries: Any
+) -> None:
+    first = in_force("one", {"dosing": {"limit": 1}}, at - DAY, admin_ann, admin_ben)
+    for _ in range(2):
+        with django_assert_num_queries(1):
+            assert protocol.current(at=at) == first
+    second = in_force("two", {"dosing": {"limit": 2}}, at, admin_ann, admin_ben)
+    for _ in range(2):
+        with django_assert_num_queries(1):
+            found = protocol.current(at=at)
+        assert (found, found.data["dosing"]["limit"]) == (second, 2)
+        # What was in force before is still what it was.
+        with django_assert_num_queries(1):
+            found = protocol.current(at=at - dt.timedelta(seconds=1))
+        assert (found, found.data["dosing"]["limit"]) == (first, 1)
+
+
+def test_a_document_that_is_known_is_not_sent_again(
+    admin_ann: User, admin_ben: User, at: dt.datetime
+) -> None:
+    """Eighty kilobytes a question would be most of what a page costs."""
+    version = in_force("one", protocol.from_files(), at - DAY, admin_ann, admin_ben)
+    assert protocol.current(at=at).data is protocol.current(at=at).data
+    with CaptureQueriesContext(connection) as seen:
+        protocol.current(at=at)
+    with connection.cursor() as cursor:
+        cursor.execute(seen[0]["sql"])
+        row = cursor.fetchone()
+    assert str(version.pk) in map(str, row)
+    assert max(len(str(value)) for value in row) < 100
+
+
+def test_more_versions_than_are_kept_are_still_told_apart(
+    admin_ann: User, admin_ben: User, at: dt.datetime
+) -> None:
+    """After a long life of the practice, with courses under many versions."""
+    many = protocol.KEPT_DOCUMENTS + 3
+    for number in range(many):
+        in_force(f"v{number}", {"number": number}, at + number * DAY, admin_ann, admin_ben)
+    for number in [*range(many), *reversed(range(many))]:
+        assert protocol.current(at=at + number * DAY).data == {"number": number}
+    assert len(protocol._documents) <= protocol.KEPT_DOCUMENTS
+
+
+def test_what_a_draft_says_is_read_from_the_draft(admin_ann: User, admin_ben: User, at: dt.datetime) -> None:
+    draft = protocol.propose(version="draft", data={"number": 1}, by=admin_ann, at=at)
+    ProtocolVersion.objects.filter(pk=draft.pk).update(data={"number": 2})
+    assert ProtocolVersion.objects.get(pk=draft.pk).data == {"number": 2}
+    ProtocolVersion.objects.filter(pk=draft.pk).update(data={"number": 3})
+    protocol.approve(draft, by=admin_ben, at=at)
+    assert protocol.current(at=at).data == {"number": 3}
