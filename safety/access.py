@@ -80,6 +80,11 @@ def incident_kinds(*, at: datetime) -> dict[str, Any]:
     return escalations(at=at).get("incidents") or _shipped()["incidents"]
 
 
+def working_day(*, at: datetime) -> dict[str, Any]:
+    """On which weekdays the practice works and until which hour: the protocol's, else the shipped table's."""
+    return escalations(at=at).get("working_day") or _shipped()["working_day"]
+
+
 def refills_held(patient: Patient) -> list[str]:
     """Why no further parcel leaves for this patient: its uncleared holds that the escalation table says so of."""
     reasons = {row["hold"] for row in _shipped()["triggers"] if row.get("holds_refills")}

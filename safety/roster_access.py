@@ -1,8 +1,8 @@
 """Who may hold which shift, who is away, which days are holidays, what is offered to whom."""
 
 import os
-from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,8 +12,10 @@ from django.db.models import Max, Q, QuerySet
 from accounts.models import Licence, Role, User
 from common import hooks
 from common.errors import NotVisible
+from safety.access import working_day
 from safety.models import OnCallShift
 from safety.models_roster import PracticeHoliday, ShiftHandover, TimeAway
+from safety.rules import WORKING_DAY_WITHIN_DAYS, end_of_next_working_day
 
 ON_CALL_ROLES = (Role.PSYCHIATRIST, Role.COACH)
 
@@ -108,6 +110,24 @@ def holidays_within(starts_at: datetime, ends_at: datetime) -> list[PracticeHoli
         for row in rows.order_by("day")
         if datetime(row.day.year, row.day.month, row.day.day, tzinfo=zone) < ends_at
     ]
+
+
+def acknowledge_by(row: Mapping[str, Any], *, at: datetime) -> datetime:
+    """When the clock of a trigger's row ends for an alert of this instant: after so many minutes, or with the next working day
+    of the practice (its weekdays and hours are the table's, its holidays those of the roster)."""
+    if row.get("acknowledge_by") != "end_of_next_working_day":
+        return at + timedelta(minutes=row["acknowledge_minutes"])
+    working = working_day(at=at)
+    zone = practice_zone()
+    first = at.astimezone(zone).date()
+    last = first + timedelta(days=WORKING_DAY_WITHIN_DAYS)
+    return end_of_next_working_day(
+        at,
+        zone=zone,
+        weekdays=working["weekdays"],
+        until_hour=working["until_hour"],
+        holidays=set(holidays_from(first).filter(day__lte=last).values_list("day", flat=True)),
+    )
 
 
 def open_offers_for(user: User, *, at: datetime) -> QuerySet[ShiftHandover]:

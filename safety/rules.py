@@ -1,11 +1,15 @@
 """When whom to page, what counts as worse, where the roster has holes. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 CARE_TEAM, FIRST, SECOND, EVERYONE = 0, 1, 2, 3
+EMERGENCY = 4
+# However a calendar is filled, the next working day is not further away than this.
+WORKING_DAY_WITHIN_DAYS = 14
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,19 @@ class Ladder:
     next_level_s: float
     everyone_s: float
     repage_everyone_s: float
+    # How long the rounds wait for each other once everyone has been paged, the last one for good; empty: always the above.
+    repage_everyone_backoff_s: tuple[float, ...] = ()
+
+    def wait_after_everyone_s(self, since_everyone_s: float) -> float:
+        """How long the next round waits, so many seconds after everyone was first paged."""
+        ends_s = 0.0
+        for wait_s in self.repage_everyone_backoff_s:
+            ends_s += wait_s
+            if since_everyone_s < ends_s:
+                return wait_s
+        return (
+            self.repage_everyone_backoff_s[-1] if self.repage_everyone_backoff_s else self.repage_everyone_s
+        )
 
 
 @dataclass(frozen=True)
@@ -28,17 +45,44 @@ class Step:
     next_escalation_at: datetime | None
 
 
-def ladder_of(data: Mapping[str, Any], *, acknowledge_minutes: float, in_session: bool) -> Ladder:
-    """The ladder in seconds: fixed ones for urgent alerts, shares of the trigger's own clock for the others."""
+def ladder_of(
+    data: Mapping[str, Any],
+    *,
+    acknowledge_minutes: float,
+    in_session: bool,
+    severity: int,
+    extra_s: float = 0,
+) -> Ladder:
+    """The ladder in seconds: fixed ones for urgent alerts, shares of the trigger's own clock for the others.
+
+    `extra_s`: how much later than `acknowledge_minutes` a clock ends that waits for a working day; rungs that come at the end of
+    the clock, or after it, come so much later. What waits longer from round to round, once everyone has been paged, is data as
+    well; never for an emergency, and never while somebody is in a session.
+    """
     clock_s = acknowledge_minutes * 60
     next_level_s = data.get("next_level_in_session_seconds" if in_session else "next_level_seconds")
+    backoff = data.get("repage_everyone_backoff") or {"below_severity": 0, "seconds": []}
+    slower = severity < min(backoff["below_severity"], EMERGENCY) and not in_session
     return Ladder(
-        first_page_s=0 if data["first_page"] == "at_once" else clock_s,
+        first_page_s=0 if data["first_page"] == "at_once" else clock_s + extra_s,
         repage_s=data.get("repage_seconds") or max(60, data["repage_share_of_clock"] * clock_s),
-        next_level_s=next_level_s or data["next_level_share_of_clock"] * clock_s,
-        everyone_s=data.get("everyone_seconds") or data["everyone_share_of_clock"] * clock_s,
+        next_level_s=next_level_s or data["next_level_share_of_clock"] * clock_s + extra_s,
+        everyone_s=data.get("everyone_seconds") or data["everyone_share_of_clock"] * clock_s + extra_s,
         repage_everyone_s=data["repage_everyone_seconds"],
+        repage_everyone_backoff_s=tuple(backoff["seconds"]) if slower else (),
     )
+
+
+def end_of_next_working_day(
+    at: datetime, *, zone: ZoneInfo, weekdays: Collection[int], until_hour: int, holidays: Collection[date]
+) -> datetime:
+    """When the first working day after today closes, by the calendar of that zone."""
+    day = at.astimezone(zone).date()
+    for _ in range(WORKING_DAY_WITHIN_DAYS):
+        day += timedelta(days=1)
+        if day.weekday() in weekdays and day not in holidays:
+            break
+    return datetime.combine(day, time(until_hour), zone).astimezone(UTC)
 
 
 def step_at(ladder: Ladder, *, since: datetime, at: datetime) -> Step:
@@ -49,7 +93,9 @@ def step_at(ladder: Ladder, *, since: datetime, at: datetime) -> Step:
     if level == CARE_TEAM:
         begins = since + timedelta(seconds=ladder.first_page_s)
         return Step(CARE_TEAM, begins, begins)
-    wait = ladder.repage_everyone_s if level == EVERYONE else ladder.repage_s
+    wait = (
+        ladder.wait_after_everyone_s(elapsed_s - ladder.everyone_s) if level == EVERYONE else ladder.repage_s
+    )
     climbs = {FIRST: ladder.next_level_s, SECOND: ladder.everyone_s}.get(level)
     return Step(
         level, at + timedelta(seconds=wait), since + timedelta(seconds=climbs) if climbs is not None else None

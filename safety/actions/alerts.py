@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, models, transaction
 
@@ -13,6 +14,7 @@ from notify.actions import cancel_for, promise
 from safety.access import alerts_visible_to, escalations, may_close, trigger_of
 from safety.actions import escalation
 from safety.models import LIVE_STATES, Alert
+from safety.roster_access import acknowledge_by, figures_of
 from safety.rules import is_worse, look_again_at, worst_of
 from safety.states import DISPOSITIONS, MOVES, PRACTICE_DISPOSITIONS
 
@@ -68,7 +70,7 @@ def raise_alert(
                         is_synthetic=trigger == "P02" or bool(patient is not None and patient.is_synthetic),
                         opened_at=at,
                         escalating_since_at=at,
-                        acknowledge_by_at=at + timedelta(minutes=row["acknowledge_minutes"]),
+                        acknowledge_by_at=acknowledge_by(row, at=at),
                         contact_by_at=_contact_by(row, at=at),
                         **_source_of(source),
                     )
@@ -157,7 +159,7 @@ def _another_sign(
         else:
             alert.escalating_since_at = at
         row = trigger_of(alert.trigger, at=at)
-        alert.acknowledge_by_at = at + timedelta(minutes=row["acknowledge_minutes"])
+        alert.acknowledge_by_at = acknowledge_by(row, at=at)
         # What was said before it got worse does not answer for it.
         alert.contact_by_at, alert.reached_at, alert.reached_by = _contact_by(row, at=at), None, None
         alert.save(
@@ -278,14 +280,18 @@ def close(
     return current
 
 
-def notice_care_team(alert: Alert, people: Iterable[User], *, by_words: str, link: str, at: datetime) -> None:
+def notice_care_team(alert: Alert, people: Iterable[User], *, link: str, at: datetime) -> None:
     """The quiet notice about an alert that can wait for its clock: mail to the care team, in their day."""
     for person in people:
         promise(
             "alert_notice",
             to=person,
             channel="email",
-            context={"link": link, "reference": alert.reference, "by_words": by_words},
+            context={
+                "link": link,
+                "reference": alert.reference,
+                "by_words": figures_of(alert.acknowledge_by_at, ZoneInfo(person.time_zone)),
+            },
             due_at=at,
             at=at,
             about=alert,

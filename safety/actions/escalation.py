@@ -27,8 +27,15 @@ def ladder_for(alert: Alert, *, at: datetime) -> Ladder:
         name = "urgent"
     elif alert.severity >= 3 and name == "routine":
         name = "soon"
+    clock_s = row["acknowledge_minutes"] * 60
+    given_s = (alert.acknowledge_by_at - alert.escalating_since_at).total_seconds()
     return ladder_of(
-        ladders[name], acknowledge_minutes=row["acknowledge_minutes"], in_session=alert.in_session
+        ladders[name],
+        acknowledge_minutes=row["acknowledge_minutes"],
+        in_session=alert.in_session,
+        severity=alert.severity,
+        # A clock of working days was read once, when the alert was raised: the alert carries its end.
+        extra_s=max(given_s, 0) - clock_s if "acknowledge_by" in row else 0,
     )
 
 
@@ -125,8 +132,7 @@ def begin(alert: Alert, *, at: datetime) -> None:
     if step.level == CARE_TEAM:
         roles = trigger_of(alert.trigger, at=at)["also_page"] or ["psychiatrist", "coach"]
         people = care_team_of(alert, roles) or people_to_page(alert, level=FIRST, at=at)
-        hours = round((alert.acknowledge_by_at - at).total_seconds() / 3600)
-        notice_care_team(alert, people, by_words=f"{hours} hours from now", link=link_to(alert), at=at)
+        notice_care_team(alert, people, link=link_to(alert), at=at)
     else:
         page(people_to_page(alert, level=alert.level, at=at), alert, at=at)
 

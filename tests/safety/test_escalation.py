@@ -1,13 +1,14 @@
 """PR-07: page again at 60 s, next level at 3 or 5 minutes, everyone at 10, and never silence."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
 from accounts.models import User
 from notify.actions import dispatch_crisis
 from notify.models import OutboxMessage, SandboxDelivery
-from safety.actions import escalate_due
+from safety import roster_access
+from safety.actions import add_holiday, escalate_due, remove_holiday
 from safety.models import Alert
 from tests.safety.builders import a_shift, an_alert, close_by_force
 
@@ -46,6 +47,80 @@ def test_the_ladder_of_a_page_that_nobody_takes(roster: None, alice: User, at: d
     assert reached["Ann"] == [600]
     alert.refresh_from_db()
     assert (alert.state, alert.level) == ("open", 3)
+
+
+def test_an_alert_that_is_no_emergency_rings_everyone_ever_less_often_and_never_stops(
+    roster: None, alice: User, at: datetime
+) -> None:
+    """HZ-09, PR-07: a mild answer that nobody takes reaches everyone at 10 minutes, and then rings less and less."""
+    alert = an_alert(alice, at, trigger="X03", severity=2)
+    run(at, seconds=3 * 3600, every=10)
+    assert [seconds // 60 for seconds in sent_to(alert)["Ann"]] == [10, 15, 25, 45, 75, 105, 135, 165]
+
+
+def test_an_emergency_rings_everyone_each_five_minutes_until_somebody_has_it(
+    roster: None, alice: User, at: datetime
+) -> None:
+    """PR-07, HZ-08"""
+    alert = an_alert(alice, at, trigger="X02")
+    run(at, seconds=3600, every=10)
+    assert [seconds // 60 for seconds in sent_to(alert)["Ann"]] == list(range(10, 61, 5))
+
+
+def test_a_worse_sign_begins_the_quick_rounds_anew(roster: None, alice: User, at: datetime) -> None:
+    """HZ-08, HZ-09: slower rounds belong to what was known; whatever is worse is an hour younger."""
+    alert = an_alert(alice, at, trigger="X03", severity=2)
+    run(at, seconds=7200, every=10)
+    later = at + timedelta(seconds=7210)
+    an_alert(alice, later, trigger="X03", severity=3)
+    run(later, seconds=60, every=10)
+    assert [seconds - 7210 for seconds in sent_to(alert)["Dana"]][-2:] == [0, 60]
+
+
+def test_a_mild_effect_of_a_friday_is_the_coachs_until_monday_closes(
+    roster: None, alice: User, cole: User, at: datetime
+) -> None:
+    """Protocol 9, X13: the next working day, by the practice's own calendar. No phone rings at the weekend."""
+    friday = at + timedelta(days=4)
+    a_shift(cole, friday, level=2, hours=24 * 5)
+    alert = an_alert(alice, friday, trigger="X13")
+    assert (
+        roster_access.figures_of(alert.acknowledge_by_at, roster_access.practice_zone())
+        == "2026-11-30 17:00 EST"
+    )
+    mail = OutboxMessage.objects.get(about_id=alert.pk)
+    assert (mail.kind, mail.recipient, mail.context["by_words"]) == (
+        "alert_notice",
+        cole,
+        "2026-11-30 14:00 PST",
+    )
+    run(friday, seconds=3 * 86_400 + 6 * 3600, every=3600)
+    pages = OutboxMessage.objects.filter(about_id=alert.pk, kind="crisis_page").order_by("created_at")
+    assert pages[0].created_at == alert.acknowledge_by_at
+    assert alert.acknowledge_by_at - friday == timedelta(days=3, hours=5)
+
+
+def test_a_holiday_of_the_roster_is_no_working_day(
+    alice: User, cole: User, admin_ann: User, at: datetime
+) -> None:
+    """Protocol 9, X13"""
+    add_holiday(day=date(2026, 11, 24), name="A day of rest", by=admin_ann, at=at)
+    gone = add_holiday(day=date(2026, 11, 25), name="Not after all", by=admin_ann, at=at)
+    remove_holiday(gone, by=admin_ann, at=at)
+    alert = an_alert(alice, at, trigger="X13")
+    zone = roster_access.practice_zone()
+    assert roster_access.figures_of(alert.acknowledge_by_at, zone) == "2026-11-25 17:00 EST"
+
+
+def test_a_deadline_that_was_given_stays_when_a_holiday_is_added_later(
+    alice: User, cole: User, admin_ann: User, at: datetime
+) -> None:
+    alert = an_alert(alice, at, trigger="X13")
+    given = alert.acknowledge_by_at
+    add_holiday(day=date(2026, 11, 24), name="A day of rest", by=admin_ann, at=at)
+    escalate_due(at=given)
+    alert.refresh_from_db()
+    assert (alert.acknowledge_by_at, alert.pages) == (given, 1)
 
 
 def test_in_session_the_second_is_paged_after_three_minutes(roster: None, alice: User, at: datetime) -> None:

@@ -38,7 +38,10 @@ def test_a_trigger_names_its_source_its_human_and_its_clock(row: dict) -> None:
     assert row["hold"] is None or row["hold"] in HOLD_WORDS_FOR_STAFF
     assert set(row["also_page"]) <= {"psychiatrist", "coach", "compliance"}
     ladder = ladder_of(
-        _shipped()["ladders"][row["ladder"]], acknowledge_minutes=row["acknowledge_minutes"], in_session=False
+        _shipped()["ladders"][row["ladder"]],
+        acknowledge_minutes=row["acknowledge_minutes"],
+        in_session=False,
+        severity=row["severity"],
     )
     assert ladder.first_page_s <= ladder.next_level_s < ladder.everyone_s
 

@@ -20,6 +20,7 @@ from consults.actions import confirm_count, give_up_parcel
 from intake import actions as intake
 from measures.actions import record_cssrs, record_response
 from notify.models import OutboxMessage
+from safety import roster_access
 from safety.access import _shipped, refills_held
 from safety.actions import acknowledge, report_incident
 from safety.models import Alert, SafetyHold
@@ -372,6 +373,8 @@ def test_clock_and_severity_are_the_protocols(trigger: str) -> None:
     assert row["acknowledge_minutes"] == CLOCKS[trigger]
     assert (row["severity"], row["worst_severity"]) == SEVERITIES[trigger]
     assert row.get("contact_minutes") == (15 if trigger == "X02" else None)
+    # Protocol 9: the coach reviews it the next working day; every other clock runs day and night.
+    assert row.get("acknowledge_by") == ("end_of_next_working_day" if trigger == "X13" else None)
 
 
 @pytest.mark.parametrize(("trigger", "source"), SCENES, ids=[f"{t} {s}" for t, s in SCENES])
@@ -383,7 +386,9 @@ def test_it_calls_somebody_on_the_protocols_clock_and_holds_what_it_should(
     row = ROWS[trigger]
     alert = Alert.objects.get(patient_id=alice.pk, trigger=trigger)
     assert alert.severity <= row["worst_severity"], "graver than the table says it can be"
-    assert alert.acknowledge_by_at - alert.escalating_since_at == CLOCKS[trigger] * MINUTE
+    assert alert.acknowledge_by_at == roster_access.acknowledge_by(row, at=alert.escalating_since_at)
+    if "acknowledge_by" not in row:
+        assert alert.acknowledge_by_at - alert.escalating_since_at == CLOCKS[trigger] * MINUTE
     first = OutboxMessage.objects.filter(about_id=alert.pk).order_by("due_at").first()
     assert first is not None and first.created_at == alert.escalating_since_at
     quiet = row["ladder"] == "routine" and alert.severity < 3

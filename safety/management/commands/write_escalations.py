@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SEVERITY = {1: "S1", 2: "S2", 3: "S3", 4: "S4"}
 
 
@@ -18,6 +19,8 @@ def minutes_words(minutes: int) -> str:
 def clock_words(row: dict[str, Any]) -> str:
     """The clock of a row: by when somebody has it and, where the protocol wants a talk by a time, by when that was."""
     contact = f", contact {minutes_words(row['contact_minutes'])}" if row.get("contact_minutes") else ""
+    if "acknowledge_by" in row:
+        return row["acknowledge_by"].replace("_", " ") + contact
     return minutes_words(row["acknowledge_minutes"]) + contact
 
 
@@ -25,6 +28,9 @@ def table() -> str:
     """The page, whole."""
     data = json.loads((settings.BASE_DIR / "safety" / "data" / "escalations.json").read_text())
     urgent = data["ladders"]["urgent"]
+    slower = urgent["repage_everyone_backoff"]
+    waits = ", ".join(str(seconds // 60) for seconds in slower["seconds"])
+    working = data["working_day"]
     rows = data["triggers"]
     lines = [
         "# Who is called, when, by which trigger",
@@ -35,10 +41,13 @@ def table() -> str:
         f"**Urgent**: paged at once, again each {urgent['repage_seconds']} s; the second on call after "
         f"{urgent['next_level_seconds'] // 60} min ({urgent['next_level_in_session_seconds'] // 60} min during a session); everyone after "
         f"{urgent['everyone_seconds'] // 60} min and each {urgent['repage_everyone_seconds'] // 60} min from then on. "
+        f"Below S{slower['below_severity']} and outside a session those last rounds come after {waits} min, and each {slower['seconds'][-1] // 60} min for good.",
         "**Soon**: paged at once; the next level when the clock is over, everyone at twice the clock. **Routine**: a quiet mail to the care",
         "team at once; the person on call when the clock is over. Nothing closes by itself. Taken is not done: whoever took it hears again",
         f"each {data['unclosed_after_acknowledgement_minutes']} min until it is closed; past a contact clock both levels on call hear of it, then everyone, until",
         "somebody has talked with the person.",
+        "",
+        f"A working day is {DAYS[min(working['weekdays'])]} to {DAYS[max(working['weekdays'])]} without the holidays of the roster, and ends at {working['until_hour']}:00 in the practice's own zone.",
         "",
         "| id | trigger | from | severity | done by itself | for a person | clock | pace | wired |",
         "|---|---|---|---|---|---|---|---|---|",
