@@ -4,14 +4,16 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import Any
 
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from accounts.models import DeaRegistration, Licence, Role
 from common.clock import local_date
 from consults.access.slots import visit_settings
 from consults.access.state_rules import booking_refusal_in
-from consults.models import Appointment, AvailabilityException, VisitType
+from consults.models import Appointment, AvailabilityException, Introduction, VisitType
 from consults.rules.doubt import Doubt, doubts
 from consults.rules.slots import Span
 
@@ -69,3 +71,39 @@ def doubts_of(rows: Iterable[Appointment], *, at: datetime) -> dict[uuid.UUID, l
         if reasons:
             found[row.pk] = reasons
     return found
+
+
+def with_doubts(rows: QuerySet[Introduction]) -> QuerySet[Introduction]:
+    """Introductory calls with what `doubts_of_call` reads, in the query that finds them: no page takes a further one for it."""
+    theirs: dict[str, Any] = {"psychiatrist": OuterRef("clinician"), "state": OuterRef("state_of_care")}
+    licence = Licence.objects.filter(**theirs)
+    away = AvailabilityException.objects.filter(
+        clinician=OuterRef("clinician"), kind="leave", during__overlap=OuterRef("during")
+    )
+    return rows.select_related("clinician").annotate(
+        licensed_from=Subquery(licence.values("issued_on")[:1]),
+        licensed_until=Subquery(licence.values("expires_on")[:1]),
+        registered_until=Subquery(DeaRegistration.objects.filter(**theirs).values("expires_on")[:1]),
+        in_leave=Exists(away),
+    )
+
+
+def doubts_of_call(row: Any, *, at: datetime) -> list[Doubt]:
+    """What stands against an introductory call found by `with_doubts`. The state is where its caller said that they are."""
+    if row.state != "booked" or row.ends_at <= at:
+        return []
+    on = local_date(row.starts_at, row.time_zone)
+    until = min(row.licensed_until or date.min, row.registered_until or date.min)
+    return doubts(
+        gone=is_gone(row),
+        away=row.in_leave,
+        needs_licence=True,
+        licensed_until=date.min if row.licensed_from is not None and row.licensed_from > on else until,
+        on=on,
+        closed=False,
+    )
+
+
+def is_gone(row: Introduction) -> bool:
+    """Is whoever was to call no psychiatrist of the practice any more?"""
+    return not row.clinician.is_active or row.clinician.role != Role.PSYCHIATRIST

@@ -7,10 +7,12 @@ from django.urls import reverse
 from accounts.access import licensed_states
 from common import clock
 from consults import wording
+from consults.access.doubt import is_gone
 from consults.access.introductions import introduction_token
 from consults.access.slots import visit_settings
 from consults.access.waiting import entry_to
 from consults.models import Appointment, Introduction, VisitType
+from consults.rules.doubt import Doubt
 from consults.rules.line import InLine, place_in_line
 from video.access import Visit, attendance_of
 from video.models import Room, Seat
@@ -122,6 +124,10 @@ def about_introduction(*, room: Room, seat: Seat, at: datetime) -> Visit | None:
     refusals: list[tuple[str, str]] = []
     if row.state == "cancelled":
         refusals.append(("visit_cancelled", "This call was cancelled."))
+    if is_gone(row):
+        refusals.append(("clinician_gone", wording.DOUBT_FOR_PATIENT[Doubt.GONE]))
+    elif row.state_of_care not in licensed_states(row.clinician, clock.local_date(at, row.time_zone)):
+        refusals.append(("not_licensed_there", wording.NOT_LICENSED_THERE))
     if clinician and seat.user_id != row.clinician_id:
         refusals.append(("not_your_visit", "This call has moved to somebody else."))
     page = reverse("consults:introduction_call", args=[row.pk]) if clinician else ""

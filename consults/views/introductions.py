@@ -23,8 +23,14 @@ from common import clock, intents
 from common.clock import local_date
 from common.encryption import lookup_digest
 from common.errors import Conflict, NotVisible, SlotTaken
-from consults import actions
-from consults.access.introductions import introduction_by_token, introduction_token, visible_introduction
+from consults import actions, wording
+from consults.access.doubt import doubts_of_call
+from consults.access.introductions import (
+    doubt_words,
+    introduction_by_token,
+    introduction_token,
+    visible_introduction,
+)
 from consults.access.rooms import room_hours
 from consults.access.slots import Slot, introduction_slots, visit_settings
 from consults.forms_introduction import IntroductionForm, RoomForm
@@ -238,6 +244,7 @@ def link(request: HttpRequest, row: Introduction, token: str) -> HttpResponse:
         "kind": kind,
         "can_change": row.state == "booked" and row.starts_at > at,
         "over": row.ends_at <= at,
+        "doubts": [wording.DOUBT_FOR_PATIENT[one] for one in doubts_of_call(row, at=at)[:1]],
         "opens_at": room_hours(row)[0],
         "door_open": row.state == "booked" and room_hours(row)[0] <= at < room_hours(row)[1],
         "zone": row.time_zone,
@@ -327,6 +334,10 @@ def _call_context(request: HttpRequest, row: Introduction, at: datetime, form: A
         "word": word,
         "kind": kind,
         "begun": row.starts_at <= at,
+        "doubts": [
+            doubt_words(row, one, reader=request.user)  # type: ignore[arg-type]
+            for one in doubts_of_call(row, at=at)
+        ],
         "form": form or RoomForm(initial={"meeting_url": row.meeting_url}),
         "mint": intents.mint,
     }

@@ -5,16 +5,17 @@ import uuid
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from accounts.models import CareTeam, DeaRegistration, Licence, Patient, Role, User
 from common import hooks
 from common.work import WorkItem
 from consults import actions
-from consults.access.doubt import doubts_of
-from consults.access.introductions import introduction_work
+from consults.access.doubt import doubts_of, doubts_of_call, with_doubts
+from consults.access.introductions import introduction_token, introduction_work
 from consults.access.work import work_items
-from consults.models import Appointment
+from consults.models import Appointment, AvailabilityException, Introduction
 from consults.rules.doubt import Doubt, doubts
 from notify.models import OutboxMessage
 from safety.models import Task
@@ -159,7 +160,9 @@ def test_calls_of_a_psychiatrist_who_is_gone_are_kept_by_who_stands_in(
         a_shift(other_psychiatrist, at - HOUR)
         assert client_for(other_psychiatrist).get(url).status_code == 404
         User.objects.filter(pk=dana.pk).update(is_active=False)
-        (line,) = introduction_work(user=other_psychiatrist, at=at)
+        (line,) = [
+            one for one in introduction_work(user=other_psychiatrist, at=at) if one.kind != "visit.in_doubt"
+        ]
         assert line.title == "Introductory call, Dana Reyes is not here"
         assert client_for(other_psychiatrist).get(url).status_code == 200
         call.clinician.refresh_from_db()
@@ -176,6 +179,93 @@ def test_looking_for_doubts_takes_the_same_number_of_queries_for_one_visit_and_f
     for rows in (many[:1], many):
         with django_assert_num_queries(6):
             doubts_of(rows, at=at)
+
+
+# --- introductory calls ---
+
+
+def call_lines(user: User, at: dt.datetime) -> list[WorkItem]:
+    return [one for one in introduction_work(user=user, at=at) if one.kind == "visit.in_doubt"]
+
+
+@pytest.mark.parametrize("paper", [Licence, DeaRegistration])
+@pytest.mark.parametrize(("days", "doubt"), [(20, False), (19, True)])
+def test_a_call_whose_psychiatrists_paper_ends_before_it_is_seen_weeks_ahead_and_the_visitor_reads_it(
+    dana: User,
+    protocol_version: Any,
+    at: dt.datetime,
+    client_for: Any,
+    clock_at: Any,
+    paper: Any,
+    days: int,
+    doubt: bool,
+) -> None:
+    call = an_introduction(dana, at, starts_at=at + 20 * DAY)
+    paper.objects.filter(psychiatrist=dana, state="CA").update(expires_on=at.date() + days * DAY)
+    found = call_lines(dana, at)
+    assert bool(found) is doubt
+    url = reverse("consults:introduction_call", args=[call.pk])
+    with clock_at(at):
+        page = client_for(dana).get(url).content.decode()
+        theirs = Client().get(f"/introduction/link/{introduction_token(call)}/").content.decode()
+    assert ("cannot be held as booked" in page) is doubt
+    assert ("may not see you in the state you live in on that day" in theirs) is doubt
+    if doubt:
+        assert (
+            "introductory call, you have no licence and DEA registration in CA on that day" in found[0].title
+        )
+        assert (found[0].url, found[0].due_at) == (url, call.starts_at - 3 * DAY)
+        paper.objects.filter(psychiatrist=dana, state="CA").update(expires_on=at.date() + 400 * DAY)
+        assert call_lines(dana, at) == []
+
+
+@pytest.mark.parametrize("gone", [{"is_active": False}, {"role": Role.ADMINISTRATOR}])
+def test_a_call_of_a_psychiatrist_who_is_gone_is_in_doubt_weeks_ahead_on_the_list_of_who_stands_in(
+    dana: User,
+    other_psychiatrist: User,
+    protocol_version: Any,
+    at: dt.datetime,
+    client_for: Any,
+    clock_at: Any,
+    gone: dict[str, Any],
+) -> None:
+    """Closed or in another role: either way nobody would ring."""
+    call = an_introduction(dana, at, starts_at=at + 20 * DAY)
+    a_shift(other_psychiatrist, at - HOUR)
+    assert call_lines(other_psychiatrist, at) == []
+    User.objects.filter(pk=dana.pk).update(**gone)
+    (line,) = call_lines(other_psychiatrist, at)
+    assert "Dana Reyes is not here any more" in line.title
+    assert line.unowned
+    with clock_at(at):
+        assert client_for(other_psychiatrist).get(line.url).status_code == 200
+        page = Client().get(f"/introduction/link/{introduction_token(call)}/").content.decode()
+    assert "not with us any more" in page
+
+
+def test_a_call_in_leave_is_in_doubt_and_one_that_was_called_off_or_is_over_is_not(
+    dana: User, protocol_version: Any, at: dt.datetime
+) -> None:
+    call = an_introduction(dana, at, starts_at=at + 20 * DAY)
+    AvailabilityException.objects.create(
+        clinician=dana, kind="leave", during=(call.starts_at - HOUR, call.starts_at + HOUR)
+    )
+    (line,) = call_lines(dana, at)
+    assert "you are away then" in line.title
+    assert call_lines(dana, call.ends_at) == []
+    actions.cancel_introduction(call, by=dana, at=at)
+    assert call_lines(dana, at) == []
+
+
+def test_doubts_of_calls_come_with_the_query_that_finds_them(
+    dana: User, protocol_version: Any, at: dt.datetime, django_assert_num_queries: Any
+) -> None:
+    for day in range(9):
+        an_introduction(dana, at, starts_at=at + (20 + day) * DAY)
+    Licence.objects.filter(psychiatrist=dana).update(issued_on=at.date() + 25 * DAY)
+    with django_assert_num_queries(1):
+        found = [doubts_of_call(row, at=at) for row in with_doubts(Introduction.objects.order_by("during"))]
+    assert found == [[Doubt.NOT_LICENSED]] * 5 + [[]] * 4
 
 
 # --- the care team books and moves for a patient who called ---

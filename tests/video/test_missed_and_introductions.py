@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings as site_settings
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import DeaRegistration, Licence, User
 from common.errors import Conflict
 from consults import actions as consults
 from consults.access.introductions import introduction_token
@@ -171,6 +171,32 @@ def test_a_cancelled_call_ends_its_room_and_a_forgotten_caller_is_forgotten_ther
         consults.open_introduction_room(type(row).objects.get(pk=row.pk), by=dana, at=at)
     consults.forget_introductions(at=at + dt.timedelta(days=40))
     assert Seat.objects.get(role="guest").guest_name == ""
+
+
+@pytest.mark.parametrize("what", ["licence", "registration", "closed"])
+def test_the_room_of_a_call_asks_again_whether_its_psychiatrist_may_hold_it(
+    dana: User, at: dt.datetime, protocol_version: Any, clock_at: Any, client_for: Any, what: str
+) -> None:
+    """TM-04: as the room of a consult does, each time somebody comes in, whatever stood when it was opened."""
+    row = an_introduction(dana, at, starts_at=at + 5 * MINUTE)
+    room = consults.open_introduction_room(row, by=dana, at=at)
+    secret, _ = consults.caller_comes(room, name="Robin", at=at)
+    caller = access.guest_seat(secret, at=at)
+    assert access.refusals(caller, at=at) == access.refusals(their_seat(room), at=at) == []
+    ends = at.date() - dt.timedelta(days=1)
+    if what == "licence":
+        Licence.objects.filter(psychiatrist=dana).update(expires_on=ends)
+    elif what == "registration":
+        DeaRegistration.objects.filter(psychiatrist=dana).update(expires_on=ends)
+    else:
+        User.objects.filter(pk=dana.pk).update(is_active=False)
+    code = "clinician_gone" if what == "closed" else "not_licensed_there"
+    assert [found for found, _ in access.refusals(caller, at=at)] == [code]
+    assert access.refusals(
+        Seat.objects.select_related("room", "user").get(room=room, role="clinician"), at=at
+    )
+    with pytest.raises(Conflict), clock_at(at):
+        access.may_come_in(caller, at=at)
 
 
 def test_a_call_with_a_coach_has_its_room_as_well(alice: User, cole: User, at: dt.datetime) -> None:
