@@ -320,10 +320,13 @@ def _newest_sign_at(patient: Patient) -> datetime | None:
     return max((time for time in times if time is not None), default=None)
 
 
-def settle(patient: Patient, *, note: str, by: User, at: datetime) -> EligibilityEvaluation:
+def settle(
+    patient: Patient, *, note: str, by: User, at: datetime, seen: UUID | None = None
+) -> EligibilityEvaluation:
     """A psychiatrist of this patient has looked at what changed and finds that care may go on.
 
-    Raises NotPermitted for anybody else and while an absolute rule is true, Invalid without a note, Conflict when nothing is open.
+    `seen`: the evaluation that was on the page. Raises NotPermitted for anybody else and while an absolute rule is true, Invalid
+    without a note, Conflict when nothing is open, and when there is a newer evaluation than the one that was read (HZ-20).
     """
     if by.role != Role.PSYCHIATRIST or not patients_visible_to(by).filter(pk=patient.pk).exists():
         raise NotPermitted("Only a psychiatrist who cares for this person settles this.")
@@ -339,12 +342,17 @@ def settle(patient: Patient, *, note: str, by: User, at: datetime) -> Eligibilit
                 f"{'; '.join(one.words for one in standing)}. Care cannot go on while this is true.",
                 code="absolute_rule",
             )
-        seen: Any = {**before.facts, "settled_note": note.strip()}
+        if seen is not None and before.pk != seen:
+            raise Conflict(
+                "Something changed since you opened this chart. Read it again, then sign.",
+                code="chart_changed",
+            )
+        facts: Any = {**before.facts, "settled_note": note.strip()}
         settled = EligibilityEvaluation.objects.create(
             intake=before.intake, patient=patient, at=_next_instant(before, at), stage=before.stage, cause="settled",
             outcome=before.outcome,
             reasons=before.reasons, missing=before.missing, rule_version=before.rule_version, protocol=before.protocol,
-            facts=seen,
+            facts=facts,
         )  # fmt: skip
         audit.record(
             "eligibility.settled",

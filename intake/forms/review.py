@@ -85,6 +85,7 @@ class SettleForm(forms.Form):
     note = forms.CharField(
         label="Why may care go on?", max_length=10_000, widget=forms.Textarea(attrs={"rows": 3})
     )
+    seen = forms.UUIDField(required=False, widget=forms.HiddenInput, help_text="The evaluation on the page.")
 
 
 def decision_form(

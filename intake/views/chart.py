@@ -4,11 +4,13 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts.access import visible_patient
@@ -58,6 +60,20 @@ def opened_chart(request: HttpRequest, patient_id: uuid.UUID, why: str) -> acces
 @require_safe
 def chart(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
     """One page: why this person is here, what speaks against, scores, medicines, pressure, then everything else."""
+    return chart_page(request, patient_id)
+
+
+def chart_page(
+    request: HttpRequest,
+    patient_id: uuid.UUID,
+    *,
+    typed: SettleForm | None = None,
+    unproven: bool = False,
+    stale: bool = False,
+    status: int = 200,
+) -> HttpResponse:
+    """The chart; with the note that somebody typed and that was not signed: `unproven` for want of a second factor, `stale`
+    because something changed since they opened the page."""
     found = opened_chart(request, patient_id, "care")
     at = clock.now()
     intake = found.intake
@@ -71,8 +87,13 @@ def chart(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
             {"who": _who(one.actor, found.patient), "words": one.words, "at": one.at} for one in look.news
         ],
         "changed": _changed_words(intake, look.answers_then),
+        "settle_form": typed or SettleForm(),
+        "settle_seen": found.evaluation.pk,
+        "settle_stale": stale,
+        "unproven": unproven,
+        "prove_url": f"{reverse('mfa_reauthenticate')}?{urlencode({'next': reverse('intake:chart', args=[patient_id])})}",
     }
-    return render(request, "psychiatrist/chart.html", context)
+    return render(request, "psychiatrist/chart.html", context, status=status)
 
 
 def _changed_words(intake: Intake, then: Mapping[str, Any] | None) -> list[dict[str, str]]:
@@ -213,7 +234,6 @@ def _chart_context(
         "pages": said_in(intake),
         "reopened": reopening_of(patient) if intake.state == states.ACCEPTED else None,
         "barriers": actions.barriers(found.evaluation, at=at) if intake.state == states.ACCEPTED else [],
-        "settle_form": SettleForm(),
         "intent": intents.mint(),
         "intent_settle": intents.mint(),
         "at": at,

@@ -17,13 +17,13 @@ from accounts.access import visible_patient
 from accounts.guards import for_role
 from accounts.step_up import is_fresh, require_step_up
 from common import clock, intents
-from common.errors import Invalid, NotPermitted, NotVisible
+from common.errors import Conflict, Invalid, NotPermitted, NotVisible
 from intake import access, actions, states
 from intake.forms import SettleForm, decision_form
 from intake.letters import decline_letter
 from intake.rules import Outcome
 from intake.rules.eligibility import UNANSWERED
-from intake.views.chart import opened_chart
+from intake.views.chart import chart_page, opened_chart
 
 KIND_TITLES = {
     "accept": "Accept for a consult",
@@ -199,10 +199,30 @@ def decide(request: HttpRequest, patient_id: uuid.UUID, kind: str) -> HttpRespon
 @require_POST
 @intents.guard
 def settle(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """Facts changed after acceptance; the psychiatrist finds that care may go on, and signs that."""
-    require_step_up(request)
+    """Facts changed after acceptance; the psychiatrist finds that care may go on, and signs that.
+
+    The note comes back with the page when it is too short, when the second factor has grown old, and when something else
+    changed since the page was opened: then it is read first, and signed with the next press.
+    """
     patient = visible_patient(request.user, patient_id)
     form = SettleForm(request.POST)
-    note = form.cleaned_data["note"] if form.is_valid() else ""
-    actions.settle(patient, note=note, by=request.user, at=clock.now())  # type: ignore[arg-type]
+    if not form.is_valid():
+        return chart_page(request, patient_id, typed=form, status=422)
+    if not is_fresh(request):
+        return chart_page(request, patient_id, typed=form, unproven=True, status=403)
+    try:
+        actions.settle(
+            patient,
+            note=form.cleaned_data["note"],
+            seen=form.cleaned_data["seen"],
+            by=request.user,  # type: ignore[arg-type]
+            at=clock.now(),
+        )
+    except Invalid as error:
+        form.add_error("note", error.detail)
+        return chart_page(request, patient_id, typed=form, status=422)
+    except Conflict as error:
+        if error.code != "chart_changed":
+            raise
+        return chart_page(request, patient_id, typed=form, stale=True, status=409)
     return HttpResponseRedirect(reverse("intake:chart", args=[patient.pk]))

@@ -280,6 +280,67 @@ def test_what_reopened_is_settled_on_the_chart(client_for, dana, alice, at, now)
     )
 
 
+def reopened_chart(client_for, dana, alice, at, now):
+    """Alice's chart, open again because of a medicine, on Dana's screen."""
+    intake = an_accepted_intake(alice, dana, at)
+    actions.add_medicine(
+        intake.patient, name="Nardil", dose_text="", by=alice, at=now + timedelta(minutes=10)
+    )
+    client = client_for(dana)
+    page = client.get(f"/chart/{alice.pk}/").content.decode()
+    return intake, client, re.search(r'name="seen" value="([0-9a-f-]+)"', page)[1]
+
+
+def test_a_note_that_settles_comes_back_when_the_second_factor_has_grown_old(
+    client_for, dana, alice, at, now
+):
+    """PR-11: nothing is signed without it, and no word is lost on the way to it."""
+    from accounts.step_up import METHODS_KEY
+
+    _, client, seen = reopened_chart(client_for, dana, alice, at, now)
+    session = client.session
+    fresh = session[METHODS_KEY]
+    session[METHODS_KEY] = [{**fresh[0], "at": fresh[0]["at"] - 301}]
+    session.save()
+    form = {"note": "Stopped two weeks ago, BP <90 lying.", "seen": seen}
+    refused = post(client, f"/chart/{alice.pk}/settle/", form)
+    text = refused.content.decode()
+    assert refused.status_code == 403 and "reauthenticate" in text
+    assert "BP &lt;90 lying." in text
+    assert not EligibilityEvaluation.objects.filter(cause="settled").exists()
+    session[METHODS_KEY] = fresh
+    session.save()
+    assert post(client, f"/chart/{alice.pk}/settle/", form).status_code == 302
+    assert EligibilityEvaluation.objects.get(cause="settled").facts["settled_note"] == form["note"]
+
+
+def test_a_note_too_short_or_missing_comes_back_with_the_chart(client_for, dana, alice, at, now):
+    _, client, seen = reopened_chart(client_for, dana, alice, at, now)
+    for note in ("", "ok"):
+        refused = post(client, f"/chart/{alice.pk}/settle/", {"note": note, "seen": seen})
+        assert refused.status_code == 422 and "Why may care go on?" in refused.content.decode()
+    assert not EligibilityEvaluation.objects.filter(cause="settled").exists()
+
+
+def test_what_changed_after_the_chart_was_opened_is_read_before_it_is_settled(
+    client_for, dana, alice, at, now
+):
+    """HZ-12, HZ-20: the signature is about what stood on the page."""
+    intake, client, seen = reopened_chart(client_for, dana, alice, at, now)
+    actions.add_medicine(
+        intake.patient, name="Theophylline", dose_text="", by=alice, at=now + timedelta(minutes=20)
+    )
+    form = {"note": "Stopped two weeks ago.", "seen": seen}
+    refused = post(client, f"/chart/{alice.pk}/settle/", form)
+    text = refused.content.decode()
+    assert refused.status_code == 409 and "Something else changed" in text
+    assert "Stopped two weeks ago." in text
+    assert not EligibilityEvaluation.objects.filter(cause="settled").exists()
+    form["seen"] = re.search(r'name="seen" value="([0-9a-f-]+)"', text)[1]
+    assert post(client, f"/chart/{alice.pk}/settle/", form).status_code == 302
+    assert EligibilityEvaluation.objects.filter(cause="settled").count() == 1
+
+
 def test_what_is_settled_at_the_visit_does_not_read_as_an_exclusion(client_for, dana, alice, at, now):
     intake = an_accepted_intake(alice, dana, at)
     found = access.chart_of(intake.patient)
