@@ -175,7 +175,7 @@ def update_person(
 ) -> User:
     """Change what a person may change about themself: name, zone, phone, and the language of messages ("" leaves it).
 
-    The zone decides when messages are for daytime.
+    The zone decides when messages are for daytime: what waits, and what is planned by the person's own clock, moves with it.
     """
     changes = {"full_name": full_name, "time_zone": time_zone, "phone": phone}
     if language:
@@ -207,6 +207,8 @@ def update_person(
                 patient_id=patient_id,
                 detail={"fields": sorted(changed)},
             )
+        if "time_zone" in changed:
+            hooks.run("person.zone_changed", person=row, by=by, at=at)
     return row
 
 

@@ -13,6 +13,7 @@ from coaching import access, rules
 from coaching.models import CheckIn
 from common import audit
 from common.errors import Conflict, Invalid, NotPermitted
+from notify.access import went_out
 from notify.actions import cancel_for, promise
 from safety.access import trigger_of
 from safety.actions import place_hold, raise_alert
@@ -61,10 +62,19 @@ def on_session_closed(*, session: Any, by: Any, at: datetime) -> None:
     plan_course(session.course, by=by, at=at)
 
 
+def on_zone_changed(*, person: User, by: Any, at: datetime) -> None:
+    """Hook `person.zone_changed`: nine in the evening is another instant now, for the check-ins that are still to come."""
+    patient = Patient.objects.filter(pk=person.pk).select_related("user").first()
+    course = access.open_course(patient) if patient is not None else None
+    if course is not None:
+        plan_course(course, by=by, at=at)
+
+
 def plan_course(course: Course, *, by: Any, at: datetime) -> int:
     """Make the check-ins of a course equal to its sessions: new ones planned, moved ones moved, needless ones cancelled.
 
-    Given ones stay as they are. Safe to call at any time; answers how many rows changed.
+    Given ones stay as they are, and so does what is due already by the clock of its day: a person who travels is asked at the
+    hours of the new place from the next time on, never twice for one day. Safe to call at any time; answers how many rows changed.
     """
     numbers = access.numbers_for(course)
     patient = course.patient
@@ -105,6 +115,8 @@ def plan_course(course: Course, *, by: Any, at: datetime) -> int:
                     )
                     _remind(row, plan, numbers, at=at)
                     changed += 1
+            elif _stands(row, plan, session, at=at):
+                continue
             elif row.done_at is None and (
                 row.due_at != plan.due_at or row.cancelled_at or row.session_id != session.pk
             ):
@@ -114,7 +126,12 @@ def plan_course(course: Course, *, by: Any, at: datetime) -> int:
                 _remind(row, plan, numbers, at=at)
                 changed += 1
         for key, row in existing.items():
-            if key not in wanted and row.done_at is None and row.cancelled_at is None:
+            if (
+                key not in wanted
+                and row.done_at is None
+                and row.cancelled_at is None
+                and not _was_due(row, at)
+            ):
                 row.cancelled_at = at
                 row.save(update_fields=["cancelled_at"])
                 cancel_for(row, at=at, why="not needed")
@@ -131,11 +148,36 @@ def plan_course(course: Course, *, by: Any, at: datetime) -> int:
     return changed
 
 
+def _was_due(row: CheckIn, at: datetime) -> bool:
+    """A day after a dose that went by unanswered: it stays what it was, whatever zone the person is in now."""
+    return (
+        row.kind == rules.DAILY
+        and row.due_at <= at
+        and row.session is not None
+        and row.session.dose_at is not None
+    )
+
+
+def _stands(row: CheckIn, plan: rules.Planned, session: DosingSession, *, at: datetime) -> bool:
+    """Due by an hour of the person's own clock, and in the past by the old zone or by the new one: the old time stays."""
+    by_their_clock = row.kind == rules.DAILY or (
+        row.kind == rules.INTEGRATION and session.dose_at is not None
+    )
+    return (
+        by_their_clock
+        and row.cancelled_at is None
+        and row.session_id == session.pk
+        and (row.due_at <= at or plan.due_at <= at)
+    )
+
+
 def _remind(row: CheckIn, plan: rules.Planned, numbers: dict[str, Any], *, at: datetime) -> None:
     """A patient is reminded in the afternoon; a coach only of what has been left lying."""
     patient = row.patient
     stamp = f"{row.pk}:{row.due_at:%Y%m%dT%H%M}"
     if row.kind == rules.DAILY:
+        if went_out(row, kind="daily_check_in"):
+            return
         promise(
             "daily_check_in",
             to=patient.user,

@@ -13,6 +13,7 @@ class CoachingConfig(AppConfig):
         # A signed order opens the course (sessions registers first); its check-ins are planned in the same transaction.
         hooks.register("order.signed", actions.on_order_signed)
         hooks.register("session.closed", actions.on_session_closed)
+        hooks.register("person.zone_changed", actions.on_zone_changed)
         hooks.register("work.items", work.work_items)
         hooks.register("work.items", message_access.work_items)
         hooks.register("chart.panels", message_access.chart_panel)

@@ -16,6 +16,7 @@ NAMES = frozenset(
         "session.closed",
         "course.completed",
         "patient.facts_changed",
+        "person.zone_changed",
         "patient.visible",
         "reading.context",
         "reading.recorded",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db import models
 from django.db.models import Count, Q, QuerySet
 
 from accounts.access import patients_visible_to
@@ -22,6 +23,7 @@ from notify.models import (
     OptOut,
     OutboxMessage,
     PushSubscription,
+    State,
 )
 
 PAGE_SIZE = 25
@@ -93,6 +95,16 @@ def visible_message(user: Any, message_id: uuid.UUID) -> OutboxMessage:
     if message is None:
         raise NotVisible("There is no such message.")
     return message
+
+
+def went_out(about: models.Model, *, kind: str) -> bool:
+    """Has a message of this kind about this thing left already, or is it leaving now?"""
+    return OutboxMessage.objects.filter(
+        about_type=about._meta.label_lower,
+        about_id=about.pk,
+        kind=kind,
+        state__in=[State.SENDING, State.SENT],
+    ).exists()
 
 
 def newest_mails(limit: int = 50) -> list[OutboxMessage]:

@@ -10,6 +10,7 @@ from accounts.models import User
 from common import audit
 from common.errors import Invalid
 from notify.access import catalogue, offered_channels
+from notify.actions.promises import quiet_hours_of
 from notify.models import MessagePreference, OutboxMessage, State
 from notify.rules import LEAST_OPEN_HOURS, next_allowed, quiet_hours_leave_enough
 
@@ -47,7 +48,7 @@ def set_wishes(
         row, _ = MessagePreference.objects.update_or_create(
             user=user, defaults={"quiet_from": quiet_from, "quiet_until": quiet_until, "muted": kept, "updated_at": at}
         )  # fmt: skip
-        _move_to_their_day(user, row, at=at)
+        _move_to_their_day(user, at=at)
         audit.record(
             "wishes.changed", by=by, at=at, about=user, patient_id=user.pk if user.role == "patient" else None,
             detail={"muted": kept},
@@ -55,16 +56,20 @@ def set_wishes(
     return row
 
 
-def _move_to_their_day(user: User, wish: MessagePreference, *, at: datetime) -> None:
+def zone_changed(*, person: User, by: Any, at: datetime) -> None:
+    """Hook `person.zone_changed`: the morning that messages wait for is another one now."""
+    _move_to_their_day(person, at=at)
+
+
+def _move_to_their_day(user: User, *, at: datetime) -> None:
     """What waits is due by its cause, moved only by the quiet hours of now: "not yet" under the old ones is not for ever."""
+    quiet = quiet_hours_of(User.objects.select_related("message_preference").get(pk=user.pk))
     rows = OutboxMessage.objects.select_for_update().filter(
         recipient=user, state=State.SCHEDULED, lane="ordinary", respect_quiet_hours=True, attempts=0
     )
     moved = []
     for row in rows:
-        due_at = next_allowed(
-            max(row.wanted_at, at), user.time_zone, quiet_from=wish.quiet_from, quiet_until=wish.quiet_until
-        )  # fmt: skip
+        due_at = next_allowed(max(row.wanted_at, at), user.time_zone, **quiet)
         if due_at != row.due_at:
             row.due_at = due_at
             moved.append(row)

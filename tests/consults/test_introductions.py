@@ -4,6 +4,7 @@ import datetime as dt
 import re
 import threading
 import uuid
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -17,6 +18,7 @@ from common.models import AuditEntry
 from consults import actions
 from consults.access.introductions import introduction_token
 from consults.access.slots import introduction_slots, open_slots
+from consults.actions import introductions as introduction_actions
 from consults.models import Appointment, Introduction
 from consults.views import introductions
 from notify.models import OutboxMessage
@@ -297,6 +299,41 @@ def test_confirmation_and_reminders_are_promised_without_a_clinical_word(open_we
     assert promised == sorted(expected)
     for message in OutboxMessage.objects.filter(about_id=row.pk):
         assert set(message.context) == {"when_words", "link"}
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour", "tomorrow", "soon"),
+    [
+        ("America/Los_Angeles", 9, 9, 8),
+        ("Pacific/Honolulu", 9, 8, None),  # a caller whose clock says seven: the hour before would be six
+        (
+            "America/Anchorage",
+            9,
+            8,
+            None,
+        ),  # eight: an hour before is night, and the end of the night is too late
+        ("America/New_York", 17, 20, 19),
+        ("America/Puerto_Rico", 18, 8, None),  # ten in the evening: both fall into the night
+    ],
+)
+def test_a_caller_without_an_account_is_reminded_in_the_day_of_their_own_zone(
+    open_week, at, zone, hour, tomorrow, soon
+):
+    """HZ-11: by the zone the caller chose, whatever the psychiatrist's clock says; once, also after the call moved."""
+    home = dt.datetime(2026, 12, 2, hour, tzinfo=ZoneInfo("America/Los_Angeles"))
+    row = an_introduction(open_week, at, starts_at=home, time_zone=zone, email="robin@example.test")
+    for _ in range(2):
+        introduction_actions._promise_reminders(row, at=at)
+    waiting = OutboxMessage.objects.filter(about_id=row.pk, state="scheduled")
+
+    def hours(kind):
+        return sorted(
+            (m.channel, m.due_at.astimezone(ZoneInfo(zone)).hour) for m in waiting.filter(kind=kind)
+        )
+
+    assert hours("visit_tomorrow") == [("email", tomorrow), ("sms", tomorrow)]
+    assert hours("visit_soon") == ([] if soon is None else [("sms", soon)])
+    assert all(m.due_at < row.starts_at and m.expires_at == row.starts_at for m in waiting)
 
 
 def test_a_wrong_or_changed_link_opens_nothing(open_week, at):
