@@ -48,12 +48,18 @@ def environment() -> ImmutableSandboxedEnvironment:
     )
 
 
+def _quick(template: Template) -> Template:
+    # Jinja keeps a ChainMap there and copies it for each message, which took longer than the words themselves.
+    template.globals = dict(template.globals)
+    return template
+
+
 @functools.lru_cache(maxsize=800)
 def file_template(name: str, language: str) -> Template | None:
     """The file's words in that language, else in English; None when there are none at all."""
     for path in (f"{language}/{name}", f"{DEFAULT_LANGUAGE}/{name}"):
         try:
-            return environment().get_template(path)
+            return _quick(environment().get_template(path))
         except TemplateNotFound:
             continue
     return None
@@ -62,7 +68,7 @@ def file_template(name: str, language: str) -> Template | None:
 @functools.lru_cache(maxsize=400)
 def own_template(source: str) -> Template:
     """The practice's own words, compiled."""
-    return environment().from_string(source)
+    return _quick(environment().from_string(source))
 
 
 def template_exists(template: str, channel: str) -> bool:
