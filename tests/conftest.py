@@ -64,6 +64,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 @pytest.fixture(autouse=True)
 def _quick_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = FAST_HASHERS
+    # Else each client of a test reads every static file again before its first request.
+    settings.WHITENOISE_AUTOREFRESH = True
     # No test sees what the lane was in the one before.
     settings.LANE_LOOK_SECONDS = 0
 

@@ -216,7 +216,7 @@ def test_each_delivery_of_settings_documents_its_variables() -> None:
 
 
 def test_a_process_starts_without_the_clients_it_may_never_need() -> None:
-    """A pager that comes back pages the sooner for it (PR-01): vendors' clients and the PDF writer load when they are used."""
+    """A pager that comes back pages the sooner for it: vendors' clients and the PDF writer load when they are used."""
     said = subprocess.run(
         [sys.executable, "-c", "import django, sys; django.setup(); print(*sys.modules)"],
         cwd=ROOT, env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}, capture_output=True, text=True, check=True,
