@@ -261,8 +261,11 @@ def test_a_mild_alert_is_mailed_to_the_care_team_in_their_day_and_rings_only_whe
     alert = an_alert(alice, at, trigger="X13")
     (mail,) = OutboxMessage.objects.all()
     assert (mail.kind, mail.recipient, mail.lane) == ("alert_notice", cole, "ordinary")
-    assert escalate_due(at=at + timedelta(hours=23)) == 0
-    assert escalate_due(at=at + timedelta(hours=24)) == 1
+    # Until the next working day closes: Tuesday, 17:00 in New York.
+    closes_at = at + timedelta(hours=29)
+    assert alert.acknowledge_by_at == closes_at
+    assert escalate_due(at=closes_at - timedelta(seconds=1)) == 0
+    assert escalate_due(at=closes_at) == 1
     assert ("Dana", "sms") in pages(alert)
 
 
