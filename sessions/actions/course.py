@@ -13,6 +13,7 @@ from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted
 from consults.actions import ask_for_count
 from notify.actions import cancel_for
+from notify.actions.promises import in_their_day
 from safety.actions import place_hold
 from sessions import rules, states
 from sessions.access.facts import practice_days, timeline_for
@@ -79,11 +80,14 @@ def open_course(order: Any, *, by: Any, at: datetime) -> Course:
 
 
 def plan_reminders(session: DosingSession, *, at: datetime) -> None:
-    """Take back what was promised for an earlier date and promise the reminders of this one; what is past is left out."""
+    """Take back what was promised for an earlier date and promise the reminders of this one; what is past is left out.
+
+    What came due in the night and waits for the morning is not past: moved away and back before then, it is promised again.
+    """
     cancel_for(session, kinds=REMINDERS, at=at, why="moved")
     patient = session.patient
     for kind, due_at in rules.reminders_before(session.scheduled_at, timeline_for(session)):
-        if due_at <= at:
+        if in_their_day(due_at, patient.user) <= at:
             continue
         tell(
             patient.user,
@@ -108,7 +112,7 @@ def _plan_practice(session: DosingSession, *, at: datetime) -> None:
     patient = session.patient
     for hours in timeline_for(session).practice_reminder_hours_before:
         due_at = session.scheduled_at - timedelta(hours=hours)
-        if due_at > at:
+        if in_their_day(due_at, patient.user) > at:
             tell(
                 patient.user,
                 PRACTICE,

@@ -30,8 +30,10 @@ def wanted(course: Course, *, after: dt.datetime) -> set[tuple[Any, str, dt.date
     found = set()
     for session in DosingSession.objects.filter(course=course, state=states.SCHEDULED):
         for kind, due_at in rules.reminders_before(session.scheduled_at, timeline_for(session)):
-            if course.state in states.COURSE_OPEN and due_at > after:
-                found.add((session.pk, kind, next_allowed(due_at, ZONE)))
+            # What came due in the night waits for the morning, and is still ahead.
+            in_the_day = next_allowed(due_at, ZONE)
+            if course.state in states.COURSE_OPEN and in_the_day > after:
+                found.add((session.pk, kind, in_the_day))
     return found
 
 
@@ -101,7 +103,9 @@ def test_after_any_sequence_the_reminders_equal_the_course(
                     elif verb == "stop" and amount:
                         actions.stop_course(course, by=dana, at=now, reason="patient_asked")
                     elif verb == "wait":
-                        now += dt.timedelta(hours=amount)
+                        for _ in range(amount):  # the worker is there meanwhile
+                            now += dt.timedelta(hours=1)
+                            send_what_is_due(now)
             except DomainError:
                 pass  # refused: then nothing has changed either
             plan_course(course, by="system:test", at=now)
@@ -131,6 +135,20 @@ def test_moved_away_and_back_at_once_keeps_every_reminder(
     assert {row for row in waiting() if row[0] == session.pk} == {
         row for row in before if row[0] == session.pk
     }
+
+
+def test_moved_away_and_back_in_the_night_keeps_what_waits_for_the_morning(
+    alice: User, dana: User, at: dt.datetime, protocol_version: Any
+) -> None:
+    """HZ-11: two days before the session is the middle of the night; the reminder goes at eight, whoever moved what till then."""
+    course = a_course(alice, dana, at, first_in_days=5)
+    session = DosingSession.objects.get(course=course, number=1)
+    night = next_allowed(session.scheduled_at - dt.timedelta(hours=48), ZONE) - dt.timedelta(hours=3)
+    DosingSession.objects.filter(pk=session.pk).update(scheduled_at=night + dt.timedelta(hours=47))
+    actions.course.plan_reminders(fresh(session), at=at)
+    before = {row for row in waiting() if row[0] == session.pk}
+    actions.course.plan_reminders(fresh(session), at=night)
+    assert {row for row in waiting() if row[0] == session.pk} == before
 
 
 def test_a_reminder_of_a_session_that_is_over_is_dropped_and_logged(
