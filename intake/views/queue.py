@@ -22,7 +22,9 @@ from intake.rules.review import read_by, reason_classes
 from intake.wording import SCREEN_RESULT_FOR_STAFF, rule_texts
 
 URGENCY = {3: ("Now", "act"), 2: ("Today", "pause"), 1: ("Soon", "info"), 0: ("Routine", "neutral")}
-OUTCOME_KIND = {"exclude": "pause", "review": "info", "ok": "ok"}
+OUTCOME_KIND = {"exclude": "stop", "review": "pause", "ok": "ok"}
+# What a true rule means for whoever reads, gravest first: red, red, amber, none; each with its word.
+WEIGHT = {"crisis": ("Crisis", "act"), "exclude": ("Excludes", "stop"), "review": ("Review", "pause"), "ok": ("To know", "neutral")}  # fmt: skip
 WIDEST_REASONS = 6
 SHOW = (("", "All"), ("again", "Answered again"), ("mine", "Answered me"))
 
@@ -31,6 +33,31 @@ SHOW = (("", "All"), ("again", "Answered again"), ("mine", "Answered me"))
 def _criteria() -> dict[str, str]:
     # The last rule's criterion is a wish; in a list of what is true its opposite must stand.
     return {id: text.criterion for id, text in rule_texts().items()} | {"E71": "Something not answered"}
+
+
+@cache
+def _weights() -> dict[str, str]:
+    return {
+        id: "crisis" if text.crisis and text.outcome is Outcome.EXCLUDE else str(text.outcome)
+        for id, text in rule_texts().items()
+    }
+
+
+def weighed(reasons: list[str], *, most: int = 0) -> list[dict[str, Any]]:
+    """True rules by what they mean, gravest first, each group with its word and mark; no more than `most` are named."""
+    criteria, weights = _criteria(), _weights()
+    order = list(WEIGHT)
+    sorted_ids = sorted(reasons, key=lambda id: order.index(weights.get(id, "review")))
+    named = sorted_ids[:most] if most else sorted_ids
+    groups = []
+    for weight, (word, kind) in WEIGHT.items():
+        ids = [id for id in named if weights.get(id, "review") == weight]
+        if ids:
+            lines = [f"{id} {criteria.get(id, '')}".strip() for id in ids]
+            groups.append({"word": word, "kind": kind, "lines": lines, "text": ", ".join(lines)})
+    if groups and len(sorted_ids) > len(named):
+        groups[-1]["text"] += f" and {len(sorted_ids) - len(named)} more"
+    return groups
 
 
 def span_words(how_long: timedelta) -> str:
@@ -51,7 +78,6 @@ def row_for_page(row: dict[str, Any], at: datetime, today: date) -> dict[str, An
     """One row of the queue in finished words, so that the template only places them."""
     word, kind = URGENCY[row["urgency"]]
     reasons = row["reasons"]
-    criteria = _criteria()
     due_at = read_by(row["submitted_at"], row["urgency"])
     return {
         "id": row["id"],
@@ -62,8 +88,7 @@ def row_for_page(row: dict[str, Any], at: datetime, today: date) -> dict[str, An
         "kind": kind,
         "outcome": SCREEN_RESULT_FOR_STAFF[Outcome(row["outcome"])],
         "outcome_kind": OUTCOME_KIND[row["outcome"]],
-        "reasons": ", ".join(f"{id} {criteria.get(id, '')}" for id in reasons[:WIDEST_REASONS])
-        + (f" and {len(reasons) - WIDEST_REASONS} more" if len(reasons) > WIDEST_REASONS else ""),
+        "why": weighed(reasons, most=WIDEST_REASONS),
         "waited": span_words(at - row["submitted_at"]),
         "bar": age_bar(at - row["submitted_at"], due_at - row["submitted_at"]),
         "late": at > due_at,
@@ -150,7 +175,7 @@ def take(request: HttpRequest, intake_id: uuid.UUID) -> HttpResponse:
     context = {
         "intake": intake,
         "urgency": URGENCY[intake.urgency],
-        "reasons": [f"{id} {_criteria().get(id, '')}" for id in intake.reasons],
+        "why": weighed(intake.reasons),
         "overdue_since": intake.more_info_due_on if overdue else None,
         "held_by": str(intake.claimed_by) if _is_held(intake, at) else "",
         "intent": intents.mint(),

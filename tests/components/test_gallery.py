@@ -133,7 +133,7 @@ def test_words_from_people_are_escaped_and_help_text_with_markup_is_not(module) 
 
 
 def test_a_status_is_a_word_and_a_picture_never_a_colour_alone(module) -> None:
-    for kind in ("neutral", "info", "ok", "pause", "act"):
+    for kind in ("neutral", "info", "ok", "pause", "act", "stop"):
         html = str(module("ui.html").pill("Waiting", kind))
         assert "Waiting" in html and "<svg" in html
 

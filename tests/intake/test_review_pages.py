@@ -348,3 +348,44 @@ def test_what_is_settled_at_the_visit_does_not_read_as_an_exclusion(client_for, 
     assert (found.result(), found.unknown()) == ("ok", [])
     text = client_for(dana).get(f"/chart/{alice.pk}/").content.decode()
     assert "To settle before an order" in text and "Rules exclude" not in text
+
+
+def marks(html: str) -> list[tuple[str, str]]:
+    """(kind, word) of every mark of the page's main part that has a picture; never a colour alone."""
+    main = html.split("<main")[1].split("</main>")[0]
+    return re.findall(r'<span class="pill pill--(\w+)"><svg [^>]*>.*?</svg>([^<]+)</span>', main)
+
+
+def test_the_queue_marks_a_crisis_and_an_exclusion_red_and_a_review_amber_gravest_first(
+    client_for, dana, at, now
+):
+    intake = waiting("Rosa Marsh", at, urgency=3)
+    Intake.objects.filter(pk=intake.pk).update(outcome="exclude", reasons=["E22", "E23", "E19"])
+    html = client_for(dana).get("/queue/").content.decode()
+    assert marks(html) == [
+        ("act", "Now"), ("stop", "Rules exclude"), ("act", "Crisis"), ("stop", "Excludes"), ("pause", "Review"),
+    ]  # fmt: skip
+    why = html.split('<div class="why">')[1].split("</div>")[0]
+    assert why.index("E19 ") < why.index("E23 ") < why.index("E22 ")
+    opened = client_for(dana).get(f"/queue/{intake.pk}/").content.decode()
+    assert marks(opened)[-3:] == [("act", "Crisis"), ("stop", "Excludes"), ("pause", "Review")]
+
+
+def test_more_reasons_than_fit_a_row_leave_out_the_mildest_and_say_how_many(client_for, dana, at, now):
+    intake = waiting("Rosa Marsh", at)
+    many = ["E22", "E25", "E29", "E43", "E51", "E53", "E54", "E71", "E19"]
+    Intake.objects.filter(pk=intake.pk).update(reasons=many)
+    why = client_for(dana).get("/queue/").content.decode().split('<div class="why">')[1].split("</div>")[0]
+    assert "E19 " in why and "and 3 more" in why
+
+
+def test_the_chart_marks_what_excludes_red_and_what_needs_a_look_amber(client_for, alice, dana, at, now):
+    a_claimed_intake(alice, dana, at, aneurysm="yes", cannabis_daily="yes", cssrs_q2="yes", cssrs_q5="yes")
+    html = client_for(dana).get(f"/chart/{alice.pk}/").content.decode()
+    rules = html.split('id="rules"')[1].split('id="medicines"')[0]
+    found = {
+        word: kind
+        for kind, word in re.findall(r'<span class="pill pill--(\w+)"><svg.*?</svg>([^<]+)</span>', rules)
+    }
+    assert found["E23"] == "stop" and found.get("E54") == "pause" and found["E19 crisis"] == "act", found
+    assert ("stop", "Rules exclude") in marks(html)
