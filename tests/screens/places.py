@@ -526,6 +526,12 @@ def dosing_day(camera: Camera) -> None:
             "patient__user", "patient__care_team__psychiatrist", "patient__care_team__coach", "course__order", "course__protocol", "sitter"
         ).get(patient=user.pk, number=1)  # fmt: skip
 
+    # Two readings with the cuff on two days, or the first session does not open.
+    for days in (2, 1):
+        camera.waits_until(session().scheduled_at - timedelta(days=days))
+        consults.practice_reading(
+            session().patient, systolic_mmhg=122, diastolic_mmhg=78, pulse_bpm=68, by=user, at=clock.now()
+        )
     camera.waits_until(session().scheduled_at)
     room = f"/sessions/{session().pk}/"
     page = camera.page("ordered", phone=True)
