@@ -49,7 +49,7 @@ def weighed(reasons: list[str], *, most: int = 0) -> list[dict[str, Any]]:
     order = list(WEIGHT)
     sorted_ids = sorted(reasons, key=lambda id: order.index(weights.get(id, "review")))
     named = sorted_ids[:most] if most else sorted_ids
-    groups = []
+    groups: list[dict[str, Any]] = []
     for weight, (word, kind) in WEIGHT.items():
         ids = [id for id in named if weights.get(id, "review") == weight]
         if ids:
