@@ -433,12 +433,7 @@ VIDEO_VENDOR = os.environ.get("VIDEO_VENDOR", "")
 # Send pictures and sound through the relay alone, so that nobody's browser learns the other's address.
 VIDEO_RELAY_ONLY = env_flag("VIDEO_RELAY_ONLY", False)
 # WebSockets have a process of their own. Behind the proxy it stands under the site's own address; without one, on a port.
-_ws_port = os.environ.get("WS_PORT", "")
-WS_ORIGIN = (
-    f"ws://{urlsplit(SITE_URL).hostname}:{_ws_port}"
-    if _ws_port and not PRODUCTION
-    else SITE_URL.replace("http", "ws", 1)
-)
+WS_PORT = "" if PRODUCTION else os.environ.get("WS_PORT", "")
 # Every e-mail leaves through the outbox; this backend writes there (notify/mail.py).
 EMAIL_BACKEND = "notify.mail.OutboxBackend"
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "Hearthside <care@hearthside.example>")

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from csp.decorators import csp_update
 from django.conf import settings
@@ -27,6 +28,14 @@ TWILIO = ["https://*.twilio.com", "wss://*.twilio.com"]
 TWILIO_SCRIPT = "https://sdk.twilio.com/js/video/releases/2.31.1/twilio-video.min.js"
 
 
+def _socket_origin(request: HttpRequest) -> str:
+    """Where the WebSocket is. Without a proxy on a port of its own, under the name by which the page was opened: a browser that
+    opened "localhost" shows its log-in to "127.0.0.1" never."""
+    if settings.WS_PORT:
+        return f"ws://{urlsplit(f'//{request.get_host()}').hostname}:{settings.WS_PORT}"
+    return settings.SITE_URL.replace("http", "ws", 1)
+
+
 def video_policy(view: View) -> View:
     """What these pages may speak to beside us: the WebSocket, and Twilio only where Twilio carries the visit."""
 
@@ -34,7 +43,7 @@ def video_policy(view: View) -> View:
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         vendor = gateways.chosen() == "twilio"
         policy: dict[str, Any] = {
-            "connect-src": [settings.WS_ORIGIN, *(TWILIO if vendor else [])],
+            "connect-src": [_socket_origin(request), *(TWILIO if vendor else [])],
             "media-src": ["'self'", "blob:", "mediastream:"],
         }
         if vendor:
@@ -53,7 +62,7 @@ def _with_devices(response: HttpResponse) -> HttpResponse:
 
 
 def _check(request: HttpRequest, role: str, back: str) -> HttpResponse:
-    context = {"layout": layout_of(role), "socket": f"{settings.WS_ORIGIN}/ws/video/", "back": back}
+    context = {"layout": layout_of(role), "socket": f"{_socket_origin(request)}/ws/video/", "back": back}
     return _with_devices(render(request, "components/visit/check.html", context))
 
 
@@ -149,7 +158,7 @@ def room(request: HttpRequest, room_id: uuid.UUID) -> HttpResponse:
     return show(request, access.seat_of(request.user, room_id), addresses=_addresses(room_id))
 
 
-def _pass(seat: Seat, at: datetime) -> JsonResponse:
+def _pass(request: HttpRequest, seat: Seat, at: datetime) -> JsonResponse:
     """What the browser needs to come in: where, with which pass, and (only when let in) how sound and picture travel."""
     access.may_come_in(seat, at=at)
     carried = None
@@ -159,7 +168,7 @@ def _pass(seat: Seat, at: datetime) -> JsonResponse:
     answer = JsonResponse(
         {
             "pass": access.pass_for(seat),
-            "socket": f"{settings.WS_ORIGIN}/ws/video/",
+            "socket": f"{_socket_origin(request)}/ws/video/",
             "me": seat.pk.hex,
             "admitted": seat.admitted_at is not None,
             "media": carried,
@@ -194,7 +203,7 @@ def _line(seat: Seat, at: datetime) -> JsonResponse:
 @require_GET
 def room_pass(request: HttpRequest, room_id: uuid.UUID) -> HttpResponse:
     """A fresh pass of fifteen minutes."""
-    return _pass(access.seat_of(request.user, room_id), clock.now())
+    return _pass(request, access.seat_of(request.user, room_id), clock.now())
 
 
 @for_role(*EVERYBODY)
@@ -381,7 +390,7 @@ def _at_the_door(request: HttpRequest, seat: Seat) -> None:
 @guest_page
 def guest_pass(request: HttpRequest, seat: Seat, token: str) -> HttpResponse:
     _at_the_door(request, seat)
-    return _pass(seat, clock.now())
+    return _pass(request, seat, clock.now())
 
 
 @guest_page

@@ -98,7 +98,7 @@ def relay(tmp_path: Path, settings: Any) -> Iterator[Program]:
 def line(site: str, settings: Any, tmp_path: Path) -> Iterator[Program]:
     """The WebSocket process of `make up`, on this test's database and clock."""
     port = free_port()
-    settings.WS_ORIGIN = f"ws://localhost:{port}"
+    settings.WS_PORT = str(port)
     at = connection.settings_dict
     url = f"postgres://{at['USER']}:{at['PASSWORD'] or ''}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
     program = Program(

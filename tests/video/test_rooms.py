@@ -458,6 +458,32 @@ def test_a_pass_is_good_for_fifteen_minutes_and_for_one_seat(
     assert refused.value.code == "pass_over"
 
 
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
+def test_without_a_proxy_the_line_is_under_the_name_by_which_the_page_was_opened(
+    alice: User, dana: User, at: dt.datetime, clock_at: Any, client_for: Any, settings: Any, name: str
+) -> None:
+    settings.WS_PORT, settings.ALLOWED_HOSTS = "8001", ["localhost", "127.0.0.1"]
+    with clock_at(at):
+        room = a_room(alice, dana, at)
+        hers: Client = client_for(alice)
+        page = hers.get(f"/video/{room.pk}/", headers={"host": f"{name}:8000"})
+        given = hers.get(f"/video/{room.pk}/pass/", headers={"host": f"{name}:8000"}).json()
+    assert given["socket"] == f"ws://{name}:8001/ws/video/", "or its log-in would not be shown there"
+    assert f"ws://{name}:8001" in page["Content-Security-Policy"]
+
+
+def test_behind_a_proxy_the_line_is_under_the_address_of_the_site(
+    alice: User, dana: User, at: dt.datetime, clock_at: Any, client_for: Any, settings: Any
+) -> None:
+    settings.WS_PORT, settings.SITE_URL = "", "https://care.example"
+    with clock_at(at):
+        room = a_room(alice, dana, at)
+        hers: Client = client_for(alice)
+        hers.get(f"/video/{room.pk}/")
+        given = hers.get(f"/video/{room.pk}/pass/").json()
+    assert given["socket"] == "wss://care.example/ws/video/"
+
+
 def test_no_password_of_a_relay_is_given_to_somebody_who_is_not_let_in(
     alice: User, dana: User, at: dt.datetime, clock_at: Any, client_for: Any, settings: Any
 ) -> None:
