@@ -17,6 +17,19 @@ from sessions import states
 from vitals.models import Reading
 
 NEEDS_RELEASE_SQL = ", ".join(f"'{state}'" for state in states.NEEDS_RELEASE)
+# The day of a session opens with medicine and kit counted at home and the cuff practised (G14), whoever opens it and however.
+REFUSE_OPENING = """
+IF TG_OP = 'UPDATE' THEN
+    IF OLD.state = NEW.state THEN
+        RETURN NEW;
+    END IF;
+END IF;
+missing := dosing_opening_failures(NEW);
+IF (cardinality(missing) = 0) IS NOT TRUE THEN
+    RAISE EXCEPTION 'opening_guard: %', array_to_string(missing, ',') USING ERRCODE = 'check_violation';
+END IF;
+RETURN NEW;
+"""
 
 
 @pghistory.track()
@@ -160,6 +173,14 @@ class DosingSession(models.Model):
                     END IF;
                     RETURN NEW;
                 """,  # noqa: S608  (the states' own names)
+            ),
+            pgtrigger.Trigger(
+                name="no_opening_before_all_is_at_home",
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(new__state=states.PREPARING),
+                declare=[("missing", "text[]")],
+                func=REFUSE_OPENING,
             ),
         ]
 

@@ -1,5 +1,6 @@
 """Before the dose: the day's questions, the place, the sitter. Nothing here can release anything."""
 
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ ALARMS: dict[PositiveAnswer, tuple[str, int | None]] = {
     PositiveAnswer.BLADDER: ("X09", None),
 }
 
+OPENING_GUARD = re.compile(r"opening_guard: (\S+)")
+
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -67,6 +70,11 @@ def start_check(session: DosingSession, *, by: Any, at: datetime) -> DosingSessi
             )
             audit.record("session.opened", by=by, at=at, about=session, patient_id=session.patient_id)
     except IntegrityError as error:
+        refused = OPENING_GUARD.search(str(error))
+        if refused:
+            codes = refused.group(1).split(",")
+            missing = frozenset(rules.GateReason("G14", code) for code in codes)
+            raise Conflict(" ".join(for_patient(missing)), code="not_at_home") from error
         raise Conflict("Another session is going on.", code="another_session") from error
     return session
 

@@ -31,6 +31,7 @@ from tests.sessions.builders import (
     everything_arrived,
     first_session,
     fresh,
+    opened,
 )
 
 pytestmark = pytest.mark.django_db
@@ -244,7 +245,7 @@ def test_session_1_does_not_open_before_delivery_and_practice(
         actions.practice_reading(
             session.patient, systolic_mmhg=121, diastolic_mmhg=78, pulse_bpm=68, by=alice, at=at - MINUTE
         )
-    assert sessions.start_check(fresh(session), by=alice, at=at).state == "preparing"
+    assert opened(fresh(session), at, by=alice).state == "preparing"
 
 
 def test_a_short_parcel_is_an_incident_and_the_missing_units_can_be_sent_again(

@@ -9,11 +9,13 @@ from django.test import Client
 
 from accounts.models import User
 from coaching import actions as coaching
+from common import clock
 from intake.models import Intake
 from portal import home
 from portal.navigation import ITEMS, items_for
 from sessions.models import DosingSession
 from tests.coaching.builders import a_course, the_dose_was_taken
+from tests.sessions.builders import everything_arrived, first_session
 
 pytestmark = pytest.mark.django_db
 Browser = Callable[..., Client]
@@ -84,8 +86,10 @@ def test_after_session_two_the_questionnaires_are_asked(alice: User, dana: User,
 def test_exactly_one_step_is_now_whatever_the_state(alice: User, dana: User, at: dt.datetime) -> None:
     an_intake(alice, "accepted", at)
     course = a_course(alice, dana, at)
+    everything_arrived(first_session(course), dana, at)
     for state in ("scheduled", "preparing", "aborted", "missed"):
-        DosingSession.objects.filter(course=course, number=1).update(state=state)
+        with clock.frozen(at):
+            DosingSession.objects.filter(course=course, number=1).update(state=state)
         states = [step["state"] for step in home.for_patient(alice, at=at)["steps"]]
         assert states.count("now") == 1, (state, states)
 

@@ -142,7 +142,13 @@ def an_opened_session(user: User, psychiatrist: User, at: dt.datetime, **order: 
     """Session 1 on its day, opened by the patient, nothing answered yet."""
     session = first_session(a_course(user, psychiatrist, at, **order))
     everything_arrived(session, psychiatrist, at)
-    actions.start_check(session, by=user, at=at)
+    return opened(session, at, by=user)
+
+
+def opened(session: DosingSession, at: dt.datetime, *, by: User) -> DosingSession:
+    """The session's day opened, with the database's clock at `at` too: its guard trusts no other."""
+    with clock.frozen(at):
+        actions.start_check(session, by=by, at=at)
     return fresh(session)
 
 

@@ -376,7 +376,8 @@ def test_hz_06_six_days_of_elapsed_time_lie_between_two_doses(alice, dana, at, h
 @pytest.mark.django_db
 def test_hz_06_one_active_session_per_patient(alice, dana, at):
     session = a_session_ready_for_release(alice, dana, at)
-    with pytest.raises(DatabaseError, match="one_active_session_per_patient"), transaction.atomic():
+    refused = pytest.raises(DatabaseError, match="one_active_session_per_patient")
+    with clock.frozen(at), refused, transaction.atomic():
         DosingSession.objects.filter(course=session.course, number=2).update(state="preparing")
 
 

@@ -11,6 +11,7 @@ from tests.sessions.builders import (
     a_sitter,
     an_opened_session,
     fresh,
+    opened,
     release,
 )
 from tests.sessions.test_gate_database import an_unsaved_release, by_trigger
@@ -34,7 +35,7 @@ def made_ready(session, at, *, by):
 def opened_again(session, at, *, by):
     """Moved to the same day and opened once more."""
     moved = actions.reschedule_session(fresh(session), on=at.date(), by=by, at=at)
-    return actions.start_check(fresh(moved), by=by, at=at + MINUTE)
+    return opened(fresh(moved), at + MINUTE, by=by)
 
 
 def reasons_of(session, at, *, by):
