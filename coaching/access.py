@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.access import patients_visible_to
 from accounts.models import Patient, Role, User
+from coaching import wording
 from coaching.models import CheckIn
 from coaching.rules import BY_COACH, BY_PATIENT
 from common.errors import NotVisible
@@ -109,6 +110,29 @@ def given_of(patient: Patient, limit: int = 30) -> list[CheckIn]:
         .select_related("done_by")
         .order_by("-done_at")[:limit]
     )
+
+
+def noticed(*, patient: Patient, limit: int) -> list[dict[str, Any]]:
+    """Hook `course.noticed`: side effects told at check-ins, the newest first, each with the row of the protocol it met."""
+    table = shipped_numbers()["side_effects"]
+    rows = (
+        CheckIn.objects.filter(patient=patient, done_at__isnull=False, side_effects__isnull=False)
+        .select_related("session")
+        .order_by("-done_at")
+    )
+    return [
+        {
+            "at": row.done_at,
+            "actor": f"user:{row.done_by_id}",
+            "where": wording.KIND_FOR_STAFF[row.kind]
+            + (f", session {row.session.number}" if row.session is not None else ""),
+            "words": tuple(wording.SIDE_EFFECTS.get(code, code) for code in row.side_effects),
+            "codes": tuple(sorted({table[code]["trigger"] for code in row.side_effects if code in table})),
+            "note": row.note,
+        }
+        for row in rows[: 3 * limit]
+        if row.side_effects
+    ][:limit]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ class CoachingConfig(AppConfig):
     name = "coaching"
 
     def ready(self) -> None:
-        from coaching import actions, message_access, work
+        from coaching import access, actions, message_access, work
 
         hooks.register("intake.accepted", actions.on_intake_accepted)
         # A signed order opens the course (sessions registers first); its check-ins are planned in the same transaction.
@@ -17,3 +17,4 @@ class CoachingConfig(AppConfig):
         hooks.register("work.items", work.work_items)
         hooks.register("work.items", message_access.work_items)
         hooks.register("chart.panels", message_access.chart_panel)
+        hooks.register("course.noticed", access.noticed)

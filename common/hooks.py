@@ -32,6 +32,7 @@ NAMES = frozenset(
         "consent.withdrawn",
         "message.files",
         "chart.panels",
+        "course.noticed",
     }
 )
 _hooks: dict[str, list[Callable[..., Any]]] = {}

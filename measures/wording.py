@@ -24,6 +24,12 @@ SEVERITY_FOR_PATIENT: Mapping[str, str] = {
     "something_told": "something that somebody will talk over with you",
 }
 
+
+def time_of(timepoint: str) -> str:
+    """When something was asked, in words: "checkin" is what was answered in care beside the points of the course."""
+    return "during care" if timepoint == "checkin" else timepoint.replace("_", " ")
+
+
 RISK_FOR_STAFF: Mapping[RiskLevel, str] = {
     RiskLevel.NONE: "No risk answers",
     RiskLevel.LOW: "Low: wish to be dead or thoughts, nothing further",

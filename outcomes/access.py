@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, Q, Subquery
 from accounts.models import Patient
 from measures.models import InstrumentResponse
 from measures.rules import OF_PTSD_PATHWAY, ChangeDefinitions, change_definitions, definitions_from_data
+from measures.wording import time_of
 from outcomes import rules
 from sessions.models import Course, DosingSession
 from sessions.states import COURSE_OPEN
@@ -38,7 +39,7 @@ def label_of(timepoint: str) -> str:
     """What a time point is called."""
     return next(
         (p["label"] for p in timepoints()["timepoints"] if p["code"] == timepoint),
-        timepoint.replace("_", " "),
+        time_of(timepoint),
     )
 
 

@@ -21,7 +21,7 @@ from measures.forms import instrument_form
 from measures.rules import OF_PTSD_PATHWAY, ChangeDefinitions, risk_screen
 from measures.rules import instrument as instrument_of
 from measures.wording import HELP_HEADING, HELP_LINES, HELP_WHILE_HELD, change_for_patient, change_for_staff
-from outcomes import access, rules, wording
+from outcomes import access, noticed_access, rules, wording
 
 ASKED = ("phq9", "gad7", "pcl5", "suicide_risk", "bladder", "use")
 
@@ -123,7 +123,11 @@ def of_patient(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
     at = clock.now()
     patient = visible_patient(request.user, patient_id)
     open_chart(patient, by=request.user, at=at, why="outcomes")
-    return render(request, "psychiatrist/outcomes.html", _summary(patient, at=at))
+    summary = _summary(patient, at=at)
+    reader: Any = request.user
+    summary["noticed"] = noticed_access.noticed(patient, summary["course"], reader=reader, at=at)
+    summary["noticed_rows"] = noticed_access.ROWS
+    return render(request, "psychiatrist/outcomes.html", summary)
 
 
 @for_role("psychiatrist", "administrator")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, Subquery
+from django.db.models import Exists, Q, Subquery
 from django.db.models.functions import JSONObject
 
 from accounts.models import Patient
@@ -76,6 +76,8 @@ class Chart:
     # What psychiatrists found, the newest first, and when the safety plan was last saved.
     findings: list[ClinicianFinding]
     plan_saved_at: datetime | None
+    # What opened the question again and is not settled.
+    reopened: EligibilityEvaluation | None
 
     def reasons(self, outcome: Outcome) -> list[RuleText]:
         """The rules about the person that are true and of this outcome, in words; what is unanswered stands in `unknown`."""
@@ -111,9 +113,14 @@ class Chart:
 
 def chart_of(patient: Patient) -> Chart | None:
     """The chart of somebody who has sent an intake; None before that."""
-    evaluation = (
-        EligibilityEvaluation.objects.filter(patient=patient)
-        .select_related("intake__claimed_by", "protocol")
+    all_of_them = EligibilityEvaluation.objects.filter(patient=patient).order_by("-at", "-id")
+    # The newest, and the last that opened or settled the question again (often the same), in one query.
+    rows = list(
+        EligibilityEvaluation.objects.filter(
+            Q(pk=Subquery(all_of_them.values("pk")[:1]))
+            | Q(pk=Subquery(all_of_them.filter(cause__in=["reopened", "settled"]).values("pk")[:1]))
+        )
+        .select_related("intake__claimed_by", "protocol", "changed_by")
         # Asked on the way, so that the page needs no look-ups of their own for them.
         .annotate(
             withdrawn_at=withdrawn_at(patient),
@@ -139,8 +146,8 @@ def chart_of(patient: Patient) -> Chart | None:
             plan_saved_at=Subquery(safety_plan_saved_at(patient)),
         )
         .order_by("-at", "-id")
-        .first()
     )
+    evaluation = rows[0] if rows else None
     if evaluation is None or evaluation.intake.state in (states.DRAFT, states.WITHDRAWN):
         return None
     data: dict[str, Any] = evaluation.protocol.data
@@ -166,4 +173,5 @@ def chart_of(patient: Patient) -> Chart | None:
             for row in evaluation.findings
         ],
         plan_saved_at=evaluation.plan_saved_at,
+        reopened=next((row for row in rows if row.cause == "reopened"), None),
     )

@@ -127,20 +127,25 @@ def _yes_no(value: bool) -> str:
 
 
 def _scores(intake: Intake) -> dict[str, str]:
-    """Totals are the newest; safety answers are the worst ever given in this intake (HZ-27)."""
+    """Totals are those before care, alcohol the newest of all; safety answers are the worst ever given in this intake (HZ-27)."""
     rows = list(
         InstrumentResponse.objects.filter(
-            patient=intake.patient, timepoint="baseline", completed_at__gte=intake.created_at
+            patient=intake.patient, timepoint__in=("baseline", "checkin"), completed_at__gte=intake.created_at
         ).order_by("completed_at", "id")
     )
     facts: dict[str, str] = {}
     for row in rows:
-        if row.total is not None:
+        # A mood that got better in care is no reason to ask again who may begin; more alcohol is.
+        if row.total is not None and (row.timepoint == "baseline" or row.instrument == "audit_c"):
             facts["audit_c" if row.instrument == "audit_c" else f"{row.instrument}_total"] = str(row.total)
     ninth = [row.item9 for row in rows if row.item9 is not None]
     if ninth:
         facts["phq9_item9"] = str(max(ninth))
-    asked = [risk_facts(row.items) for row in rows if row.instrument == "suicide_risk"]
+    asked = [
+        risk_facts(row.items)
+        for row in rows
+        if row.instrument == "suicide_risk" and row.timepoint == "baseline"
+    ]
     # What a clinician's interview found stands beside the person's own answers: the worst of all counts.
     asked += cssrs_facts(intake.patient, since_at=intake.created_at)
     for name in dict.fromkeys(name for answers in asked for name in answers):

@@ -160,6 +160,18 @@ def save_step(
     return saved.intake
 
 
+BEFORE_CARE, IN_CARE = "baseline", "checkin"
+
+
+def _timepoint(intake: Intake, instrument: str, *, complete: bool = True) -> str:
+    """When this answer is given: before the decision it is the baseline, in care a check-in beside it, which it never replaces.
+
+    Safety answers have no baseline to compare with: the worst of an intake counts, whenever it was given (HZ-27).
+    """
+    in_care = intake.state == states.ACCEPTED and complete and instrument != "suicide_risk"
+    return IN_CARE if in_care else BEFORE_CARE
+
+
 def record_instrument(
     intake: Intake,
     step: str,
@@ -173,9 +185,10 @@ def record_instrument(
     """Keep a questionnaire of the intake. It never conflicts: a safety answer counts from whichever tab it comes (HZ-27)."""
     with transaction.atomic():
         row = _locked(intake)
+        instrument = step_of(step).instrument
         recorded = record_response(
-            row.patient, step_of(step).instrument, answers, "baseline", by=by, at=at, complete=complete,
-            still_answering=still_answering,
+            row.patient, instrument, answers, _timepoint(row, instrument, complete=complete), by=by, at=at,
+            complete=complete, still_answering=still_answering,
         )  # fmt: skip
         if complete and row.state in states.PATIENT_WRITES:
             _put(row, step, {"done": "yes"}, at=at)
@@ -196,7 +209,7 @@ def record_beside(
         InstrumentResponse.objects.filter(
             patient=intake.patient,
             instrument=instrument,
-            timepoint="baseline",
+            timepoint__in=(BEFORE_CARE, IN_CARE),
             completed_at__gte=intake.created_at,
         )
         .order_by("completed_at", "id")
@@ -204,7 +217,7 @@ def record_beside(
     )
     if newest is not None and newest.total is not None and newest.items == dict(answers):
         return None
-    return record_response(intake.patient, instrument, answers, "baseline", by=by, at=at)
+    return record_response(intake.patient, instrument, answers, _timepoint(intake, instrument), by=by, at=at)
 
 
 def record_intake_reading(intake: Intake, *, by: Any, at: datetime, **reading: int) -> RecordedReading:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from accounts.models import Patient
-from intake import access
 from intake.models import EligibilityEvaluation
 from intake.rules import Outcome
 from intake.wording import answer_words, question_words, rule_texts
@@ -20,12 +18,6 @@ def change_words(changes: list[list[str]]) -> list[dict[str, str]]:
         }
         for fact, old, new in changes
     ]
-
-
-def reopening_of(patient: Patient) -> dict[str, Any] | None:
-    """What re-opened eligibility and is not settled yet: rules, answers, person and time; None when nothing is open."""
-    found = access.open_question(patient)
-    return described(found) if found is not None else None
 
 
 def described(found: EligibilityEvaluation) -> dict[str, Any]:

@@ -25,12 +25,12 @@ from intake.models import Intake
 from intake.rules import Outcome
 from intake.rules.review import read_by
 from intake.rules.steps import intake_steps
-from intake.views.changes import reopening_of
+from intake.views.changes import described
 from intake.views.queue import OUTCOME_KIND, URGENCY, span_words
 from intake.views.saying import said, said_in
 from intake.wording import SCREEN_RESULT_FOR_STAFF
 from measures.rules import OF_PTSD_PATHWAY, RiskLevel, cluster_counts, instrument
-from measures.wording import RISK_FOR_STAFF
+from measures.wording import RISK_FOR_STAFF, time_of
 from vitals.wording import BAND
 
 # The sections in their order on the page: key, anchor, name. A key is one letter and never one of j, k, / or ?.
@@ -44,6 +44,8 @@ SECTIONS = (
     ("e", "everything", "Everything else"),
 )
 INSTRUMENTS = (("phq9", "PHQ-9"), ("gad7", "GAD-7"), ("pcl5", "PCL-5"), ("audit_c", "AUDIT-C"))
+# Asked during the course only, so that they stand here once there is an answer.
+DURING_THE_COURSE = (("bladder", "Bladder questions"), ("use", "Questions about use"))
 
 
 def opened_chart(request: HttpRequest, patient_id: uuid.UUID, why: str) -> access.Chart:
@@ -171,7 +173,7 @@ def _chart_context(
                 "rows": [
                     {
                         "at": row.completed_at,
-                        "timepoint": row.timepoint.replace("_", " "),
+                        "timepoint": time_of(row.timepoint),
                         "total": row.total,
                         "band": row.band.replace("_", " "),
                         "item9": row.item9,
@@ -186,6 +188,22 @@ def _chart_context(
             }
             for code, title in INSTRUMENTS
             if code not in OF_PTSD_PATHWAY or settings.PTSD_PATHWAY or found.of(code)
+        ],
+        "asked_since": [
+            {
+                "name": title,
+                "rows": [
+                    {
+                        "at": row.completed_at,
+                        "timepoint": time_of(row.timepoint),
+                        "said": [item.text for item in instrument(code).items if row.items.get(item.code)],
+                        "new": new(row.completed_at, row.recorded_by),
+                    }
+                    for row in found.of(code)
+                ],
+            }
+            for code, title in DURING_THE_COURSE
+            if found.of(code)
         ],
         "partial": [row for row in found.responses if row.instrument == "phq9" and row.total is None],
         "risk": [
@@ -232,7 +250,9 @@ def _chart_context(
         },
         "worded": worded,
         "pages": said_in(intake),
-        "reopened": reopening_of(patient) if intake.state == states.ACCEPTED else None,
+        "reopened": described(found.reopened)
+        if found.reopened is not None and intake.state == states.ACCEPTED
+        else None,
         "barriers": actions.barriers(found.evaluation, at=at) if intake.state == states.ACCEPTED else [],
         "intent": intents.mint(),
         "intent_settle": intents.mint(),

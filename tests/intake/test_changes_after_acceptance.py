@@ -10,6 +10,7 @@ from accounts.models import Patient
 from intake import access, actions
 from intake.models import EligibilityEvaluation, Intake
 from measures.models import InstrumentResponse
+from measures.rules import instrument
 from safety.models import Alert, SafetyHold
 from tests.intake.builders import a_submitted_intake, an_accepted_intake, plain_answers
 
@@ -117,7 +118,20 @@ def test_alcohol_and_drugs_are_judged_once_with_their_score_and_what_they_were_b
     assert {"E50", "E54"} <= set(found.reasons) and found.changed_by == alice
     assert Alert.objects.filter(patient=accepted.patient, trigger="X21").count() == 1
     scores = InstrumentResponse.objects.filter(instrument="audit_c").order_by("completed_at")
-    assert [row.total for row in scores] == [1, 8]
+    assert [(row.timepoint, row.total) for row in scores] == [("baseline", 1), ("checkin", 8)]
+
+
+def test_a_mood_questionnaire_of_the_intake_sent_in_care_never_takes_the_place_of_the_baseline(
+    alice, accepted, at
+):
+    """A page that stood open since before the decision: its ninth item is heard, the scores compare with the first ones."""
+    items = {item.code: 0 for item in instrument("phq9").items}
+    before = access.facts_of(accepted, at=at, version=access.latest_evaluation(accepted.patient).protocol)
+    actions.record_instrument(accepted, "phq9", items | {"phq9_9": 1}, by=alice, at=at + timedelta(days=9))
+    rows = InstrumentResponse.objects.filter(instrument="phq9").order_by("completed_at")
+    assert [row.timepoint for row in rows] == ["baseline", "checkin"]
+    found = EligibilityEvaluation.objects.latest("at").facts
+    assert found["phq9_total"] == before["phq9_total"] and found["phq9_item9"] == "1"
 
 
 def test_alcohol_and_drugs_sent_again_unchanged_add_no_score_and_no_evaluation(client_for, alice, accepted):

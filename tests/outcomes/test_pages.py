@@ -135,7 +135,7 @@ def test_pages_stay_within_their_budget(
     mine, theirs = client_for(alice), client_for(dana)
     with query_budget(14):
         assert mine.get("/outcomes/").status_code == 200
-    with query_budget(18):
+    with query_budget(24):
         assert theirs.get(f"/outcomes/{alice.pk}/").status_code == 200
     with query_budget(12):
         assert theirs.get("/outcomes/practice/").status_code == 200
