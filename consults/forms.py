@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 
 from accounts.models import STATES
+from common.number_fields import NumberField, WholeNumberField
 from consults.forms_delivery import photo_field
 from consults.models import AuthorityBasis, Availability, Diagnosis, MedicineForm, PharmacyStatus, VisitType
 from consults.rules.dosing import UL_PER_ML, micrograms
@@ -88,7 +89,7 @@ class NoteForm(forms.Form):
         choices=[("", "Choose"), *STATE_CHOICES],
         widget=forms.Select(attrs={"data-width": "short"}),
     )
-    duration_minutes = forms.IntegerField(
+    duration_minutes = WholeNumberField(
         label="How long it took",
         required=False,
         min_value=1,
@@ -174,16 +175,17 @@ class OrderForm(forms.Form):
             "invalid_choice": "This form is not used here. Spravato (esketamine) needs a certified site and cannot be ordered.",
         },
     )
-    strength_mg = forms.DecimalField(
+    strength_mg = NumberField(
         label="Strength of one tablet or troche",
         required=False,
+        slip="Micrograms are a thousandth of this unit.",
         min_value=Decimal("0.001"),
         max_value=Decimal(10_000),
         max_digits=8,
         decimal_places=3,
         widget=forms.NumberInput(attrs={"data-unit": "mg", "inputmode": "decimal", "step": "any"}),
     )
-    concentration_mg_per_ml = forms.DecimalField(
+    concentration_mg_per_ml = NumberField(
         label="Concentration of the spray",
         required=False,
         min_value=Decimal("0.001"),
@@ -192,25 +194,27 @@ class OrderForm(forms.Form):
         decimal_places=3,
         widget=forms.NumberInput(attrs={"data-unit": "mg/mL", "inputmode": "decimal", "step": "any"}),
     )
-    spray_volume_ml = forms.DecimalField(
+    spray_volume_ml = NumberField(
         label="Volume of one spray",
         required=False,
+        slip="Is this the volume of the bottle?",
         min_value=Decimal("0.001"),
         max_value=Decimal(10),
         max_digits=5,
         decimal_places=3,
         widget=forms.NumberInput(attrs={"data-unit": "mL", "inputmode": "decimal", "step": "any"}),
     )
-    units_per_dose = forms.IntegerField(
+    units_per_dose = WholeNumberField(
         label="Tablets, troches or sprays in one dose",
         min_value=1,
         max_value=50,
         error_messages={"required": "Say how many make one dose."},
     )
-    weight_kg = forms.DecimalField(
+    weight_kg = NumberField(
         label="Weight",
         min_value=Decimal(20),
         max_value=Decimal(400),
+        slip="If this is in pounds, divide it by 2.2.",
         max_digits=5,
         decimal_places=1,
         widget=forms.NumberInput(attrs={"data-unit": "kg", "inputmode": "decimal", "step": "any"}),
@@ -227,16 +231,18 @@ class OrderForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose the sessions this order is for."},
     )
-    systolic_max_mmhg = forms.IntegerField(
+    systolic_max_mmhg = WholeNumberField(
         label="Upper number below",
         min_value=60,
         max_value=260,
+        slip="The upper number is the larger one.",
         widget=forms.NumberInput(attrs={"data-unit": "mmHg"}),
     )
-    diastolic_max_mmhg = forms.IntegerField(
+    diastolic_max_mmhg = WholeNumberField(
         label="Lower number below",
         min_value=30,
         max_value=160,
+        slip="The lower number is the smaller one.",
         widget=forms.NumberInput(attrs={"data-unit": "mmHg"}),
     )
     directions = forms.CharField(
@@ -358,7 +364,7 @@ class ParcelForm(forms.Form):
         error_messages={"required": "Write the lot number from the label."},
         widget=forms.TextInput(attrs={"data-width": "medium"}),
     )
-    count = forms.IntegerField(label="How many are in the parcel", min_value=1, max_value=500)
+    count = WholeNumberField(label="How many are in the parcel", min_value=1, max_value=500)
     carrier_reference = forms.CharField(
         label="Tracking number",
         required=False,
@@ -368,14 +374,14 @@ class ParcelForm(forms.Form):
 
 
 class CountForm(forms.Form):
-    count = forms.IntegerField(
+    count = WholeNumberField(
         label="How many did you count?",
         min_value=0,
         max_value=500,
         help_text="Count tablets or troches. For a spray, the number on the bottle.",
         error_messages={"required": "Count what is inside and enter the number."},
     )
-    damaged = forms.IntegerField(
+    damaged = WholeNumberField(
         label="How many of them are broken or wet?",
         required=False,
         min_value=0,

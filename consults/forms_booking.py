@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from common.number_fields import WholeNumberField
 from consults.forms import STATE_CHOICES, WEEKDAYS
 from consults.models import CalendarSettings
 
@@ -92,7 +93,7 @@ class DoubleBookForm(forms.Form):
 
 
 class GapForm(forms.Form):
-    gap_minutes = forms.IntegerField(
+    gap_minutes = WholeNumberField(
         label="Free minutes between two visits",
         min_value=0,
         max_value=120,

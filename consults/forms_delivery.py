@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from common.files import ACCEPT
+from common.number_fields import WholeNumberField
 from consults.models import StockMove
 
 
@@ -41,14 +42,26 @@ class KitForm(forms.Form):
 
 
 class PracticeForm(forms.Form):
-    systolic_mmhg = forms.IntegerField(
-        label="Upper number", help_text="The larger one on the cuff, in mmHg.", min_value=0, max_value=999
+    systolic_mmhg = WholeNumberField(
+        label="Upper number",
+        help_text="The larger one on the cuff, in mmHg.",
+        min_value=0,
+        max_value=999,
+        slip="Do two numbers stand in one field?",
     )
-    diastolic_mmhg = forms.IntegerField(
-        label="Lower number", help_text="The smaller one, in mmHg.", min_value=0, max_value=999
+    diastolic_mmhg = WholeNumberField(
+        label="Lower number",
+        help_text="The smaller one, in mmHg.",
+        min_value=0,
+        max_value=999,
+        slip="Do two numbers stand in one field?",
     )
-    pulse_bpm = forms.IntegerField(
-        label="Pulse", help_text="Often marked with a heart, in beats a minute.", min_value=0, max_value=999
+    pulse_bpm = WholeNumberField(
+        label="Pulse",
+        help_text="Often marked with a heart, in beats a minute.",
+        min_value=0,
+        max_value=999,
+        slip="Do two numbers stand in one field?",
     )
 
 
@@ -62,7 +75,7 @@ class ArrivedForm(forms.Form):
 
 
 class StockCountForm(forms.Form):
-    counted = forms.IntegerField(
+    counted = WholeNumberField(
         label="How many are left?",
         min_value=0,
         max_value=500,
@@ -76,7 +89,7 @@ class StockMoveForm(forms.Form):
         label="What happened to them", choices=StockMove.Kind.choices, widget=forms.RadioSelect,
         error_messages={"required": "Choose what happened."},
     )  # fmt: skip
-    units = forms.IntegerField(
+    units = WholeNumberField(
         label="How many", min_value=1, max_value=500, error_messages={"required": "Count them."}
     )
     note = forms.CharField(

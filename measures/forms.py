@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from common.number_fields import WholeNumberField
 from measures.rules import (
     Item,
     PlanPart,
@@ -143,7 +144,7 @@ class CssrsForm(forms.Form):
         widget=forms.RadioSelect,
         error_messages={"required": "Choose one."},
     )
-    intensity_total = forms.IntegerField(
+    intensity_total = WholeNumberField(
         label="Intensity, total",
         required=False,
         min_value=0,

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from common.number_fields import WholeNumberField
 from safety.models import AdverseEvent
 from safety.roster_forms import WALL_CLOCK, ZonedForm
 
@@ -55,7 +56,7 @@ class IncidentForm(ZonedForm):
         input_formats=WALL_CLOCK,
         help_text="Empty: just now.",
     )
-    units_missing = forms.IntegerField(
+    units_missing = WholeNumberField(
         label="How many are gone?",
         required=False,
         min_value=0,

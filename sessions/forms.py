@@ -5,10 +5,12 @@ from typing import Any
 from django import forms
 
 from accounts.models import STATES
+from common.number_fields import WholeNumberField
 from sessions.actions.after import EFFECTS
 from sessions.actions.watch import OTHER_FLAGS
 from sessions.rules.check import QUESTIONS
 
+TWO_IN_ONE = "Do two numbers stand in one field?"
 YES_NO = [("yes", "Yes"), ("no", "No")]
 YES_NO_UNSURE = [*YES_NO, ("unsure", "I'm not sure")]
 
@@ -112,17 +114,15 @@ def _choice(
     )
 
 
-def _number(label: str, hint: str, unit: str, low: int, high: int) -> forms.IntegerField:
-    return forms.IntegerField(
+def _number(label: str, hint: str, unit: str, low: int, high: int, slip: str = "") -> WholeNumberField:
+    return WholeNumberField(
         label=label,
         help_text=hint,
         min_value=low,
         max_value=high,
+        slip=slip,
         widget=forms.NumberInput(attrs={"data-unit": unit, "inputmode": "numeric", "autocomplete": "off"}),
-        error_messages={
-            "required": f"Type the number: {label.lower()}.",
-            "invalid": f"Type {label.lower()} as a whole number.",
-        },
+        error_messages={"required": f"Type the number: {label.lower()}."},
     )
 
 
@@ -184,9 +184,9 @@ class SitterForm(forms.Form):
 
 
 class ReadingForm(forms.Form):
-    systolic_mmhg = _number("Upper number", "The larger one on the cuff.", "mmHg", 0, 999)
-    diastolic_mmhg = _number("Lower number", "The smaller one.", "mmHg", 0, 999)
-    pulse_bpm = _number("Pulse", "Often marked with a heart.", "beats a minute", 0, 999)
+    systolic_mmhg = _number("Upper number", "The larger one on the cuff.", "mmHg", 0, 999, TWO_IN_ONE)
+    diastolic_mmhg = _number("Lower number", "The smaller one.", "mmHg", 0, 999, TWO_IN_ONE)
+    pulse_bpm = _number("Pulse", "Often marked with a heart.", "beats a minute", 0, 999, TWO_IN_ONE)
 
 
 class TakenForm(forms.Form):

@@ -11,6 +11,7 @@ from django import forms
 from django.utils.functional import cached_property
 
 from accounts.forms import STATE_NAMES, PhoneField, zone_choices
+from common.number_fields import NumberField
 from intake.rules.answers import body_mass_index, height_cm, weight_kg
 from intake.rules.branching import hidden, unanswered
 from intake.rules.steps import Question, Step
@@ -38,7 +39,7 @@ def _choices(question: Question) -> tuple[tuple[str, str], ...]:
     return (*question.choices, ("unsure", "I am not sure")) if question.unsure else question.choices
 
 
-class PlainNumberField(forms.DecimalField):
+class PlainNumberField(NumberField):
     """A number as people write it: “72.5”, “72,5”, with spaces around. Nothing like 1e9 or NaN."""
 
     def to_python(self, value: Any) -> Any:
@@ -46,8 +47,7 @@ class PlainNumberField(forms.DecimalField):
         if COMMA.fullmatch(text):
             text = text.replace(",", ".")
         if text and not NUMBER.fullmatch(text):
-            example = "72 or 72.5" if self.decimal_places else "72"
-            raise forms.ValidationError(f"Enter a number, such as {example}.", code="invalid")
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(text)
 
 
@@ -75,6 +75,7 @@ def field_for(question: Question, *, part: bool = False) -> forms.Field:
                 max_value=Decimal(str(question.most)) if question.most is not None else None,
                 max_digits=8,
                 decimal_places=question.places,
+                slip=question.slip,
                 widget=forms.TextInput(attrs=attrs | ({"data-unit": question.unit} if question.unit else {})),
                 **common,
             )

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from common.number_fields import WholeNumberField
 from intake.rules.documents import Document
 
 
@@ -25,16 +26,19 @@ class AddMedicineForm(forms.Form):
     )
 
 
-def _shown_by_the_cuff(label: str, unit: str, example: int) -> forms.IntegerField:
+def _shown_by_the_cuff(label: str, unit: str, example: int) -> WholeNumberField:
     # A text field: what a browser's own number field cannot read, such as “120/80”, it throws away unseen.
-    return forms.IntegerField(
+    return WholeNumberField(
         label=label,
         min_value=0,
         max_value=999,
+        slip="Do two numbers stand in one field?",
         widget=forms.TextInput(
             attrs={"inputmode": "numeric", "autocomplete": "off", "data-unit": unit, "data-width": "short"}
         ),
-        error_messages={"invalid": f"{label}: write this one number alone, such as {example}."},
+        error_messages=dict.fromkeys(
+            ("required", "invalid"), f"{label}: write this one number alone, such as {example}."
+        ),
     )
 
 

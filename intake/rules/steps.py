@@ -27,6 +27,8 @@ class Question:
     most: float | None = None
     places: int = 0
     unit: str = ""
+    # What was probably meant when a number is out of range.
+    slip: str = ""
     length: int = 200
     autocomplete: str = ""
     # Asked only while each of these questions of the same step has one of these answers.
@@ -76,6 +78,7 @@ def _question(row: Mapping[str, Any]) -> Question:
         least=row.get("min") if numeric else None,
         most=row.get("max") if numeric else None,
         places=row.get("places", 0),
+        slip=row.get("slip", ""),
         unit=row.get("unit", ""),
         length=row.get("max", 200) if not numeric else 0,
         autocomplete=row.get("autocomplete", ""),

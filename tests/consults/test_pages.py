@@ -350,8 +350,8 @@ def test_another_count_than_was_sent_pauses_dosing(
         ({"form": "nasal_spray", "concentration_mg_per_ml": "100"}, "Enter the volume of one spray in mL."),
         ({"session_2": ""}, "Enter the date of session 2."),
         ({"sessions_covered": []}, "Choose the sessions this order is for."),
-        ({"units_per_dose": "0"}, "greater than or equal to 1"),
-        ({"strength_mg": "1,5"}, "Enter a number."),
+        ({"units_per_dose": "0"}, "write a whole number from 1 to 50."),
+        ({"strength_mg": "1,5"}, "Use a point, as in 1.5."),
     ],
 )
 def test_an_order_form_names_what_is_wrong_and_keeps_what_was_typed(
