@@ -16,6 +16,7 @@ from common.models import ProtocolVersion
 from intake import access, actions
 from intake.models import DryRun, RuleCount
 from intake.rules import Outcome
+from intake.wording import number_name
 
 OUTCOMES = [
     (str(Outcome.EXCLUDE), "Excludes"),
@@ -46,9 +47,15 @@ class RuleChangeForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.numbers = list(thresholds)
         for name, value in thresholds.items():
-            label = name.replace("_", " ").capitalize()
+            words = number_name(name)
+            label = words[0].upper() + words[1:]
+            said = f"{label}: write a number from 0 to 10,000."
             self.fields[name] = forms.FloatField(
-                label=label, initial=f"{value:g}", min_value=0, max_value=10_000
+                label=label,
+                initial=f"{value:g}",
+                min_value=0,
+                max_value=10_000,
+                error_messages=dict.fromkeys(("required", "invalid", "min_value", "max_value"), said),
             )
         self.order_fields([*self.numbers, "outcome", "patient", "clinician", "version", "note"])
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from intake.rules import Outcome, default_data
@@ -121,6 +123,21 @@ SCREEN_RESULT_FOR_STAFF: Mapping[Outcome, str] = {
     Outcome.REVIEW: "Needs review",
     Outcome.EXCLUDE: "Rules exclude",
 }
+
+
+@cache
+def _names() -> Mapping[str, Mapping[str, str]]:
+    return json.loads((Path(__file__).parent / "data" / "names.json").read_text(encoding="utf-8"))
+
+
+def fact_name(fact: str) -> str:
+    """What a fact of the rules is called in a list that staff read."""
+    return _names()["facts"].get(fact, fact.replace("_", " "))
+
+
+def number_name(threshold: str) -> str:
+    """What a number of the rules is called."""
+    return _names()["numbers"].get(threshold, threshold.replace("_", " "))
 
 
 _FACTS_IN_WORDS: Mapping[str, str] = {

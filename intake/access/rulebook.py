@@ -7,7 +7,7 @@ from typing import Any
 from common.models import ProtocolVersion
 from intake.models import DryRun, DryRunCase, RuleCount
 from intake.rules import FACTS, Stage, rules_for
-from intake.wording import RuleText, rule_texts
+from intake.wording import RuleText, fact_name, number_name, rule_texts
 
 STAGE_WORDS = {
     Stage.ASSESSMENT: "two-minute assessment",
@@ -24,6 +24,8 @@ class RuleRow:
     stage: str
     facts: tuple[str, ...]
     thresholds: dict[str, float]
+    # The same thresholds under the names that people read.
+    numbers: dict[str, float]
     hits: int
     sent: int
 
@@ -46,8 +48,11 @@ def rule_rows(version: ProtocolVersion) -> list[RuleRow]:
             RuleRow(
                 text=texts[raw["id"]],
                 stage=STAGE_WORDS[rule.stage] if rule is not None else "every stage",
-                facts=rule.facts if rule is not None else every_required_fact(),
+                facts=tuple(
+                    fact_name(name) for name in (rule.facts if rule is not None else every_required_fact())
+                ),
                 thresholds=dict(raw["thresholds"]),
+                numbers={number_name(name): value for name, value in raw["thresholds"].items()},
                 hits=counts.get(raw["id"], 0),
                 sent=counts.get(RuleCount.ALL, 0),
             )

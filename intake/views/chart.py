@@ -28,7 +28,7 @@ from intake.rules.steps import intake_steps
 from intake.views.changes import described
 from intake.views.queue import OUTCOME_KIND, URGENCY, span_words
 from intake.views.saying import said, said_in
-from intake.wording import SCREEN_RESULT_FOR_STAFF
+from intake.wording import SCREEN_RESULT_FOR_STAFF, fact_name
 from measures.rules import OF_PTSD_PATHWAY, RiskLevel, cluster_counts, instrument
 from measures.wording import RISK_FOR_STAFF, time_of
 from vitals.wording import BAND
@@ -164,7 +164,7 @@ def _chart_context(
         "red": found.reasons(Outcome.EXCLUDE),
         "amber": found.reasons(Outcome.REVIEW),
         "plain": found.reasons(Outcome.OK),
-        "missing": found.unknown(),
+        "missing": [fact_name(name) for name in found.unknown()],
         "before_an_order": found.before_an_order(),
         "medicines": [{"row": row, "new": new(row.started_at)} for row in found.medicines],
         "scores": [

@@ -1,5 +1,6 @@
 """The rules page: counts that are kept and not scanned, a change that a second person approves, and its dry run."""
 
+import re
 import threading
 import uuid
 from datetime import timedelta
@@ -99,7 +100,7 @@ def test_every_rule_is_on_the_page_with_source_facts_words_numbers_and_hit_rate(
         page = browser.get(address).content.decode()
     for rule in default_data()["rules"]:
         assert rule["id"] + " " in page and rule["source"][0] in page
-    assert "minimum_age_years 18" in page and "100% (1)" in page
+    assert "youngest age, years 18" in page and "100% (1)" in page
     assert client_for(dana).get(address).status_code in (302, 404)
 
 
@@ -111,7 +112,7 @@ def test_a_change_is_proposed_by_one_and_approved_by_another(
         address = reverse("admin:intake_rule", args=["E02"])
         ann, ben = client_for(admin_ann), client_for(admin_ben)
         page = ann.get(address).content.decode()
-        assert "Older adult age years" in page and "Propose and run it dry" in page
+        assert "Older adult from, years" in page and "Propose and run it dry" in page
         words = next(rule for rule in default_data()["rules"] if rule["id"] == "E02")
         form = {
             "older_adult_age_years": "60", "outcome": "review", "patient": words["patient"], "clinician": words["clinician"],
@@ -299,3 +300,41 @@ def test_nobody_else_opens_the_rules(client_for, dana, cole, alice, protocol_ver
 def test_a_number_that_is_no_rule_is_no_page(client_for, admin_ann, protocol_version):
     assert access.rule_row(protocol_version, "E99") is None
     assert client_for(admin_ann).get(reverse("admin:intake_rule", args=["E99"])).status_code == 404
+
+
+def test_every_fact_and_every_number_of_the_rules_has_one_name_that_people_read():
+    from dataclasses import fields
+
+    from intake.rules import FACTS, Thresholds
+    from intake.wording import _names
+
+    wanted = {
+        "facts": {fact.name for fact in FACTS},
+        "numbers": {field.name for field in fields(Thresholds)} - {"version", "outcomes"},
+    }
+    for kind, names in wanted.items():
+        found = _names()[kind]
+        assert set(found) == names
+        assert len(set(found.values())) == len(found)
+        assert not [
+            words for words in found.values() if "_" in words or not words.strip() or words != words.strip()
+        ]
+
+
+def test_the_rules_page_names_facts_and_numbers_in_words_and_strings_nothing_together_with_a_stray_comma(
+    client_for, admin_ann, protocol_version
+):
+    from intake.rules import FACTS
+
+    client = client_for(admin_ann)
+    pages = [client.get(reverse("admin:intake_rulecount_changelist")).content.decode()]
+    pages.append(client.get(reverse("admin:intake_rule", args=["E51"])).content.decode())
+    for page in pages:
+        text = re.sub(
+            r"<script.*?</script>|<style.*?</style>|</?(strong|em|a|span)\b[^>]*>", "", page, flags=re.S
+        )
+        read = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
+        assert " , " not in read
+        assert [fact.name for fact in FACTS if "_" in fact.name and fact.name in read] == []
+        assert "AUDIT-C positive for men from" in read
+    assert "absolute: nobody signs against it" in pages[0] and "bladder symptoms, counted" in pages[0]
