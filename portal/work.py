@@ -46,7 +46,8 @@ def gather(user: User, *, at: datetime) -> list[WorkItem]:
 
 def discreet(items: Iterable[WorkItem], *, own: bool = False) -> list[WorkItem]:
     """The same lines without clinical words, for people who keep the practice running and do not treat: what kind of work it is
-    and whose, not what it says about the patient. On one's `own` list an alert one was paged for keeps its name."""
+    and whose, not what it says about the patient. On one's `own` list an alert keeps the name that its list gives it
+    (`safety.access.alert_title_for`)."""
     return [
         replace(item, title=label_of(item.kind), text="")
         if item.patient_label and not (own and item.kind == "alert.open") and role_of(item.kind) in CLINICAL

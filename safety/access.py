@@ -374,6 +374,15 @@ def alert_title(alert: Alert) -> str:
     )
 
 
+def alert_title_for(user: User, alert: Alert) -> str:
+    """The same in a list. Administrators read what happened to a patient on the alert itself, when they were called to it;
+    a list names person and kind of work alone. Loss and exposure of medicine are theirs to report, so those keep their name."""
+    if user.role != Role.ADMINISTRATOR or alert.patient_id is None:
+        return alert_title(alert)
+    row = next((row for row in _shipped()["triggers"] if row["id"] == alert.trigger), None)
+    return alert_title(alert) if row is not None and "compliance" in row["also_page"] else "An alert"
+
+
 def role_label(user: User) -> str:
     return Role(user.role).label
 

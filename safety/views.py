@@ -29,11 +29,11 @@ KINDS = {4: "act", 3: "pause", 2: "pause", 1: "info"}
 STATE_WORDS = {"open": "Nobody has it yet", "acknowledged": "Taken", "closed": "Closed"}
 
 
-def _card(alert: Alert) -> dict[str, Any]:
-    """What a list or a page says about one alert."""
+def _card(alert: Alert, user: Any = None) -> dict[str, Any]:
+    """What a page says about one alert, or a list of `user`."""
     return {
         "alert": alert,
-        "title": access.alert_title(alert),
+        "title": access.alert_title(alert) if user is None else access.alert_title_for(user, alert),
         "who": str(alert.patient) if alert.patient_id else "The practice",
         "severity": f"S{alert.severity} {wording.SEVERITY_WORDS[alert.severity]}",
         "kind": KINDS[alert.severity] if alert.is_live else "info",
@@ -63,7 +63,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
         "psychiatrist/alerts.html",
         {
             "groups": [
-                [_card(alert) for alert in group]
+                [_card(alert, request.user) for alert in group]
                 for group in ([[row] for row in rows] if closed else alert_story.grouped(rows))
             ],
             "failing": [] if closed else alert_story.failing_channels(at=at),

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from accounts.models import Role, User
 from common.work import LIMIT, WEIGHT_CRISIS, WorkItem, clock_of, kinds, line
-from safety.access import alert_title, alerts_visible_to, open_alerts_for, upcoming_gaps
+from safety.access import alert_title_for, alerts_visible_to, open_alerts_for, upcoming_gaps
 from safety.models import LIVE_STATES, AdverseEvent, Alert, SafetyHold
 from safety.roster_access import open_offers_for
 from safety.task_access import is_own, lands, mine_or_unowned, stands_in_for
@@ -41,7 +41,7 @@ def _alerts(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkIte
                 url=reverse("safety:alert", args=[alert.pk]),
                 due_at=alert.acknowledge_by_at,
                 patient=alert.patient,
-                title=alert_title(alert),
+                title=alert_title_for(user, alert),
                 weight=WEIGHT_CRISIS if alert.severity >= CRISIS else kinds()["alert.open"]["weight"],
             )
         )
@@ -82,7 +82,7 @@ def _alerts(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkIte
                 if alert.waits_for_contact and alert.contact_by_at is not None
                 else taken_at + clock_of("alert.unclosed"),
                 patient=alert.patient,
-                title=f"{'Talk with them' if alert.waits_for_contact else 'Close'}: {alert_title(alert)}",
+                title=f"{'Talk with them' if alert.waits_for_contact else 'Close'}: {alert_title_for(user, alert)}",
                 unowned=alert.acknowledged_by_id != user.pk,
             )
         )

@@ -10,7 +10,7 @@ from common.clock import local_date
 from intake.access import queue_count, states_today
 from portal import access
 from portal.work import PAGE_SIZE, gather, page_of
-from safety.access import alert_title, on_call_now, open_alerts_for
+from safety.access import alert_title_for, on_call_now, open_alerts_for
 from video.access import waiting_lines
 
 ALERTS_ON_TOP = 8
@@ -22,7 +22,7 @@ def _common(user: User, *, at: datetime) -> dict[str, Any]:
     on_top = {f"{kind}:{alert.pk}" for alert in alerts for kind in ("alert.open", "alert.unclosed")}
     items = [item for item in gather(user, at=at) if item.key not in on_top]
     return {
-        "alerts": [{"alert": alert, "title": alert_title(alert)} for alert in alerts],
+        "alerts": [{"alert": alert, "title": alert_title_for(user, alert)} for alert in alerts],
         "who_waits": waiting_lines(user, at=at),
         "page": page_of(items, at=at, zone=user.time_zone, size=PAGE_SIZE),
         "at": at,
