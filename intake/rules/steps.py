@@ -152,7 +152,7 @@ class KnownMedicine:
 def formulary() -> tuple[KnownMedicine, ...]:
     """The medicines whose class we know."""
     return tuple(
-        KnownMedicine(row["name"], tuple(row["brands"]), tuple(row["classes"]), row.get("rxnorm", ""))
+        KnownMedicine(row["name"], tuple(row["brands"]), tuple(row["classes"]), row["rxnorm"] or "")
         for row in _load("formulary")["medicines"]
     )
 

@@ -1,9 +1,12 @@
 """The shipped list of medicines: codes that are plausible, names that are found misspelled, everything else kept for a clinician."""
 
+import json
 import uuid
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from intake import access, actions
 from intake.access.formulary import search_medicines
@@ -15,7 +18,7 @@ from tests.intake.builders import a_submitted_intake, an_accepted_intake
 
 # RxNorm ingredient codes as the CPIC drug table gives them (github.com/cpicpgx, read 2026-11): a second source for our own list.
 ORACLE = {
-    "amitriptyline": "704", "atomoxetine": "38400", "bupropion": "42347", "carbamazepine": "2002", "carisoprodol": "2101",
+    "amitriptyline": "704", "atazanavir": "343047", "nevirapine": "53654", "oxcarbazepine": "32624", "atomoxetine": "38400", "bupropion": "42347", "carbamazepine": "2002", "carisoprodol": "2101",
     "citalopram": "2556", "clobazam": "21241", "clomipramine": "2597", "clopidogrel": "32968", "codeine": "2670", "desipramine": "3247",
     "diazepam": "3322", "doxepin": "3638", "duloxetine": "72625", "efavirenz": "195085", "erythromycin": "4053",
     "escitalopram": "321988", "fentanyl": "4337", "fluoxetine": "4493", "fluvoxamine": "42355", "imipramine": "5691",
@@ -129,6 +132,43 @@ def test_every_code_is_a_number_of_an_ingredients_length_and_stands_once():
 @pytest.mark.parametrize(("name", "code"), ORACLE.items(), ids=list(ORACLE))
 def test_a_code_agrees_with_a_second_source(name, code):
     assert known_medicine(name).rxnorm == code
+
+
+def without_a_code_or_a_reason(rows):
+    """Names of entries that have neither a code nor a sentence why, or both."""
+    return [
+        row["name"]
+        for row in rows
+        if bool(row.get("rxnorm")) == bool((row.get("rxnorm_reason") or "").strip()) or "rxnorm" not in row
+    ]
+
+
+def test_every_entry_has_a_code_or_says_why_it_has_none():
+    rows = json.loads(Path(settings.BASE_DIR / "intake/data/formulary.json").read_text())["medicines"]
+    assert without_a_code_or_a_reason(rows) == []
+    spoilt = [
+        {"name": "neither", "rxnorm": None},
+        {"name": "empty", "rxnorm": None, "rxnorm_reason": "  "},
+        {"name": "absent", "rxnorm_reason": "A plant."},
+        {"name": "both", "rxnorm": "704", "rxnorm_reason": "A plant."},
+    ]
+    assert without_a_code_or_a_reason(spoilt) == ["neither", "empty", "absent", "both"]
+    for row in rows:
+        if " and " in row["name"]:
+            assert row["rxnorm"] is None and "Several ingredients" in row["rxnorm_reason"]
+
+
+@pytest.mark.django_db
+def test_why_a_code_is_missing_is_never_shown_to_the_person_who_types_a_medicine(client_for, alice, at):
+    actions.start_intake(alice.patient, by=alice, at=at)
+    for name in ("kratom", "cetirizine", "Contrave"):
+        page = client_for(alice).get("/intake/medicines/", {"q": name}, follow=True).content.decode()
+        assert (
+            name in page
+            and "RxNorm" not in page
+            and "Several ingredients" not in page
+            and ">None<" not in page
+        )
 
 
 def test_mixtures_and_plants_have_no_ingredient_code():
