@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -264,6 +265,17 @@ def differences(old: Any, new: Any) -> list[tuple[str, Any, Any]]:
     return rows
 
 
+class ProtocolForm(forms.ModelForm):
+    """A proposed version; one whose parts contradict each other comes back with what differs."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        found = protocol.disagreements(cleaned["data"]) if isinstance(cleaned.get("data"), dict) else []
+        if found:
+            self.add_error("data", f"Two parts contradict each other: {'; '.join(found)}.")
+        return cleaned
+
+
 @admin.register(ProtocolVersion)
 class ProtocolVersionAdmin(PracticeAdmin):
     """The numbers in force. One administrator proposes, another one reads the difference and approves (HZ-28)."""
@@ -290,6 +302,7 @@ class ProtocolVersionAdmin(PracticeAdmin):
         "effective_from",
         "data",
     )
+    form = ProtocolForm
     change_form_outer_before_template = "admin/protocol_actions.html"
 
     def get_fields(self, request: HttpRequest, obj: ProtocolVersion | None = None) -> Sequence[Any]:

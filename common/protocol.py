@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, When
 
 from common import audit
-from common.errors import Conflict, NotPermitted
+from common.errors import Conflict, Invalid, NotPermitted
 from common.models import DocumentField, ProtocolVersion
 
 # Where each part of a protocol version comes from. Lower apps may not import higher ones, but may read their files.
@@ -30,6 +30,28 @@ SOURCES = {
     "messaging": "coaching/data/messaging.json",
     "timepoints": "outcomes/data/timepoints.json",
 }
+
+
+# The same thing said in two parts: a working day of the messages is a working day of the alerts.
+SAID_TWICE = (
+    (("messaging", "staffed", "weekdays"), ("escalations", "working_day", "weekdays")),
+    (("messaging", "staffed", "until_hour"), ("escalations", "working_day", "until_hour")),
+)
+
+
+def _at(data: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        data = data.get(name) if isinstance(data, dict) else None
+    return data
+
+
+def disagreements(data: dict[str, Any]) -> list[str]:
+    """Numbers that stand in two parts of a document and differ; a part that a document does not have says nothing."""
+    return [
+        f"{'.'.join(one)} is {_at(data, one)}, {'.'.join(other)} is {_at(data, other)}"
+        for one, other in SAID_TWICE
+        if None not in (_at(data, one), _at(data, other)) and _at(data, one) != _at(data, other)
+    ]
 
 
 def from_files(base: Path | None = None) -> dict[str, Any]:
@@ -74,7 +96,12 @@ def current(*, at: datetime) -> ProtocolVersion:
 
 
 def propose(*, version: str, data: dict[str, Any], by: Any, at: datetime, note: str = "") -> ProtocolVersion:
-    """A draft that somebody else may approve."""
+    """A draft that somebody else may approve. Raises Invalid where two of its parts contradict each other."""
+    if found := disagreements(data):
+        raise Invalid(
+            f"Two parts of this version contradict each other: {'; '.join(found)}.",
+            fields={"data": "The two must say the same."},
+        )
     with transaction.atomic():
         draft = ProtocolVersion.objects.create(
             version=version, data=data, proposed_by=by, proposed_at=at, note=note

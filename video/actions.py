@@ -275,6 +275,7 @@ def invite_guest(
                 about=room,
                 patient=room.patient,
                 expires_at=room.closes_at,
+                # The visit is about to begin, and the person invited waits for the link.
                 respect_quiet_hours=False,
             )
     return seat, secret

@@ -159,7 +159,7 @@ def cancel_introduction(row: Introduction, *, by: User | str, at: datetime) -> I
         audit.record("introduction.cancelled", by=by, at=at, about=kept)
         cancel_for(kept, at=at, why="the call was cancelled")
         follow_visit(kept, at=at)
-        _tell(kept, "visit_cancelled", at=at)
+        _tell(kept, "visit_cancelled", at=at, by_day=isinstance(by, User))
     return kept
 
 
@@ -228,6 +228,8 @@ def _ways(row: Introduction) -> list[tuple[str, str]]:
 
 def _to_visitor(row: Introduction, kind: str, way: str, to: str, *, due_at: datetime, at: datetime) -> None:
     link = reverse("consults:introduction_link", args=[introduction_token(row)])
+    # Whoever has no account has no quiet hours of their own for the outbox to look up: `due_at` is in their day already, or is
+    # now because they pressed the button themselves and wait for the answer.
     promise(
         kind, to=to, channel=way, context=_words(row, row.time_zone, link), due_at=due_at, at=at, about=row,
         dedupe_key=f"{kind}:{row.pk}:{row.sequence}:{way}", respect_quiet_hours=False,
@@ -243,10 +245,14 @@ def _tell_clinician(row: Introduction, person: User, kind: str, *, at: datetime)
     )  # fmt: skip
 
 
-def _tell(row: Introduction, kind: str, *, at: datetime) -> None:
-    """Both people hear of it, each in their own zone; no word about what the call is for."""
+def _tell(row: Introduction, kind: str, *, at: datetime, by_day: bool = False) -> None:
+    """Both people hear of it, each in their own zone; no word about what the call is for.
+
+    `by_day`: the visitor did not ask for it, so nothing by night where they are, unless the call would begin before their morning.
+    """
+    due_at = next_allowed(at, row.time_zone) if by_day else at
     for way, to in _ways(row):
-        _to_visitor(row, kind, way, to, due_at=at, at=at)
+        _to_visitor(row, kind, way, to, due_at=due_at if due_at < row.starts_at else at, at=at)
     _tell_clinician(row, row.clinician, kind, at=at)
 
 

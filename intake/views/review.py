@@ -202,7 +202,8 @@ def settle(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
     """Facts changed after acceptance; the psychiatrist finds that care may go on, and signs that.
 
     The note comes back with the page when it is too short, when the second factor has grown old, and when something else
-    changed since the page was opened: then it is read first, and signed with the next press.
+    changed since the page was opened: then it is read first, and signed with the next press. It comes back, too, to be copied,
+    when an absolute rule has become true or a colleague has settled it meanwhile, though nothing can be signed then.
     """
     patient = visible_patient(request.user, patient_id)
     form = SettleForm(request.POST)
@@ -221,8 +222,10 @@ def settle(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
     except Invalid as error:
         form.add_error("note", error.detail)
         return chart_page(request, patient_id, typed=form, status=422)
-    except Conflict as error:
-        if error.code != "chart_changed":
+    except NotPermitted as error:
+        if error.code != "absolute_rule":
             raise
-        return chart_page(request, patient_id, typed=form, stale=True, status=409)
+        return chart_page(request, patient_id, typed=form, status=409)
+    except Conflict as error:
+        return chart_page(request, patient_id, typed=form, stale=error.code == "chart_changed", status=409)
     return HttpResponseRedirect(reverse("intake:chart", args=[patient.pk]))

@@ -272,6 +272,7 @@ def invite_sitter(
             about=link,
             patient=session.patient,
             expires_at=link.expires_at,
+            # Somebody is asking them for it now.
             respect_quiet_hours=False,
         )
         audit.record("sitter.invited", by=by, at=at, about=link, patient_id=session.patient_id)

@@ -1,6 +1,7 @@
 """Roles and protocols need a second administrator (TM-16, HZ-28)."""
 
 import datetime as dt
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -237,3 +238,15 @@ def test_a_version_is_proposed_on_the_page_from_the_shipped_files(
     draft = ProtocolVersion.objects.get(version="v9")
     assert (draft.state, draft.proposed_by_id) == ("draft", admin_ann.pk)
     assert browser.get(reverse("admin:common_protocolversion_change", args=[draft.pk])).status_code == 200
+
+
+def test_a_proposal_whose_parts_contradict_each_other_comes_back_with_what_differs(
+    client_for: Any, admin_ann: User
+) -> None:
+    data = {"messaging": {"staffed": {"until_hour": 17}}, "escalations": {"working_day": {"until_hour": 18}}}
+    answer = client_for(admin_ann).post(
+        reverse("admin:common_protocolversion_add"), {"version": "v9", "note": "n", "data": json.dumps(data)}
+    )
+    page = answer.content.decode()
+    assert "messaging.staffed.until_hour is 17, escalations.working_day.until_hour is 18" in page
+    assert not ProtocolVersion.objects.filter(version="v9").exists()

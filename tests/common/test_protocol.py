@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from common import protocol
+from common.errors import Invalid
 from common.models import ProtocolVersion
 
 pytestmark = pytest.mark.django_db
@@ -71,3 +72,28 @@ def test_what_a_draft_says_is_read_from_the_draft(admin_ann: User, admin_ben: Us
     ProtocolVersion.objects.filter(pk=draft.pk).update(data={"number": 3})
     protocol.approve(draft, by=admin_ben, at=at)
     assert protocol.current(at=at).data == {"number": 3}
+
+
+def test_working_hours_stand_in_two_parts_and_agree():
+    shipped = protocol.from_files()
+    assert protocol.disagreements(shipped) == []
+    for one, other in protocol.SAID_TWICE:
+        assert protocol._at(shipped, one) is not None and protocol._at(shipped, other) is not None
+    # The words that patients read say the same hours.
+    staffed = shipped["messaging"]["staffed"]
+    days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+    first, last = staffed["weekdays"][0], staffed["weekdays"][-1]
+    hours = f"{staffed['from_hour']} am to {staffed['until_hour'] - 12} pm"
+    assert staffed["words"] == f"{days[first]} to {days[last]}, {hours}"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("name", "value"), [("until_hour", 18), ("weekdays", [0, 1, 2, 3])])
+def test_a_version_whose_working_hours_contradict_each_other_is_not_even_proposed(admin_ann, at, name, value):
+    data = protocol.from_files()
+    data["escalations"]["working_day"][name] = value
+    with pytest.raises(Invalid, match=r"contradict each other: messaging\.staffed"):
+        protocol.propose(version="late-hours", data=data, by=admin_ann, at=at)
+    assert not ProtocolVersion.objects.filter(version="late-hours").exists()
+    data["messaging"]["staffed"][name] = value
+    protocol.propose(version="late-hours", data=data, by=admin_ann, at=at)

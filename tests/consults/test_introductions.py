@@ -336,6 +336,40 @@ def test_a_caller_without_an_account_is_reminded_in_the_day_of_their_own_zone(
     assert all(m.due_at < row.starts_at and m.expires_at == row.starts_at for m in waiting)
 
 
+@pytest.mark.parametrize(
+    ("cancelled", "by_staff", "told"),
+    [
+        # Ten in the evening in California is one at night in New York, where the caller is.
+        ((1, 22), True, (2, 8)),
+        ((1, 22), False, (2, 1)),
+        ((1, 12), True, (1, 15)),
+        # The call would begin before their morning: at once, whatever the hour.
+        ((2, 4), True, (2, 7)),
+    ],
+)
+def test_what_a_caller_did_not_ask_for_waits_for_their_morning_unless_the_call_is_sooner(
+    open_week, at, cancelled, by_staff, told
+):
+    """HZ-11: a cancelled call is told by day where the caller is; whoever cancels it themself is answered at once."""
+    west, east = ZoneInfo("America/Los_Angeles"), ZoneInfo("America/New_York")
+    begins = (
+        dt.datetime(2026, 12, 2, 7, 30, tzinfo=east)
+        if cancelled == (2, 4)
+        else dt.datetime(2026, 12, 2, 9, tzinfo=west)
+    )
+    row = an_introduction(open_week, at, starts_at=begins, time_zone=str(east), email="robin@example.test")
+    when = dt.datetime(2026, 12, *cancelled, tzinfo=west)
+    introduction_actions.cancel_introduction(
+        row, by=open_week if by_staff else introduction_actions.VISITOR, at=when
+    )
+    messages = list(OutboxMessage.objects.filter(about_id=row.pk, kind="visit_cancelled", recipient=None))
+    assert {message.channel for message in messages} == {"email", "sms"}
+    for message in messages:
+        there = message.due_at.astimezone(east)
+        assert (there.day, there.hour) == told, message.channel
+        assert there < begins
+
+
 def test_a_wrong_or_changed_link_opens_nothing(open_week, at):
     token = introduction_token(an_introduction(open_week, at))
     for wrong in (token[:-1] + ("A" if token[-1] != "A" else "B"), "x", f"{uuid.uuid4().hex}~x"):

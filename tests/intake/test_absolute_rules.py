@@ -51,6 +51,42 @@ def test_the_chart_says_so_and_offers_no_signature_until_the_answer_is_corrected
     assert access.eligibility_stands(pregnant.patient)
 
 
+def test_the_note_comes_back_when_an_absolute_rule_became_true_after_the_chart_was_opened(
+    client_for, alice, dana, at, clock_at
+):
+    """HZ-20: nothing is signed, and not a word of it is lost."""
+    intake = an_accepted_intake(alice, dana, at)
+    actions.add_medicine(intake.patient, name="Xanax", dose_text="", by=alice, at=at + DAY)
+    with clock_at(at + 2 * DAY):
+        client = client_for(dana)
+        seen = re.search(
+            r'name="seen" value="([0-9a-f-]+)"', client.get(f"/chart/{alice.pk}/").content.decode()
+        )
+        send(client_for(alice), "body", pregnant="yes")
+        note = "Half a tablet at night, <stopped> on Sunday."
+        form = {"intent": str(uuid.uuid4()), "note": note, "seen": seen[1] if seen else ""}
+        refused = client.post(f"/chart/{alice.pk}/settle/", form)
+    text = refused.content.decode()
+    assert refused.status_code == 409 and "E10 Pregnancy: absolute" in text
+    assert "Nothing was signed" in text and "Half a tablet at night, &lt;stopped&gt; on Sunday." in text
+    assert f'action="/chart/{alice.pk}/settle/"' not in text
+    assert not EligibilityEvaluation.objects.filter(cause="settled").exists()
+
+
+def test_the_note_comes_back_when_a_colleague_settled_it_meanwhile(client_for, alice, dana, at, clock_at):
+    intake = an_accepted_intake(alice, dana, at)
+    with clock_at(at + 2 * DAY):
+        send(client_for(alice), "heart", htn="unsure")
+        actions.settle(intake.patient, note="Seen on video.", by=dana, at=at + 2 * DAY + MINUTE)
+    with clock_at(at + 3 * DAY):
+        form = {"intent": str(uuid.uuid4()), "note": "Typed on the other screen."}
+        refused = client_for(dana).post(f"/chart/{alice.pk}/settle/", form)
+    text = refused.content.decode()
+    assert refused.status_code == 409 and "Typed on the other screen." in text
+    assert "Nothing is open here any more" in text
+    assert EligibilityEvaluation.objects.filter(cause="settled").count() == 1
+
+
 @pytest.mark.parametrize(
     ("level", "behaviour", "days"), [(4, "none", 30), (5, "none", 30), (0, "last_3_months", 90)]
 )
