@@ -107,6 +107,8 @@ def refusals(seat: Seat, *, at: datetime, visit: Visit | None = None) -> list[tu
     )
     found = [(code, wording.refusal(code)) for code in sorted(codes)]
     theirs = (visit or visit_of(seat, at=at)).refusals
+    if is_in_the_visit(seat, at=at):
+        theirs = [one for one in theirs if one[0] not in rules.ONLY_AT_THE_DOOR]
     # That it was cancelled says more than that it is over.
     return [one for one in theirs if one[0] == "visit_cancelled"] or found or list(theirs)
 
@@ -173,6 +175,18 @@ def connected_in(room: Room, *, at: datetime) -> list[Seat]:
         for seat in seats_of(room)
         if seat.admitted_at and seat.connection and seat.seen_at and seat.seen_at >= lately
     ]
+
+
+def is_in_the_visit(seat: Seat, *, at: datetime) -> bool:
+    """Let in, and heard of lately: connected, or cut off a moment ago."""
+    lately = at - timedelta(seconds=rules.STAYS_SECONDS)
+    return seat.admitted_at is not None and seat.seen_at is not None and seat.seen_at >= lately
+
+
+def they_still_talk(room: Room, *, at: datetime) -> bool:
+    """A clinician and somebody else are connected now."""
+    there = connected_in(room, at=at)
+    return len(there) > 1 and any(seat.role == Seat.Role.CLINICIAN for seat in there)
 
 
 def waiting_for(user: User, *, at: datetime) -> QuerySet[Seat]:

@@ -73,8 +73,8 @@ def open_room(
 
 def move_room(room: Room, *, opens_at: datetime, closes_at: datetime, at: datetime) -> Room:
     """Give a room other hours. Who was let in at the old time is let in anew; links of guests go along."""
-    if (room.opens_at, room.closes_at) == (opens_at, closes_at):
-        return room
+    if room.opens_at == opens_at and room.closes_at >= closes_at:
+        return room  # The same visit; one that overruns has a later end already.
     with transaction.atomic():
         _begin_again(room, at=at)
         room.opens_at, room.closes_at = opens_at, closes_at
@@ -384,7 +384,19 @@ def end_at_vendor(room_id: UUID, *, at: datetime) -> bool:
 def close_rooms_over(*, at: datetime, limit: int = 100) -> int:
     """Close what is past its last minute, and end at the vendor what it had not ended when it was asked."""
     done = 0
-    for room in Room.objects.filter(closed_at__isnull=True, closes_at__lte=at).order_by("closes_at")[:limit]:
+    over = Room.objects.filter(closed_at__isnull=True, closes_at__lte=at + timedelta(minutes=5))
+    for room in over.order_by("closes_at")[:limit]:
+        forgotten = at >= room.opens_at + timedelta(hours=rules.ROOM_HOURS_MAX)
+        if not forgotten and access.they_still_talk(room, at=at):
+            # A visit that overruns goes on while both are there; nobody is cut off in the middle of a sentence.
+            until = at + timedelta(minutes=rules.OVERRUN_MINUTES)
+            if Room.objects.filter(pk=room.pk, closed_at__isnull=True).update(closes_at=until):
+                audit.record(
+                    "room.overruns", by="system:sweep", at=at, about=room, patient_id=room.patient_id
+                )
+            continue
+        if room.closes_at > at:
+            continue
         close_room(room, by="system:sweep", at=at)
         done += 1
     left = Room.objects.filter(closed_at__isnull=False, vendor_closed_at__isnull=True).exclude(vendor_room="")

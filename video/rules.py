@@ -29,6 +29,8 @@ MAX_SEATS = 5
 MAX_SIGNAL_BYTES = 64_000
 MAX_CHAT_CHARACTERS = 1_000
 MESSAGES_PER_TEN_SECONDS = 200
+# Constants and no data of the protocol: they are the practice's book-keeping, decide nothing about anybody's treatment, and a person's
+# word stands above what follows from them.
 # Attendance: together for so long is a visit; the patient not there within so long of the start, while the clinician was, is a missed one.
 TOGETHER_MINUTES = 5
 PATIENT_LATE_MINUTES = 15
@@ -38,6 +40,15 @@ NO_GUESTS = frozenset({"room_closed", "removed", "account_closed", "visit_cancel
 
 # Somebody who waits for so long after their turn, with no clinician in the room, waits in vain: the practice hears of it.
 IN_VAIN_MINUTES = 10
+
+# What forbids to come in, and ends no visit that is going on: a licence checked at the door, a dosing day that was called off
+# while they talk about it. Whoever was there so lately comes back after a cut, or with a fresh pass.
+ONLY_AT_THE_DOOR = frozenset({"not_licensed_there", "session_not_open"})
+STAYS_SECONDS = 5 * 60
+# A room whose people still talk does not end at its last minute: it stays open for so long more, again and again.
+OVERRUN_MINUTES = 15
+# Two pages that were forgotten are no visit: nothing goes on for longer than a log-in lasts.
+ROOM_HOURS_MAX = 12
 
 SIGNALS = frozenset({"description", "candidate"})
 LATE_MINUTES = (5, 10, 15, 20, 30, 45)

@@ -203,6 +203,12 @@ class RoomConsumer(AsyncJsonWebsocketConsumer):
                 else:
                     await self.seat_replaced({})
                 return
+            if row.user is not None and not row.user.is_active:
+                await self.send_json(
+                    {"type": "over", "code": "account_closed", "detail": wording.refusal("account_closed")}
+                )
+                await self.close(code=OVER)
+                return
             self.seat = row
             if row.admitted_at is not None and not self.inside:
                 await self.seat_admitted({})

@@ -36,6 +36,11 @@ const say = (text) => {
 // Another pass: null when there is none for this page any more, and then it has said so.
 async function another() {
   const answer = await fetch(root.dataset.pass, { headers: { Accept: "application/json" }, cache: "no-store" });
+  if ((answer.redirected || answer.status === 401) && socket && socket.readyState === WebSocket.OPEN) {
+    // The log-in ended, the visit did not: the line was shown it when it began, and its server ends it for a closed account.
+    say("Your log-in has ended. The visit goes on; log in again in another tab before you do anything else.");
+    return null;
+  }
   if (answer.redirected || [401, 403, 404, 409].includes(answer.status)) {
     ended("This page is no longer valid. Reload it to see how the visit stands.");
     return null;
@@ -115,14 +120,14 @@ async function heard(news) {
     people(news.people);
     if (media && media.kind === "twilio") return startTwilio();
     // Whoever was there already and is known to this page has the same connection still: mend it. Others get a new one.
-    for (const one of news.people) if (one.here) meet(one.seat, one.page).mend();
+    for (const one of news.people) if (one.here) meet(one.seat, one.page).mend(true);
     for (const [seat, peer] of peers) if (!news.people.some((one) => one.seat === seat && one.here)) peer.missing();
     send({ type: "state", ...show });
     return undefined;
   }
   if (news.type === "people") {
     people(news.people);
-    if (news.came && (!media || media.kind === "peer")) meet(news.came, news.page).mend();
+    if (news.came && (!media || media.kind === "peer")) meet(news.came, news.page).mend(true);
     return undefined;
   }
   if (news.type === "signal") return meet(news.from, news.page).hear(news.data);
@@ -314,7 +319,13 @@ function peer(seat, theirPage) {
     senders,
     useServers: (from) => connection.setConfiguration(settings(from)),
     // Look for another way between the two browsers; what is connected already stays as it is.
-    mend: () => {
+    mend: async (lineIsNew = false) => {
+      // An offer made while one of the two had no line reached nobody, and its answer never comes: take it back, make another.
+      if (lineIsNew && connection.signalingState === "have-local-offer") {
+        try {
+          await connection.setLocalDescription({ type: "rollback" });
+        } catch { /* It was answered this very moment. */ }
+      }
       if (["connected", "new"].includes(connection.connectionState) && connection.iceConnectionState !== "disconnected") return;
       connection.restartIce();
     },
@@ -401,9 +412,16 @@ function mute(kind, on) {
 function listen() {
   const on = (id, act) => document.getElementById(id)?.addEventListener("click", act);
   on("visit-mic", () => { show.sound = !show.sound; mute("audio", show.sound); tell(); });
-  on("visit-cam", () => { show.picture = !show.picture; mute("video", show.picture); tell(); });
+  on("visit-cam", () => {
+    if (soundOnly) return only(false); // A picture is wanted again.
+    if (!local.getVideoTracks().length) return say("No camera was found or allowed.");
+    show.picture = !show.picture;
+    mute("video", show.picture);
+    return tell();
+  });
   on("visit-screen", async () => {
     if (show.screen) return stopScreen();
+    if (soundOnly) only(false); // Nothing would be sent, while the others read that a screen is shown.
     try {
       const screen = await navigator.mediaDevices.getDisplayMedia({ video: true });
       const [track] = screen.getVideoTracks();
@@ -418,19 +436,7 @@ function listen() {
     return undefined;
   });
   // One tap for a weak line: no picture in either direction, the sound stays.
-  on("visit-audio", (event) => {
-    const only = event.currentTarget.getAttribute("aria-pressed") !== "true";
-    pressed("visit-audio", only, only ? "Picture again" : "Sound only");
-    soundOnly = only;
-    show.picture = !only && local.getVideoTracks().length > 0;
-    mute("video", show.picture);
-    for (const one of peers.values())
-      for (const transceiver of one.connection.getTransceivers())
-        if (transceiver.receiver.track.kind === "video") transceiver.direction = only ? "inactive" : "sendrecv";
-    if (twilio) twilio.soundOnly(only);
-    board.classList.toggle("visit__people--sound", only);
-    tell();
-  });
+  on("visit-audio", () => only(!soundOnly));
   on("visit-leave", () => { send({ type: "bye" }); ended("You have left. Reload this page to come back."); });
   const form = document.getElementById("visit-chat");
   form?.addEventListener("submit", (event) => {
@@ -440,6 +446,21 @@ function listen() {
     send({ type: "chat", text: field.value });
     field.value = "";
   });
+}
+
+// Sound alone, or with pictures again: what is not sent is not said to be shown.
+function only(sound) {
+  if (sound && show.screen) stopScreen();
+  pressed("visit-audio", sound, sound ? "Picture again" : "Sound only");
+  soundOnly = sound;
+  show.picture = !sound && local.getVideoTracks().length > 0;
+  mute("video", show.picture);
+  for (const one of peers.values())
+    for (const transceiver of one.connection.getTransceivers())
+      if (transceiver.receiver.track.kind === "video") transceiver.direction = sound ? "inactive" : "sendrecv";
+  if (twilio) twilio.soundOnly(sound);
+  board.classList.toggle("visit__people--sound", sound);
+  tell();
 }
 
 function stopScreen() {

@@ -22,6 +22,7 @@ from consults import actions as consults
 from tests.browsers import ARGUMENTS, FAKE_DEVICES, browser_path
 from tests.consults.builders import an_appointment, any_protocol
 from tests.journeys.walker import PHONE, WCAG_2_2_AA, Walker, axe, new_walker
+from video import rules
 
 SECRET = "a secret that only the relay shares"
 
@@ -132,6 +133,8 @@ def says(page: Page, words: str, *, where: str = "#visit-status", within_s: floa
         page.wait_for_timeout(200)
 
 
+HER_PLACE = "#visit-people figure[data-seat] figcaption"
+
 RECEIVED = """async () => {
   const found = {frames: 0, energy: 0, relay: [], peers: window.visit.peers.size};
   for (const peer of window.visit.peers.values()) {
@@ -191,14 +194,87 @@ def switches_work(hers: Page, theirs: Page) -> None:
     receives(theirs, more_than=theirs.evaluate(RECEIVED))
 
 
+def what_is_not_shown_is_said(hers: Page, theirs: Page) -> None:
+    """Her camera: the other page shows a dark place with her name and says why; the picture comes back as it went."""
+    presses_by_keyboard(hers, "#visit-cam")
+    says(theirs, "Alice Lindqvist, camera off", where=HER_PLACE)
+    theirs.wait_for_selector("#visit-people figure[data-seat].visit__person--dark")
+    assert theirs.locator("#visit-people figure[data-seat] video").evaluate(
+        "v => getComputedStyle(v).opacity"
+    ) in ("0", 0)
+    presses_by_keyboard(hers, "#visit-cam")
+    theirs.wait_for_selector("#visit-people figure[data-seat]:not(.visit__person--dark)")
+    receives(theirs, more_than=theirs.evaluate(RECEIVED))
+
+
+def a_screen_is_shared_and_seen(theirs: Page, hers: Page) -> None:
+    """The doctor's screen goes where the doctor's camera was, and the caption says so until it ends."""
+    theirs.click("#visit-screen")
+    says(hers, "Dana Reyes, shows a screen", where=HER_PLACE)
+    sent = "() => [...window.visit.peers.values()][0].senders.video.track.getSettings().displaySurface || 'camera'"
+    assert theirs.evaluate(sent) == "monitor"
+    receives(hers, more_than=hers.evaluate(RECEIVED))
+    theirs.click("#visit-screen")
+    hers.wait_for_function(
+        "() => document.querySelector('#visit-people figure[data-seat] figcaption').textContent === 'Dana Reyes'"
+    )
+    assert theirs.evaluate(sent) == "camera"
+
+
+def sound_alone_in_one_tap(hers: Page, theirs: Page) -> None:
+    """No picture leaves or reaches her page any more, the voice goes on; and one tap brings the pictures back."""
+    theirs.click("#visit-screen")
+    hers.click("#visit-screen")
+    says(theirs, "shows a screen", where=HER_PLACE)
+    hers.click("#visit-audio")
+    says(theirs, "Alice Lindqvist, camera off", where=HER_PLACE)
+    # Her shared screen went with the picture: nobody reads that something is shown which is not sent.
+    assert "shows a screen" not in theirs.locator(HER_PLACE).inner_text()
+    hers.wait_for_timeout(1_000)  # What was on its way has come.
+    before = {"hers": hers.evaluate(RECEIVED), "theirs": theirs.evaluate(RECEIVED)}
+    hers.wait_for_timeout(1_500)
+    after = {"hers": hers.evaluate(RECEIVED), "theirs": theirs.evaluate(RECEIVED)}
+    for side in ("hers", "theirs"):
+        assert after[side]["frames"] == before[side]["frames"], side
+        assert after[side]["energy"] > before[side]["energy"], side
+    # Whoever wants the camera wants pictures again.
+    hers.click("#visit-cam")
+    says(hers, "Sound only", where="#visit-audio")
+    theirs.click("#visit-screen")
+    receives(theirs, more_than=after["theirs"])
+    receives(hers, more_than=after["hers"])
+
+
+def a_password_that_ended_is_replaced_while_they_talk(page: Page) -> None:
+    """The page's clock moved on by five minutes and a half: it fetches another pass by itself, for the connection it has."""
+    name = "() => [...window.visit.peers.values()][0].connection.getConfiguration().iceServers[0].username"
+    before = page.evaluate(name)
+    with page.expect_response(lambda answer: answer.url.endswith("/pass/")) as fetched:
+        page.clock.fast_forward(330_000)
+    assert fetched.value.status == 200
+    page.wait_for_function(f"was => ({name})() !== was", arg=before)
+    assert int(page.evaluate(name).split(":")[0]) > int(before.split(":")[0]) + 3_000
+    says(page, "You are in the visit")
+
+
 @pytest.mark.slow
 def test_two_people_see_and_hear_each_other_through_the_relay_and_survive_a_cut(
-    visit: Any, alice: User, dana: User, site: str, relay: Program, line: Program, camera_browser: Browser
+    visit: Any,
+    alice: User,
+    dana: User,
+    site: str,
+    relay: Program,
+    line: Program,
+    camera_browser: Browser,
+    monkeypatch: Any,
 ) -> None:
-    # Given Alice, who says where she is, and so comes to the waiting room
+    # Given a relay whose first passwords end while they talk
+    monkeypatch.setattr("video.gateways.peer.RELAY_SECONDS", 20)
+    # And Alice, who says where she is, and so comes to the waiting room
     patient: Walker = new_walker(
         camera_browser, site, "Alice", user=alice, permissions=["camera", "microphone"], viewport=PHONE
     )
+    patient.page.clock.install()
     patient.opens(f"/consults/{visit.pk}/join/")
     patient.types("date_of_birth", "1988-04-02").picks("state_now", "CA")
     patient.chooses("at_address", "yes").presses("I am here")
@@ -225,6 +301,11 @@ def test_two_people_see_and_hear_each_other_through_the_relay_and_survive_a_cut(
     says(patient.page, "With you now: Dana Reyes", where="#visit-who")
     says(doctor.page, "With you now: Alice Lindqvist", where="#visit-who")
     switches_work(patient.page, doctor.page)
+    what_is_not_shown_is_said(patient.page, doctor.page)
+    a_screen_is_shared_and_seen(doctor.page, patient.page)
+    sound_alone_in_one_tap(patient.page, doctor.page)
+    monkeypatch.setattr("video.gateways.peer.RELAY_SECONDS", rules.RELAY_SECONDS)
+    a_password_that_ended_is_replaced_while_they_talk(patient.page)
     for walker in (patient, doctor):
         for theme in ("dark", "light"):
             walker.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
@@ -236,13 +317,13 @@ def test_two_people_see_and_hear_each_other_through_the_relay_and_survive_a_cut(
     patient.page.press("#visit-text", "Enter")
     says(doctor.page, "<b>Can you hear me?</b>", where="#visit-lines")
 
-    # When everything between them is cut for twenty seconds
-    relay.send(signal.SIGSTOP)
+    # When everything between them is cut for twenty seconds, and the relay forgets whom it knew: only a new password opens it
+    relay.kill()
     line.kill()
     says(patient.page, "line broke")
     time.sleep(20)
     line.start()
-    relay.send(signal.SIGCONT)
+    relay.start()
 
     # Then nobody has lost the room: no waiting room, no press of a button, and new pictures and sound
     receives(patient.page, more_than=patient.page.evaluate(RECEIVED), within_s=40)

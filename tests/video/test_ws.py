@@ -313,3 +313,15 @@ def test_what_is_not_json_is_nobodys_message(room: Room) -> None:
         await doctor.disconnect()
 
     run(story)
+
+
+def test_an_account_that_is_closed_during_the_visit_has_no_line_any_more(room: Room, dana: User) -> None:
+    theirs = their_seat(room)
+
+    async def story() -> None:
+        doctor, _ = await came(theirs)
+        await in_db(User.objects.filter(pk=dana.pk).update)(is_active=False)
+        assert (await hears(doctor, "over"))["code"] == "account_closed"
+        assert (await doctor.receive_output(timeout=5))["code"] == ws.OVER
+
+    run(story)
