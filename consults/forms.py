@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import time
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 
@@ -13,6 +14,8 @@ from common.number_fields import NumberField, WholeNumberField
 from consults.forms_delivery import photo_field
 from consults.models import AuthorityBasis, Availability, Diagnosis, MedicineForm, PharmacyStatus, VisitType
 from consults.rules.dosing import UL_PER_ML, micrograms
+from consults.rules.slots import never_occurs
+from consults.wording import SKIPPED_TIME
 from intake.models import Medicine
 
 STATE_CHOICES = [(code, code) for code in STATES]
@@ -23,6 +26,13 @@ def _needed_later(form: forms.Form, *names: str) -> None:
     """Fields that may stay empty now and that something asks for later, so the page must not call them optional."""
     for name in names:
         form.fields[name].needed_later = True  # type: ignore[attr-defined]
+
+
+def refuse_skipped(form: forms.Form, zone: ZoneInfo, *, day: str, time: str) -> None:
+    """A time that is skipped when the clocks go forward is said to be none, and not moved in silence."""
+    on, wall = form.cleaned_data.get(day), form.cleaned_data.get(time)
+    if on is not None and wall is not None and never_occurs(on, wall, zone):
+        form.add_error(time, SKIPPED_TIME)
 
 
 def _session_date(number: int) -> forms.DateField:
@@ -493,3 +503,13 @@ class ExceptionForm(forms.Form):
     starts_time = forms.TimeField(label="From time", required=False, initial=time(0))
     ends_on = forms.DateField(label="Until day", error_messages={"required": "Enter the last day."})
     ends_time = forms.TimeField(label="Until time", required=False, help_text="Empty: the end of that day.")
+
+    def __init__(self, *args: Any, zone: ZoneInfo, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.zone = zone
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        refuse_skipped(self, self.zone, day="starts_on", time="starts_time")
+        refuse_skipped(self, self.zone, day="ends_on", time="ends_time")
+        return data

@@ -1,11 +1,12 @@
 """Reading what people type when they come to a visit, wait for an earlier one, or book over one."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 
 from common.number_fields import WholeNumberField
-from consults.forms import STATE_CHOICES, WEEKDAYS
+from consults.forms import STATE_CHOICES, WEEKDAYS, refuse_skipped
 from consults.models import CalendarSettings
 
 
@@ -90,6 +91,15 @@ class DoubleBookForm(forms.Form):
         help_text="Kept with the visit and shown to whoever opens it.",
         error_messages={"required": "A double booking needs a reason."},
     )
+
+    def __init__(self, *args: Any, zone: ZoneInfo, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.zone = zone
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        refuse_skipped(self, self.zone, day="day", time="time")
+        return data
 
 
 class GapForm(forms.Form):

@@ -128,6 +128,9 @@ def sentences(reasons: frozenset[str], words: dict[str, str]) -> list[str]:
     return [text for code, text in words.items() if code in reasons]
 
 
+SKIPPED_TIME = (
+    "The clocks go forward on that day, and this time does not exist. Choose one before or after the change."
+)
 NOT_LICENSED_THERE = (
     "This psychiatrist may not see anybody in that state today. Choose another time, or call us."
 )

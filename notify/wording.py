@@ -3,6 +3,8 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from common.wording import lasted
+
 DEFAULT_LANGUAGE = "en"
 
 CHANNEL_WORDS = {
@@ -72,5 +74,5 @@ def lane_silent(seconds: float | None) -> str:
     if seconds is None:
         return "No worker has run yet: reminders and mail are kept, and go when one runs."
     if seconds > SILENT_TOO_LONG_S:
-        return f"No worker has run for {int(seconds // 60)} minutes: reminders and mail are kept, and go when one runs."
+        return f"No worker has run for {lasted(seconds)}: reminders and mail are kept, and go when one runs."
     return ""

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from common.wording import lasted
+
 DISPOSITION_WORDS = {
     "contacted_safe": "Spoke with the person: safe now",
     "contacted_plan_made": "Spoke with the person: safety plan made or renewed",
@@ -77,7 +79,7 @@ def ordinary_lane_trouble(messages_s: float | None, checks_s: float | None) -> s
         return ""
     what = " and ".join(name for name, seconds in stopped.items() if seconds is not None).capitalize()
     return (
-        f"{what} have stood still for {int(longest_s // 60)} minutes. Watch the times of running sessions yourself, "
+        f"{what} have stood still for {lasted(longest_s)}. Watch the times of running sessions yourself, "
         "and tell an administrator."
     )
 
@@ -87,8 +89,7 @@ def lane_trouble(seconds: float | None, late_pages: int) -> str:
     if seconds is None:
         return "Pages are not being sent: no pager is running. Watch the alert list and call the person on call yourself."
     if seconds > 0:
-        words = f"{int(seconds)} seconds" if seconds < 120 else f"{int(seconds // 60)} minutes"
-        return f"Pages have not been sent for {words}. Watch the alert list and call the person on call yourself."
+        return f"Pages have not been sent for {lasted(seconds)}. Watch the alert list and call the person on call yourself."
     if late_pages:
         what = "One page is" if late_pages == 1 else f"{late_pages} pages are"
         return f"{what} waiting to be sent. Watch the alert list and call the person on call yourself."

@@ -81,6 +81,8 @@ def save_draft(
         raise Invalid(
             "This is a made-up patient of a drill and can never hold an order.", code="synthetic_patient"
         )
+    if supersedes is not None and supersedes.patient_id != patient.pk:
+        raise NotVisible("There is no such page.")
     unknown = set(fields) - set(DRAFT_FIELDS)
     if unknown:
         raise Invalid(f"Not a part of an order: {', '.join(sorted(unknown))}.")

@@ -68,6 +68,12 @@ def instant_of(day: date, wall: time, zone: ZoneInfo) -> datetime:
     return high
 
 
+def never_occurs(day: date, wall: time, zone: ZoneInfo) -> bool:
+    """Is this a time that no clock shows on that day, because it is skipped when the clocks go forward?"""
+    local = datetime.combine(day, wall, tzinfo=zone)
+    return local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None)
+
+
 def windows(hours: Iterable[Hours], zone_name: str, from_at: datetime, to_at: datetime) -> list[Span]:
     """The weekly hours as instants between `from_at` and `to_at`, joined where they touch."""
     zone = ZoneInfo(zone_name)

@@ -114,9 +114,10 @@ def hours(request: HttpRequest) -> HttpResponse:
 def exception(request: HttpRequest) -> HttpResponse:
     """Days away, or extra hours."""
     at = clock.now()
-    form = ExceptionForm(request.POST or None)
+    zone = ZoneInfo(request.user.time_zone)
+    form = ExceptionForm(request.POST or None, zone=zone)
     if request.method == "POST" and form.is_valid():
-        data, zone = form.cleaned_data, ZoneInfo(request.user.time_zone)
+        data = form.cleaned_data
         starts_at = instant_of(data["starts_on"], data["starts_time"] or time(0), zone)
         ends_at = (
             instant_of(data["ends_on"], data["ends_time"], zone)

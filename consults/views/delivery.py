@@ -1,9 +1,11 @@
 """Kit and practice readings for the patient; kit, photo and lost parcels for the care team."""
 
 import uuid
+from datetime import datetime
 
 from django.contrib import messages
 from django.db import transaction
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -25,6 +27,7 @@ from consults.forms_delivery import (
     StockCountForm,
     StockMoveForm,
 )
+from consults.models import Fulfilment
 from consults.views.common import banner_of
 from vitals.wording import BAND
 
@@ -110,6 +113,19 @@ def ship_kit(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
     return render(request, "psychiatrist/consults/ship_kit.html", context, status=422 if form.errors else 200)
 
 
+def _about_parcel(
+    request: HttpRequest, page: str, parcel: Fulfilment, form: Form, at: datetime
+) -> HttpResponse:
+    """One question about one parcel: whose it is, what is in it, and the form."""
+    context = {
+        "banner": banner_of(parcel.patient, at),
+        "parcel": parcel,
+        "form": form,
+        "intent": intents.mint(),
+    }
+    return render(request, f"psychiatrist/consults/{page}.html", context, status=422 if form.errors else 200)
+
+
 @for_role("psychiatrist", "coach")
 @require_http_methods(["GET", "HEAD", "POST"])
 @intents.guard
@@ -120,13 +136,7 @@ def give_up(request: HttpRequest, parcel_id: uuid.UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         actions.give_up_parcel(parcel, why=form.cleaned_data["why"], by=request.user, at=at)
         return redirect("consults:treatment", parcel.patient_id)
-    context = {
-        "banner": banner_of(parcel.patient, at),
-        "parcel": parcel,
-        "form": form,
-        "intent": intents.mint(),
-    }
-    return render(request, "psychiatrist/consults/give_up.html", context, status=422 if form.errors else 200)
+    return _about_parcel(request, "give_up", parcel, form, at)
 
 
 @for_role("psychiatrist", "coach")
@@ -143,13 +153,7 @@ def delivered(request: HttpRequest, parcel_id: uuid.UUID) -> HttpResponse:
                 parcel, signed_for_by=form.cleaned_data["signed_for_by"], by=request.user, at=at
             )
         return redirect("consults:treatment", parcel.patient_id)
-    context = {
-        "banner": banner_of(parcel.patient, at),
-        "parcel": parcel,
-        "form": form,
-        "intent": intents.mint(),
-    }
-    return render(request, "psychiatrist/consults/arrived.html", context, status=422 if form.errors else 200)
+    return _about_parcel(request, "arrived", parcel, form, at)
 
 
 @for_role("psychiatrist", "coach")

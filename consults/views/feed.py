@@ -82,7 +82,7 @@ def double_book(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
     """A visit in one's own calendar at a time that may be taken: with a reason, and never by accident."""
     at, zone = clock.now(), request.user.time_zone
     patient = visible_patient(request.user, patient_id)
-    form = DoubleBookForm(request.POST or None)
+    form = DoubleBookForm(request.POST or None, zone=ZoneInfo(zone))
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         row = actions.double_book(

@@ -88,12 +88,22 @@ def _page(
     )
 
 
+def _for_this_patient(request: HttpRequest, patient: Patient) -> None:
+    """The form names whom it was opened for; sent anywhere else, nothing of it is kept and nothing of it is shown (HZ-05)."""
+    if request.method == "POST" and request.POST.get("patient") != str(patient.pk):
+        raise Conflict(
+            "This order form was opened for somebody else, so nothing of it was kept. Open the form from this patient's page.",
+            code="other_patient",
+        )
+
+
 @for_role("psychiatrist")
 @require_http_methods(["GET", "POST"])
 @intents.guard
 def new(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
     """A new draft."""
     patient, at = visible_patient(request.user, patient_id), clock.now()
+    _for_this_patient(request, patient)
     medicines = active_medicines(patient)
     form = OrderForm(request.POST or None, initial=_new_initial(patient, at), medicines=medicines)
     if request.method == "POST" and form.is_valid():
@@ -120,6 +130,7 @@ def edit(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     row, at = _draft(request, order_id), clock.now()
     if row.signed_at is not None:
         return redirect("consults:order", row.pk)
+    _for_this_patient(request, row.patient)
     medicines = active_medicines(row.patient)
     holds = {hold["medicine"]: hold["instruction"] for hold in row.holds}
     initial = _initial_of(row) | {

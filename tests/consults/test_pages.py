@@ -12,7 +12,7 @@ from django.urls import reverse
 from accounts.models import Patient, User
 from common import clock, hooks
 from consults import access
-from consults.models import Appointment, Availability, Order, VisitNote
+from consults.models import Appointment, Availability, AvailabilityException, Order, VisitNote
 from safety.models import SafetyHold
 from tests.consults.builders import (
     a_booked_consult,
@@ -42,6 +42,11 @@ def text_of(response: Any) -> str:
 
 
 def send(client: Client, name: str, *args: Any, follow: bool = False, **fields: Any) -> Any:
+    """What a page's form sends; that of an order names whom it was opened for."""
+    if name == "order_new":
+        fields.setdefault("patient", str(args[0]))
+    elif name == "order_edit":
+        fields.setdefault("patient", str(Order.objects.get(pk=args[0]).patient_id))
     return client.post(
         reverse(f"consults:{name}", args=args), {"intent": str(uuid.uuid4()), **fields}, follow=follow
     )
@@ -447,3 +452,65 @@ def test_hours_are_set_in_the_clinicians_own_zone(dana: User, client_for: Any) -
     ]
     send(doctor, "exception", kind="leave", starts_on="2026-12-24", ends_on="2026-12-26")
     assert "Away" in text_of(doctor.get(reverse("consults:hours")))
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        (
+            {
+                "starts_on": "2027-03-14",
+                "starts_time": "02:30",
+                "ends_on": "2027-03-14",
+                "ends_time": "06:00",
+            },
+            "starts_time",
+        ),
+        (
+            {
+                "starts_on": "2027-03-13",
+                "starts_time": "02:30",
+                "ends_on": "2027-03-14",
+                "ends_time": "02:00",
+            },
+            "ends_time",
+        ),
+        (
+            {
+                "starts_on": "2027-03-14",
+                "starts_time": "01:59",
+                "ends_on": "2027-03-14",
+                "ends_time": "03:00",
+            },
+            "",
+        ),
+    ],
+)
+def test_hz_11_a_time_that_the_clocks_skip_is_refused_in_words_and_not_moved(
+    fields: dict[str, str], named: str, dana: User, client_for: Any
+) -> None:
+    """On 14 March 2027 clocks in California go from 1:59 to 3:00."""
+    answer = send(client_for(dana), "exception", kind="leave", **fields)
+    if not named:
+        assert answer.status_code == 302 and AvailabilityException.objects.count() == 1
+        return
+    assert answer.status_code == 422 and "this time does not exist" in text_of(answer)
+    wrong = re.findall(r'<input[^>]*aria-invalid="true"[^>]*>', text_of(answer))
+    assert len(wrong) == 1 and f'name="{named}"' in wrong[0]
+    assert not AvailabilityException.objects.exists()
+
+
+def test_hz_11_nobody_is_booked_over_at_a_time_that_the_clocks_skip(
+    alice: User, dana: User, client_for: Any
+) -> None:
+    answer = send(
+        client_for(dana),
+        "double_book",
+        alice.pk,
+        visit_type="follow_up",
+        day="2027-03-14",
+        time="02:15",
+        reason="Asked for it.",
+    )
+    assert answer.status_code == 422 and "this time does not exist" in text_of(answer)
+    assert not Appointment.objects.exists()
