@@ -3,7 +3,7 @@
 from django.urls import path
 
 from intake import paper_urls
-from intake.views import assessment, chart, one_answer, patient, queue, review, steps
+from intake.views import assessment, chart, decided, one_answer, patient, queue, review, steps
 
 app_name = "intake"
 urlpatterns = [
@@ -28,6 +28,8 @@ urlpatterns = [
     path("queue/states/", queue.unserved, name="unserved"),
     path("queue/<uuid:intake_id>/", queue.take, name="take"),
     path("queue/<uuid:intake_id>/give-back/", queue.give_back, name="give_back"),
+    path("decisions/", decided.decisions, name="decisions"),
+    path("decisions/<uuid:decision_id>/", decided.decision, name="decision"),
     path("chart/<uuid:patient_id>/", chart.chart, name="chart"),
     path("chart/<uuid:patient_id>/decide/<slug:kind>/", review.decide, name="decide"),
     path("chart/<uuid:patient_id>/settle/", review.settle, name="settle"),

@@ -139,6 +139,7 @@ def world(
             "alert_id": alert.pk,
             "hold_id": hold.pk,
             "entry_id": entry.pk,
+            "decision_id": a_decision_about(alice, dana, at).pk,
             "intake_id": Intake.objects.filter(patient_id=alice.pk).latest("created_at").pk,
             "medicine_id": Medicine.objects.filter(patient_id=alice.pk).latest("started_at").pk,
             "exception_id": leave.pk,
@@ -186,6 +187,16 @@ def world(
         ids["payment_id"] = payment.pk if payment else alice.pk
         assert SitterLink.objects.exists()
         yield World(ids=ids)
+
+
+def a_decision_about(alice: User, dana: User, at: dt.datetime) -> Any:
+    """What Dana signed about Alice's intake, written straight into the table."""
+    from intake.models import Decision, EligibilityEvaluation
+
+    found = EligibilityEvaluation.objects.filter(patient_id=alice.pk).latest("at")
+    return Decision.objects.create(
+        intake=found.intake, kind="ask_more", letter=MARKER, evaluation=found, by=dana, at=at, signed_at=at
+    )
 
 
 def of_papers(alice: User, dana: User, at: dt.datetime) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from intake.access.consents import (
     withdrawals_of,
     withdrawn_since_signing,
 )
+from intake.access.decided import decisions_signed_by, own_decision
 from intake.access.documents import (
     clearance_visible_to,
     clearances_of,
@@ -85,6 +86,7 @@ __all__ = [
     "current_intake",
     "decision_facts",
     "decisions_of",
+    "decisions_signed_by",
     "document_visible_to",
     "documents_of",
     "dry_run",
@@ -101,6 +103,7 @@ __all__ = [
     "newest_dry_run",
     "open_clearances",
     "open_question",
+    "own_decision",
     "own_medicine",
     "owners_of_unserved",
     "patients_held_by",

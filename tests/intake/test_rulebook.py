@@ -100,7 +100,7 @@ def test_every_rule_is_on_the_page_with_source_facts_words_numbers_and_hit_rate(
         page = browser.get(address).content.decode()
     for rule in default_data()["rules"]:
         assert rule["id"] + " " in page and rule["source"][0] in page
-    assert "youngest age, years 18" in page and "100% (1)" in page
+    assert "youngest age (years): 18" in page and "100% (1)" in page
     assert client_for(dana).get(address).status_code in (302, 404)
 
 
@@ -112,7 +112,7 @@ def test_a_change_is_proposed_by_one_and_approved_by_another(
         address = reverse("admin:intake_rule", args=["E02"])
         ann, ben = client_for(admin_ann), client_for(admin_ben)
         page = ann.get(address).content.decode()
-        assert "Older adult from, years" in page and "Propose and run it dry" in page
+        assert "Older adult from (years)" in page and "Propose and run it dry" in page
         words = next(rule for rule in default_data()["rules"] if rule["id"] == "E02")
         form = {
             "older_adult_age_years": "60", "outcome": "review", "patient": words["patient"], "clinician": words["clinician"],

@@ -251,6 +251,7 @@ def review(camera: Camera) -> None:
     """Review and chart"""
     shows = camera.shows
     shows("dana", "/queue/", "queue", "The review queue: urgency, then age, with the time left.")
+    shows("dana", "/decisions/", "decisions", "What a psychiatrist signed stays theirs to read.")
     shows("dana", "/queue/states/", "queue-states", "States in which people wait and nobody may prescribe.")
     waiting = Intake.objects.get(patient_id=camera.person("waiting for review").pk)
     for name in ("dana", "priya", "noah"):
