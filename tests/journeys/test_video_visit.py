@@ -19,9 +19,10 @@ from playwright.sync_api import Browser, Page
 
 from accounts.models import User
 from consults import actions as consults
+from tests.barriers import barriers
 from tests.browsers import ARGUMENTS, FAKE_DEVICES, browser_path
 from tests.consults.builders import an_appointment, any_protocol
-from tests.journeys.walker import PHONE, WCAG_2_2_AA, Walker, axe, new_walker
+from tests.journeys.walker import PHONE, Walker, new_walker
 from video import rules
 
 SECRET = "a secret that only the relay shares"
@@ -174,11 +175,7 @@ def visit(alice: User, dana: User, at: dt.datetime, the_clock: Any) -> Any:
 
 def has_no_barrier(page: Page) -> None:
     """axe, whatever was checked before on a page of this address."""
-    found = axe.run(
-        page,
-        options={"runOnly": {"type": "tag", "values": list(WCAG_2_2_AA)}, "resultTypes": ["violations"]},
-    )
-    assert not found.response["violations"], found.generate_report()
+    assert barriers(page) == []
 
 
 def presses_by_keyboard(page: Page, button: str) -> None:

@@ -5,18 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, Response
 
 from accounts.models import User
+from tests.barriers import OF_LAYOUT, barriers, too_wide_px
 
-WCAG_2_2_AA = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 900}
 # Answers that a page of ours gives on purpose; Chromium writes a line on its console for each of them.
 KIND_REFUSALS = (403, 404, 409, 422)
 IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|/s/[^/]+|confirm-email/[^/]+|\?.*$")
-axe = Axe()
 # The same page at the same width is checked once a run, which keeps the journeys quick.
 _fit: set[tuple[str, str, int, bool]] = set()
 
@@ -137,8 +135,11 @@ class Walker:
         )
         return self
 
-    def looks(self) -> "Walker":
-        """Judge the page that has come: no trouble, nothing wider than the screen, no barrier for anybody."""
+    def looks(self, *, at_another_width: bool = False) -> "Walker":
+        """Judge the page that has come: no trouble, nothing wider than the screen, no barrier for anybody.
+
+        `at_another_width`: the same page was judged whole a moment ago, so now only what the width changes is.
+        """
         self.page.wait_for_load_state("load")
         assert not self.trouble, f"{self.name} on {self.path}: {self.trouble}"
         width = self.page.viewport_size["width"] if self.page.viewport_size else 0
@@ -150,21 +151,12 @@ class Walker:
             # The library's own pages; what we changed on them is checked in tests/admin.
             return self
         if self.scripts:
-            wide = self.page.evaluate(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
-            if wide > 0:
+            if wide := too_wide_px(self.page):
                 self.barriers.append(f"{self.path} is {wide} px wider than a screen of {width} px")
-            found = axe.run(
-                self.page,
-                options={
-                    "runOnly": {"type": "tag", "values": list(WCAG_2_2_AA)},
-                    "resultTypes": ["violations"],
-                },
-            )
-            if found.response["violations"]:
-                self.barriers.append(f"{self.path} at {width} px:\n{found.generate_report()}")
-        _fit.add(place)
+            found = barriers(self.page, rules=OF_LAYOUT if at_another_width else ())
+            self.barriers += [f"{self.path} at {width} px: {one}" for one in found]
+        if not at_another_width:
+            _fit.add(place)
         return self
 
 

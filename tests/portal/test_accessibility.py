@@ -1,16 +1,9 @@
-"""Home pages, check-ins, outcomes and profiles in a real browser: axe at WCAG 2.2 AA, phone and desk, no refused script or style.
-
-With HEARTHSIDE_SHOTS=folder each page is kept as a picture, to be looked at.
-"""
+"""Home pages, check-ins, outcomes and profiles in a real browser: axe at WCAG 2.2 AA, phone and desk, no refused script or style."""
 
 import datetime as dt
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
-from django.test import Client
 
 from accounts import actions as people
 from accounts.models import CareTeam, User
@@ -20,9 +13,9 @@ from common import clock
 from intake.models import Intake
 from safety.actions import hand_over_task, open_task
 from safety.models import Task
+from tests.barriers import Pages, judged
 from tests.coaching.builders import a_course, the_dose_was_taken
-from tests.components.test_accessibility import WCAG
-from tests.conftest import a_patient, log_in
+from tests.conftest import a_patient
 from tests.outcomes.test_pages import scored
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -103,51 +96,12 @@ def test_axe_finds_nothing_on_the_pages_of_each_role(
     admin_ann: User,
     admin_ben: User,
 ) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     a_full_practice(alice, dana, cole, admin_ann, admin_ben)
-    launched = request.getfixturevalue("chromium")
-    shots = os.environ.get("HEARTHSIDE_SHOTS", "")
-    found: list[Any] = []
+    pages = Pages(request.getfixturevalue("chromium"), live_server.url)
+    found: list[str] = []
     for who, path in places(alice):
-        client = log_in(
-            Client(),
-            request.getfixturevalue(who),
-            second_factor=who not in ("alice", "stranger_patient", "other_coach"),
-        )
-        for width in (360, 1280):
-            context = launched.new_context(viewport={"width": width, "height": 800})
-            context.add_cookies(
-                [
-                    {
-                        "name": settings.SESSION_COOKIE_NAME,
-                        "value": client.cookies[settings.SESSION_COOKIE_NAME].value,
-                        "url": live_server.url,
-                    }
-                ]
-            )
-            page = context.new_page()
-            errors: list[str] = []
-            page.on(
-                "console",
-                lambda message, seen=errors: seen.append(message.text) if message.type == "error" else None,
-            )
-            answer = page.goto(live_server.url + path)
-            assert answer is not None and answer.status == 200, (who, path)
-            if shots:
-                name = f"{who}{path.replace('/', '_')[:40]}{width}.png"
-                page.screenshot(path=str(Path(shots) / name), full_page=True)
-            # Axe at the width that most of its readers have; at the other one overflow and refused scripts.
-            if (who in ("alice", "stranger_patient")) == (width == 360):
-                result = Axe().run(page, options={"runOnly": WCAG}).response
-                found += [
-                    (who, path, width, v["id"], v["nodes"][0]["target"], v["nodes"][0]["failureSummary"])
-                    for v in result["violations"]
-                ]
-            wide = page.evaluate(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
-            found += [(who, path, width, "wider than the screen", wide)] if wide > 0 else []
-            found += [(who, path, width, error) for error in errors]
-            context.close()
+        patient = who in ("alice", "stranger_patient")
+        page = pages.of(who, request.getfixturevalue(who), second_factor=not patient and who != "other_coach")
+        found += judged(page, live_server.url + path, usual_px=360 if patient else 1280)
+    pages.close()
     assert found == []

@@ -5,16 +5,15 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from axe_playwright_python.sync_playwright import Axe
 from django.core.management import call_command
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from accounts.models import Patient, User
 from common import clock
-from tests.journeys.walker import WCAG_2_2_AA, session_cookie
+from tests.barriers import barriers, too_wide_px
+from tests.journeys.walker import session_cookie
 
 PHONE, DESKTOP = ViewportSize(width=360, height=780), ViewportSize(width=1280, height=800)
 # About two hundred pictures shall stay below eight megabytes together.
@@ -136,20 +135,12 @@ class Camera:
             self._judges(page, file.name)
 
     def _judges(self, page: Page, name: str) -> None:
-        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if wide > 0:
+        if wide := too_wide_px(page):
             self.trouble.append(f"{name}: {wide} px wider than the screen")
         heads = page.locator("h1").count()
         if heads != 1:
             self.trouble.append(f"{name}: {heads} h1")
-        options: Any = {
-            "runOnly": {"type": "tag", "values": list(WCAG_2_2_AA)},
-            "resultTypes": ["violations"],
-        }
-        found = Axe().run(page, options=options)
-        for one in found.response["violations"]:
-            where = [node["html"][:160] for node in one["nodes"][:3]]
-            self.trouble.append(f"{name}: {one['id']} ({one['help']}): {where}")
+        self.trouble += [f"{name}: {one}" for one in barriers(page)]
 
 
 def smaller(png: bytes, tallest: int) -> bytes:
