@@ -104,6 +104,7 @@ def doubts_of_call(row: Any, *, at: datetime) -> list[Doubt]:
     )
 
 
-def is_gone(row: Introduction) -> bool:
-    """Is whoever was to call no psychiatrist of the practice any more?"""
-    return not row.clinician.is_active or row.clinician.role != Role.PSYCHIATRIST
+def is_gone(row: Appointment | Introduction) -> bool:
+    """Is whoever was to hold it not here any more, or here for other work?"""
+    role = role_of_visit(row.visit_type) if isinstance(row, Appointment) else str(Role.PSYCHIATRIST)
+    return not row.clinician.is_active or row.clinician.role != role

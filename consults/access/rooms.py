@@ -56,9 +56,13 @@ def about_room(*, room: Room, seat: Seat, at: datetime) -> Visit | None:
         refusals.append(("visit_cancelled", "This visit was cancelled."))
     if seat.role == Seat.Role.CLINICIAN and seat.user_id != row.clinician_id:
         refusals.append(("not_your_visit", "This visit has moved to somebody else."))
+    gone = is_gone(row)
+    if gone:
+        # Nobody waits for somebody who does not come; the visit stands on the list of whoever finds another.
+        refusals.append(("clinician_gone", wording.DOUBT_FOR_PATIENT[Doubt.GONE]))
     md = row.visit_type in (VisitType.CONSULT, VisitType.FOLLOW_UP)
     today = clock.local_date(at, row.patient.user.time_zone)
-    if md and row.state_of_care not in licensed_states(row.clinician, today):
+    if md and not gone and row.state_of_care not in licensed_states(row.clinician, today):
         refusals.append(("not_licensed_there", wording.NOT_LICENSED_THERE))
     patient = seat.role == Seat.Role.PATIENT
     entry_url = ""

@@ -101,6 +101,28 @@ def test_a_lapsed_registration_a_cancelled_visit_and_the_wrong_hour_keep_the_doo
     assert refused.value.code == "visit_cancelled"
 
 
+@pytest.mark.parametrize("how", ["closed", "another role"])
+def test_nobody_waits_for_a_clinician_who_has_left(
+    how: str, alice: User, dana: User, at: dt.datetime, clock_at: Any, client_for: Any
+) -> None:
+    """TM-04: she reads that another time is found, in the waiting room already and at its door."""
+    room = a_room(alice, dana, at)
+    with clock_at(at):
+        browser = client_for(alice)
+        assert "Waiting room" in browser.get(f"/video/{room.pk}/").content.decode()
+        User.objects.filter(pk=dana.pk).update(
+            **({"is_active": False} if how == "closed" else {"role": "administrator"})
+        )
+        assert browser.get(f"/video/{room.pk}/line/").json()["over"] is True
+        page = browser.get(f"/video/{room.pk}/").content.decode()
+        assert "is not with us any more. Choose another time, or wait: we find you one." in page
+        assert "knows that you are here" not in page
+        assert browser.get(f"/video/{room.pk}/pass/").status_code == 409
+    with pytest.raises(Conflict) as refused:
+        actions.come(her_seat(room), at=at)
+    assert refused.value.code == "clinician_gone"
+
+
 def test_a_guest_comes_by_a_link_that_is_kept_nowhere_and_waits_like_everybody(
     alice: User, dana: User, at: dt.datetime
 ) -> None:
