@@ -80,6 +80,7 @@ urlpatterns = [
     path(
         "consults/introduction/<uuid:introduction_id>/video/", introductions.video, name="introduction_video"
     ),
+    path("consults/introduction/<uuid:introduction_id>/take/", introductions.take, name="introduction_take"),
     path("consults/introduction/<uuid:introduction_id>/end/", introductions.end, name="introduction_end"),
     path("calendar/", calendar.calendar, name="calendar"),
     path("calendar/hours/", calendar.hours, name="hours"),

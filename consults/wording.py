@@ -128,6 +128,8 @@ def sentences(reasons: frozenset[str], words: dict[str, str]) -> list[str]:
     return [text for code, text in words.items() if code in reasons]
 
 
+TAKER_NOT_LICENSED = "You have no licence and registration in {state} on that day. Ring them about another time, or call it off."
+TAKER_BUSY = "You have something else then. Ring them about another time, or call it off."
 SKIPPED_TIME = (
     "The clocks go forward on that day, and this time does not exist. Choose one before or after the change."
 )

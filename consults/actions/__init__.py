@@ -34,6 +34,7 @@ from consults.actions.introductions import (
     forget_introductions,
     move_introduction,
     set_introduction_room,
+    take_introduction,
 )
 from consults.actions.missed import notice_who_waits_in_vain
 from consults.actions.moving import reschedule
@@ -140,6 +141,7 @@ __all__ = [
     "sign_order",
     "supersede",
     "sweep_parcels",
+    "take_introduction",
     "take_offer",
     "use_template",
 ]

@@ -10,8 +10,10 @@ from django.db import IntegrityError, connection, transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.access import licensed_states
+from accounts.models import Role, User
 from common import audit
+from common.clock import local_date
 from common.encryption import lookup_digest
 from common.errors import Conflict, Invalid, NotPermitted, SlotTaken
 from consults import wording
@@ -142,6 +144,41 @@ def move_introduction(
         if "at_a_time" not in str(error):
             raise
         raise SlotTaken(wording.SLOT_TAKEN) from None
+    return kept
+
+
+def take_introduction(row: Introduction, *, by: User, at: datetime) -> Introduction:
+    """Whoever stands in holds the call of a psychiatrist who is gone, at the time it has. Its visitor hears of it by day.
+
+    Raises Conflict for somebody who may not see people of that state then, SlotTaken for one who is busy or away then.
+    """
+    if by.role != Role.PSYCHIATRIST or not may_hold_introduction(by, row, at=at):
+        raise NotPermitted("Only the psychiatrist who stands in takes a call over.")
+    try:
+        with transaction.atomic():
+            _lock_times_of(by.pk, row.clinician_id)
+            kept = _locked(row)
+            if kept.clinician_id == by.pk:
+                return kept
+            if kept.state != "booked" or at >= kept.ends_at:
+                raise Conflict("This call can no longer be changed.", code="cannot_be_changed")
+            if kept.state_of_care not in licensed_states(by, local_date(kept.starts_at, kept.time_zone)):
+                raise Conflict(
+                    wording.TAKER_NOT_LICENSED.format(state=kept.state_of_care), code="not_licensed_there"
+                )
+            if is_away(by.pk, kept.during):
+                raise SlotTaken(wording.TAKER_BUSY)
+            release_expired_holds(at=at, people=[by.pk])
+            kept.clinician_id, kept.sequence = by.pk, kept.sequence + 1
+            with transaction.atomic():
+                kept.save(update_fields=["clinician_id", "sequence"])
+            kept = Introduction.objects.select_related("clinician").get(pk=kept.pk)
+            audit.record("introduction.taken_over", by=by, at=at, about=kept)
+            _tell(kept, "visit_moved", at=at, by_day=True)
+    except IntegrityError as error:
+        if "at_a_time" not in str(error):
+            raise
+        raise SlotTaken(wording.TAKER_BUSY) from None
     return kept
 
 

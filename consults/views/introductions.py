@@ -334,6 +334,8 @@ def _call_context(request: HttpRequest, row: Introduction, at: datetime, form: A
         "word": word,
         "kind": kind,
         "begun": row.starts_at <= at,
+        "mine": row.clinician_id == request.user.pk,
+        "may_take": request.user.role == "psychiatrist" and row.ends_at > at,  # type: ignore[union-attr]
         "doubts": [
             doubt_words(row, one, reader=request.user)  # type: ignore[arg-type]
             for one in doubts_of_call(row, at=at)
@@ -341,6 +343,17 @@ def _call_context(request: HttpRequest, row: Introduction, at: datetime, form: A
         "form": form or RoomForm(initial={"meeting_url": row.meeting_url}),
         "mint": intents.mint,
     }
+
+
+@for_role("psychiatrist")
+@require_POST
+@intents.guard
+def take(request: HttpRequest, introduction_id: UUID) -> HttpResponse:
+    """Hold the call of a colleague who is not here any more."""
+    at = clock.now()
+    row = visible_introduction(request.user, introduction_id, at=at)
+    actions.take_introduction(row, by=request.user, at=at)
+    return redirect("consults:introduction_call", row.pk)
 
 
 @for_role("psychiatrist")

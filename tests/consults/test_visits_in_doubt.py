@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from accounts.models import CareTeam, DeaRegistration, Licence, Patient, Role, User
 from common import hooks
+from common.errors import NotPermitted
 from common.work import WorkItem
 from consults import actions
 from consults.access.doubt import doubts_of, doubts_of_call, with_doubts
@@ -241,6 +242,74 @@ def test_a_call_of_a_psychiatrist_who_is_gone_is_in_doubt_weeks_ahead_on_the_lis
         assert client_for(other_psychiatrist).get(line.url).status_code == 200
         page = Client().get(f"/introduction/link/{introduction_token(call)}/").content.decode()
     assert "not with us any more" in page
+
+
+def test_whoever_stands_in_takes_the_call_over_at_its_time_and_its_room_opens_for_them(
+    dana: User,
+    other_psychiatrist: User,
+    protocol_version: Any,
+    at: dt.datetime,
+    client_for: Any,
+    clock_at: Any,
+) -> None:
+    call = an_introduction(dana, at, starts_at=at + 5 * HOUR / 60)
+    a_shift(other_psychiatrist, at - HOUR)
+    browser = client_for(other_psychiatrist)
+    take, page = (reverse(f"consults:introduction_{name}", args=[call.pk]) for name in ("take", "call"))
+
+    def press() -> int:
+        status: int = browser.post(take, {"intent": str(uuid.uuid4())}).status_code
+        return status
+
+    with clock_at(at):
+        assert press() == 404, "while Dana is here it is hers"
+        User.objects.filter(pk=dana.pk).update(is_active=False)
+        text = browser.get(page).content.decode()
+        assert "Take it over" in text and "Open the video room" not in text
+        # Not where they may not see anybody, not over something else, not in their leave.
+        assert press() == 409
+        for papers in (Licence, DeaRegistration):
+            papers.objects.filter(psychiatrist=other_psychiatrist).update(state="CA")
+        busy = an_introduction(other_psychiatrist, at, starts_at=call.starts_at, contact_digest="e" * 64)
+        assert press() == 409
+        actions.cancel_introduction(busy, by=other_psychiatrist, at=at)
+        leave = AvailabilityException.objects.create(
+            clinician=other_psychiatrist, kind="leave", during=call.during
+        )
+        assert press() == 409
+        leave.delete()
+        call.refresh_from_db()
+        assert call.clinician_id == dana.pk and call.sequence == 0
+        assert (press(), press()) == (302, 302)
+        call.refresh_from_db()
+        assert (call.clinician_id, call.sequence, call.starts_at) == (
+            other_psychiatrist.pk,
+            1,
+            at + 5 * HOUR / 60,
+        )
+        assert call_lines(other_psychiatrist, at) == []
+        told = OutboxMessage.objects.filter(about_id=call.pk, kind="visit_moved")
+        assert told.filter(recipient=other_psychiatrist).count() == 1 and told.exclude(
+            recipient=other_psychiatrist
+        )
+        # And the room is theirs: the caller reads who comes.
+        opened = browser.post(
+            reverse("consults:introduction_video", args=[call.pk]), {"intent": str(uuid.uuid4())}
+        )
+        assert opened.status_code == 302 and "visit-mic" in browser.get(opened["Location"]).content.decode()
+        seen = Client().get(f"/introduction/link/{introduction_token(call)}/").content.decode()
+    assert "not with us any more" not in seen and str(other_psychiatrist) in seen
+
+
+def test_nobody_but_a_psychiatrist_takes_a_call_over(
+    dana: User, admin_ann: User, cole: User, protocol_version: Any, at: dt.datetime
+) -> None:
+    call = an_introduction(dana, at)
+    User.objects.filter(pk=dana.pk).update(is_active=False)
+    call.clinician.refresh_from_db()
+    for person in (admin_ann, cole):
+        with pytest.raises(NotPermitted):
+            actions.take_introduction(call, by=person, at=at)
 
 
 def test_a_call_in_leave_is_in_doubt_and_one_that_was_called_off_or_is_over_is_not(
