@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 
 from accounts.models import Patient
 from measures.models import InstrumentResponse
@@ -73,14 +73,16 @@ def responses_of(patient: Patient) -> list[InstrumentResponse]:
     )
 
 
-def courses_of(rows: list[InstrumentResponse], course: Course | None) -> dict[str, rules.Course]:
+def courses_of(
+    rows: list[InstrumentResponse], course: Course | None, *, begun_at: datetime | None
+) -> dict[str, rules.Course]:
     """Each instrument's scores over time, compared with the baseline by the instrument's own numbers."""
     by_instrument: dict[str, list[rules.Point]] = {name: [] for name in scored_instruments()}
     for row in rows:
         if row.total is not None:
             by_instrument[row.instrument].append(rules.Point(row.timepoint, row.total, row.completed_at))
     return {
-        name: rules.course_of(name, points, definitions_for(course, name))
+        name: rules.course_of(name, points, definitions_for(course, name), begun_at=begun_at)
         for name, points in by_instrument.items()
     }
 
@@ -204,12 +206,18 @@ def owed_by(patients: Q, *, at: datetime, limit: int = 200) -> list[Owed]:
     return sorted(found, key=lambda one: one.due.due_at)[:limit]
 
 
-def baseline_total(patient: Patient, instrument: str) -> int | None:
-    """The total before the course that later answers are compared with."""
+def begun_at(course: Course | None) -> datetime | None:
+    """When the first dose of this course was taken."""
+    return min(doses_of(course).values(), default=None)
+
+
+def baseline_total(patient: Patient, instrument: str, *, begun_at: datetime | None) -> int | None:
+    """The total before the course (before its first dose) that later answers are compared with."""
+    rows = InstrumentResponse.objects.filter(
+        patient=patient, instrument=instrument, timepoint=rules.BASELINE, total__isnull=False
+    )
     return (
-        InstrumentResponse.objects.filter(
-            patient=patient, instrument=instrument, timepoint=rules.BASELINE, total__isnull=False
-        )
+        (rows.filter(completed_at__lte=begun_at) if begun_at is not None else rows)
         .order_by("-completed_at", "-id")
         .values_list("total", flat=True)
         .first()
@@ -224,6 +232,9 @@ def practice_scores() -> tuple[int, int, dict[str, dict[Any, Mapping[str, int]]]
     begun = Course.objects.filter(patient__is_synthetic=False)
     eligible = begun.values("patient").distinct().count()
     completed = begun.filter(state="completed").values("patient").distinct().count()
+    first = DosingSession.objects.filter(patient=OuterRef("patient"), dose_at__isnull=False).order_by(
+        "dose_at"
+    )
     rows = (
         InstrumentResponse.objects.filter(
             instrument__in=scored_instruments(),
@@ -231,6 +242,8 @@ def practice_scores() -> tuple[int, int, dict[str, dict[Any, Mapping[str, int]]]
             total__isnull=False,
             patient__in=begun.values("patient"),
         )
+        .annotate(begun_at=Subquery(first.values("dose_at")[:1]))
+        .exclude(timepoint=rules.BASELINE, completed_at__gt=F("begun_at"))
         .order_by("completed_at")
         .values_list("patient_id", "instrument", "timepoint", "total")
     )

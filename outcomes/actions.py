@@ -21,22 +21,23 @@ def on_instrument_completed(*, response: Any, by: Any, at: datetime) -> None:
     """Compare with the baseline. Worse by the protocol's number (five points; ten on the PCL-5) tells the psychiatrist and holds the next dose."""
     _no_more_reminders(response, at=at)
     _act_on_answers(response, by=by, at=at)
-    if (
-        response.instrument not in access.scored_instruments()
-        or response.total is None
-        or response.timepoint == rules.BASELINE
-    ):
+    if response.instrument not in access.scored_instruments() or response.total is None:
         return
     patient = response.patient
-    baseline = access.baseline_total(patient, response.instrument)
+    course = access.latest_course(patient)
+    begun_at = access.begun_at(course)
+    if rules.is_before(response.timepoint, response.completed_at, begun_at):
+        return
+    baseline = access.baseline_total(patient, response.instrument, begun_at=begun_at)
     if baseline is None:
         return
-    course = access.latest_course(patient)
     definitions = access.definitions_for(course, response.instrument)
     moved = change(baseline, response.total, definitions)
     fell_back = False
     if response.timepoint.startswith("follow_up"):
-        scores = access.courses_of(access.responses_of(patient), course)[response.instrument]
+        scores = access.courses_of(access.responses_of(patient), course, begun_at=begun_at)[
+            response.instrument
+        ]
         after = scores.after.get(rules.AFTER_4)
         if after is not None and after.change is not None:
             fell_back = relapse(

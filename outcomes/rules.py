@@ -127,10 +127,23 @@ class Course:
     points: tuple[Point, ...]
 
 
-def course_of(instrument: str, rows: Iterable[Point], definitions: ChangeDefinitions) -> Course:
-    """The newest answer at each time point counts; everything answered is drawn."""
+def is_before(timepoint: str, answered_at: datetime, begun_at: datetime | None) -> bool:
+    """Whether an answer is one from before the course: whatever it says of itself, after the first dose none is."""
+    return timepoint == BASELINE and (begun_at is None or answered_at <= begun_at)
+
+
+def course_of(
+    instrument: str,
+    rows: Iterable[Point],
+    definitions: ChangeDefinitions,
+    *,
+    begun_at: datetime | None = None,
+) -> Course:
+    """The newest answer at each time point counts; everything answered is drawn. `begun_at`: the first dose."""
     points = tuple(sorted(rows, key=lambda p: p.at))
-    newest: dict[str, Point] = {p.timepoint: p for p in points}
+    newest: dict[str, Point] = {
+        p.timepoint: p for p in points if p.timepoint != BASELINE or is_before(p.timepoint, p.at, begun_at)
+    }
     baseline = newest.get(BASELINE)
     after = {
         code: Compared(point, change(baseline.total, point.total, definitions) if baseline else None)

@@ -32,7 +32,8 @@ def _summary(patient: Patient, *, at: datetime) -> dict[str, Any]:
     definitions = access.definitions_for(course)
     rows = access.responses_of(patient)
     doses = access.doses_of(course)
-    scores = access.courses_of(rows, course)
+    begun_at = min(doses.values(), default=None)
+    scores = access.courses_of(rows, course, begun_at=begun_at)
     zone = ZoneInfo(patient.user.time_zone)
     instants = [row.completed_at for row in rows] + list(doses.values())
     first_day = min(instants).astimezone(zone).date() if instants else None
@@ -47,7 +48,12 @@ def _summary(patient: Patient, *, at: datetime) -> dict[str, Any]:
                 day_of(point.at),
                 {
                     "day": day_of(point.at),
-                    "label": access.label_of(point.timepoint),
+                    "label": access.label_of(
+                        point.timepoint
+                        if point.timepoint != rules.BASELINE
+                        or rules.is_before(point.timepoint, point.at, begun_at)
+                        else rules.MONTHLY
+                    ),
                     "phq9": None,
                     "gad7": None,
                 },

@@ -11,7 +11,8 @@ from accounts.models import Patient, User
 from coaching.actions import check_in_today
 from measures.actions import record_response
 from measures.rules import instrument
-from outcomes import noticed_access
+from outcomes import access, noticed_access
+from safety.models import Alert
 from sessions import actions as dosing
 from sessions.models import DosingSession
 from tests.sessions.builders import a_finished_session
@@ -153,3 +154,20 @@ def test_ten_times_as_many_answers_need_no_further_query(
             page = browser.get(f"/outcomes/{alice.pk}/").content.decode()
     assert f"The newest {noticed_access.ROWS} are shown" in page
     assert page.count("Extra check-in") >= 55
+
+
+def test_an_answer_that_calls_itself_baseline_after_the_first_dose_replaces_none_and_is_compared(
+    client_for: Browser, session: DosingSession, alice: User, dana: User, at: dt.datetime, clock_at: Any
+) -> None:
+    """Over the API the time point is the sender's word; the first scores stay the ones that later ones are measured by."""
+    phq9 = {item.code: 0 for item in instrument("phq9").items}
+    record = Patient.objects.get(pk=alice.pk)
+    before = phq9 | {f"phq9_{n}": 1 for n in range(1, 9)}
+    record_response(record, "phq9", before, "baseline", by=alice, at=at - DAY)
+    later = phq9 | {f"phq9_{n}": 2 for n in range(1, 9)}
+    record_response(record, "phq9", later, "baseline", by=alice, at=at + 2 * DAY)
+    assert Alert.objects.filter(patient=record, trigger="X18").count() == 1
+    with clock_at(at + 3 * DAY):
+        page = " ".join(client_for(dana).get(f"/outcomes/{alice.pk}/").content.decode().split())
+    assert "8 of 27" in page and "16 of 27" not in page
+    assert access.practice_scores()[2]["phq9"][record.pk] == {"baseline": 8}
