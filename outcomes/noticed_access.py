@@ -19,9 +19,9 @@ from outcomes.access import label_of, timepoints
 from safety.access import escalations
 from sessions.actions.after import EFFECTS
 from sessions.actions.preparing import ALARMS
-from sessions.actions.watch import OTHER_FLAGS
-from sessions.forms import EFFECT_WORDS, OTHERS, RED_FLAGS
-from sessions.models import Course, FollowUp, SafetyCheck, SymptomReport
+from sessions.actions.watch import OTHER_FLAGS, SITTER_OTHER, SITTER_RED, SPEAKS_OF_DYING
+from sessions.forms import EFFECT_WORDS, OTHERS, RED_FLAGS, SITTER_WORDS
+from sessions.models import Checkpoint, Course, FollowUp, ReleaseCheck, SafetyCheck, SymptomReport
 from sessions.rules.check import PositiveAnswer
 from sessions.wording import CHECK
 
@@ -171,6 +171,31 @@ def _sessions(patient: Patient, strong_from: int) -> Iterable[Said]:
             (*([EMERGENCY] if report.red_flags else []), *(OTHER_FLAGS[code] for code in report.other_flags)),
             report.note,
         )
+    seen = (
+        Checkpoint.objects.filter(**of_patient, done_at__isnull=False)
+        .exclude(findings=[])
+        .select_related("session")
+        .order_by("-done_at", "-due_at")
+    )
+    # One look may tick off several checks that were due: it is told once.
+    for look in {(one.session_id, one.done_at): one for one in seen[:ROWS]}.values():
+        yield Said(
+            look.done_at,  # type: ignore[arg-type]
+            look.done_by,
+            f"The sitter's check in session {look.session.number}",
+            tuple(SITTER_WORDS.get(code, code) for code in look.findings),
+            tuple(sorted({_of_sitter(code) for code in look.findings})),
+        )
+    ends = ReleaseCheck.objects.filter(**of_patient).select_related("session").order_by("-answered_at")
+    for end in ends[:ROWS]:
+        if end.answers.get("severe_symptom") in (True, "yes"):
+            yield Said(
+                end.answered_at,
+                end.answered_by,
+                f"The end of session {end.session.number}",
+                ("Something troubled them strongly",),
+                ("X05",),
+            )
     mornings = (
         FollowUp.objects.filter(**of_patient)
         .exclude(effects=[])
@@ -186,6 +211,13 @@ def _sessions(patient: Patient, strong_from: int) -> Iterable[Said]:
             tuple(EFFECTS[code] for code in morning.effects),
             morning.note,
         )
+
+
+def _of_sitter(code: str) -> str:
+    """The row of the protocol that a sitter's finding met."""
+    if code in SITTER_RED:
+        return EMERGENCY
+    return "X02" if code == SPEAKS_OF_DYING else SITTER_OTHER.get(code, "X16")
 
 
 def _names(patient: Patient, actors: set[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from outcomes import access, noticed_access
 from safety.models import Alert
 from sessions import actions as dosing
 from sessions.models import DosingSession
-from tests.sessions.builders import a_finished_session
+from tests.sessions.builders import WELL, a_finished_session, a_session_in_progress
 
 pytestmark = pytest.mark.django_db
 Browser = Callable[..., Client]
@@ -67,6 +67,34 @@ def test_everything_stands_newest_first_with_who_where_and_the_row_of_the_protoc
     assert found[0].flags[0].kind == "act" and found[0].flags[1].kind == "pause"
     assert found[2].words == ("8 of 12",) and found[3].note == "since this morning"
     assert [line.at for line in found] == sorted((line.at for line in found), reverse=True)
+
+
+def test_what_a_sitter_saw_and_what_troubled_at_the_end_stand_there_once(
+    alice: User, dana: User, at: dt.datetime
+) -> None:
+    session = a_session_in_progress(alice, dana, at)
+    minute = dt.timedelta(minutes=1)
+    link = session.sitter_links.get(revoked_at__isnull=True)
+    # Three checks are due by now; one look ticks them off.
+    dosing.sitter_check(session, findings=["distressed"], by=f"sitter:{link.sitter_id}", at=at + 46 * minute)
+    dosing.record_symptoms(
+        session, by=alice, at=at + 50 * minute, other_flags=["throat"], nausea=3, sedation=1, note="scratchy"
+    )
+    dosing.end_music(session, by=alice, at=at + 61 * minute)
+    dosing.close_session(session, answers=WELL | {"severe_symptom": True}, by=alice, at=at + 122 * minute)
+    found = {line.where: line for line in lines(session, dana, at + 3 * DAY)}
+    look = found["The sitter's check in session 1"]
+    assert (look.who, [flag.code for flag in look.flags]) == ("The sitter", ["X07"])
+    assert look.words == ("Very frightened or upset",)
+    during = found["During session 1"]
+    assert during.words == (
+        "Trouble swallowing, cough or sore throat",
+        "nausea 3 of 4, strong",
+        "sedation 1 of 4",
+    )
+    assert ([flag.code for flag in during.flags], during.note) == (["X10"], "scratchy")
+    assert [flag.code for flag in found["The end of session 1"].flags] == ["X05"]
+    assert len(found) == len(lines(session, dana, at + 3 * DAY)) == 3
 
 
 @pytest.mark.parametrize(
