@@ -21,7 +21,7 @@ from consults.models import Appointment, VisitNote
 from consults.rules.signing import minimum_minutes, note_gaps
 from consults.rules.slots import time_words, when_words
 from consults.views.common import banner_of, visit_row
-from intake.access import active_medicines
+from intake.access import active_medicines, latest_evaluation
 from safety.access import holds_of
 from video.forms import LateForm
 
@@ -93,6 +93,7 @@ def visit(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
         "patient_when": when_words(row.starts_at, row.patient.user.time_zone),
         "banner": banner_of(row.patient, at),
         "patient": row.patient,
+        "has_chart": may_read and latest_evaluation(row.patient) is not None,
         "own": own,
         "note": note if may_read else None,
         "body": _words(note) if note is not None and may_read else {},
@@ -308,6 +309,7 @@ def treatment(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
     context = {
         "banner": banner_of(patient, at),
         "patient": patient,
+        "has_chart": md and latest_evaluation(patient) is not None,
         "visits": [visit_row(row, zone) for row in access.appointments_of(patient)[:20]],
         "notes": list(access.notes_of(patient)) if md else [],
         "check": access.latest_pdmp_check(patient) if md else None,

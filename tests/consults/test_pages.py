@@ -454,6 +454,29 @@ def test_hours_are_set_in_the_clinicians_own_zone(dana: User, client_for: Any) -
     assert "Away" in text_of(doctor.get(reverse("consults:hours")))
 
 
+@pytest.mark.parametrize("sent", [True, False])
+def test_the_pages_of_visits_lead_to_the_persons_other_pages_and_to_no_chart_that_is_not_there(
+    sent: bool, alice: User, dana: User, cole: User, at: dt.datetime, client_for: Any
+) -> None:
+    if sent:
+        an_accepted_intake(alice, dana, at - 5 * DAY)
+    visit = a_booked_consult(alice, dana, at)
+    for who, chart in ((dana, sent), (cole, False)):
+        browser = client_for(who)
+        pages = [reverse("consults:treatment", args=[alice.pk])]
+        if who == dana:
+            pages.append(reverse("consults:visit", args=[visit.pk]))
+        for page in pages:
+            nav = re.search(
+                r'<nav class="row" aria-label="About this person">.*?</nav>', text_of(browser.get(page)), re.S
+            )
+            assert nav is not None
+            links = re.findall(r'href="([^"]+)"', nav[0])
+            assert (reverse("intake:chart", args=[alice.pk]) in links) is chart
+            for link in links:
+                assert browser.get(link).status_code == 200, (who, link)
+
+
 @pytest.mark.parametrize(
     ("fields", "named"),
     [

@@ -349,9 +349,17 @@ def test_a_second_window_takes_the_visit_over_and_the_first_says_so(
     first.opens(f"/video/{room.pk}/")
     says(first.page, "You are in the visit")
     second = new_walker(camera_browser, site, "Dana again", user=dana)
+    second.page.clock.install()
     second.opens(f"/video/{room.pk}/")
     says(second.page, "You are in the visit")
     says(first.page, "another page or device")
+
+    # And when her log-in ends meanwhile, she reads it, and the visit goes on
+    second.page.context.clear_cookies()
+    second.page.clock.fast_forward(330_000)
+    says(second.page, "Your log-in has ended. The visit goes on")
+    assert second.page.evaluate("window.visit.line") == 1
+    assert second.page.locator("#visit-bar").is_visible()
 
 
 def test_somebody_who_waits_reads_that_it_gets_later_and_that_the_clinician_sees_them_leave(
