@@ -42,7 +42,6 @@ def _without_a_limit() -> None:
     """Filling takes longer than any statement of the product may."""
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
-        cursor.execute("SET synchronous_commit = off")
 
 
 def reminder_tick_1m(practice: Practice) -> Iterator[Figure]:
