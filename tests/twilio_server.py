@@ -261,9 +261,19 @@ def _handler(server: TwilioServer) -> type[BaseHTTPRequestHandler]:
             ]
             # Newest first and a page at a time, as Twilio has it.
             size = min(int(query.get("PageSize", "50")), 1000)
-            page = list(reversed(found))[:size]
+            number = int(query.get("Page", "0"))
+            page = list(reversed(found))[number * size : (number + 1) * size]
+            more = (number + 1) * size < len(found)
+            following = f"{parts.path}?{urlencode(query | {'Page': str(number + 1)})}" if more else None
             self._answer(
-                200, {"messages": page, "next_page_uri": None, "page": 0, "page_size": size, "uri": self.path}
+                200,
+                {
+                    "messages": page,
+                    "next_page_uri": following,
+                    "page": number,
+                    "page_size": size,
+                    "uri": self.path,
+                },
             )
 
         def do_POST(self) -> None:

@@ -18,6 +18,8 @@ from notify.gateways.base import Envelope, Gateway, InDoubt, Receipt, Refused
 from notify.models import OutboxMessage
 
 TIMEOUT_S = 10
+# Messages of one answer when Twilio is asked what it took.
+PAGE = 200
 API = "https://api.twilio.com"
 # The number does not exist, cannot take texts, is not allowed, or has answered STOP: trying again changes nothing.
 OPTED_OUT = 21610
@@ -102,12 +104,13 @@ class TwilioGateway(Gateway):
         if self.channel != "sms":
             return None
         try:
-            found = client().messages.list(
-                to=envelope.to, date_sent_after=envelope.since_at - timedelta(minutes=1), limit=50
+            # Newest first, page after page: however much went to that number since, the one that was taken first is found.
+            found = client().messages.stream(
+                to=envelope.to, date_sent_after=envelope.since_at - timedelta(minutes=1), page_size=PAGE
             )
+            same = [m for m in found if m.body == envelope.body]
         except (TwilioException, requests.RequestException) as error:
             raise _judged(error) from None
-        same = [m for m in found if m.body == envelope.body]
         # The same words may have gone to the same number for another reason; a message that is accounted for is not ours.
         others = OutboxMessage.objects.filter(provider_id__in=[m.sid for m in same])
         taken = set(others.exclude(pk=envelope.reference).values_list("provider_id", flat=True))

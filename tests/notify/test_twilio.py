@@ -140,6 +140,25 @@ def test_another_text_with_the_same_words_does_not_answer_for_one_that_never_wen
     assert first.provider_id != second.provider_id
 
 
+def test_a_text_in_doubt_is_found_however_many_went_to_that_number_since(
+    twilio: TwilioServer, alice: User, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PR-03, class R, at most one: Twilio answers a page at a time, newest first."""
+    monkeypatch.setattr(twilio_gateway, "PAGE", 10)
+    twilio.behave = "accept-then-hang"
+    message = a_text(alice, at)
+    dispatch_due(at=at)
+    twilio.behave = "well"
+    for n in range(25):
+        a_text(alice, at, context={"body": f"Another text, the {n}th."})
+    assert dispatch_due(at=at).sent == 25
+    message.refresh_from_db()
+    assert resolve_expired(at=message.lease_until + timedelta(seconds=1)) == 1
+    message.refresh_from_db()
+    assert (message.state, message.provider_id) == ("sent", twilio.accepted[0]["sid"])
+    assert len(twilio.messages_to(alice.phone)) == 26
+
+
 def test_while_twilio_cannot_be_asked_nothing_is_sent(
     twilio: TwilioServer, alice: User, at: datetime, settings: Any
 ) -> None:
