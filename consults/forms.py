@@ -354,6 +354,12 @@ class RevokeForm(forms.Form):
 
 
 class PharmacyForm(forms.Form):
+    """What was heard; `heard` are the statuses that can follow."""
+
+    def __init__(self, *args: Any, heard: frozenset[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["status"].choices = [one for one in PharmacyStatus.choices if one[0] in heard]  # type: ignore[attr-defined]
+
     status = forms.ChoiceField(
         label="How far it is",
         choices=PharmacyStatus.choices,

@@ -359,6 +359,7 @@ class PharmacyStatus(models.TextChoices):
     ACCEPTED = "accepted", "Accepted by the pharmacy"
     REJECTED = "rejected", "Sent back by the pharmacy"
     DISPENSED = "dispensed", "Dispensed"
+    CANCELLED = "cancelled", "Cancelled at the pharmacy"
 
 
 def plain_number(value: Decimal) -> str:

@@ -56,6 +56,12 @@ def order_pdf(order: Order) -> bytes:
                 f"a dose needs less than {order.systolic_max_mmhg}/{order.diastolic_max_mmhg} mmHg",
             ),
             ("In force until", order.expires_on.isoformat()),
+            *(
+                [("Replaces", f"the order signed on {before}: do not fill that one")]
+                if order.supersedes is not None
+                and (before := (order.supersedes.signed_facts or {}).get("signed_on"))
+                else []
+            ),
         ]
     )
     if order.holds:

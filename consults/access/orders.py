@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.access import licensed_states, patients_visible_to
 from accounts.models import Patient, Role, User
@@ -17,12 +17,14 @@ from common.errors import NotVisible
 from consults.access.state_rules import rule_in
 from consults.access.visits import latest_signed_note, notes_of
 from consults.models import (
+    Fulfilment,
     Order,
     PdmpCheck,
     SecondOpinion,
     VisitNote,
 )
 from consults.rules.dosing import Proposal, Strength
+from consults.rules.pharmacy import AT_THE_PHARMACY
 from consults.rules.signing import OrderFacts
 from intake.access import consent_current, current_intake, decision_facts, eligibility_stands, facts_of
 from intake.actions.eligibility import result_for, thresholds_in
@@ -35,6 +37,21 @@ from safety.task_access import tasks_visible_to
 
 # Diagnosis, PDMP, consent and identity, agreement: an acceptance before the consult cannot have weighed these.
 DECIDED_AT_THE_CONSULT = frozenset({"E08", "E55", "E69", "E70"})
+
+
+def runs(order: Order, *, at: datetime) -> bool:
+    """Signed, neither revoked nor superseded, and not past its last day where the patient is."""
+    return order.is_in_force and (
+        order.expires_on is None or order.expires_on >= local_date(at, order.patient.user.time_zone)
+    )
+
+
+def to_call_back(*, patient_id: Any = None) -> QuerySet[Order]:
+    """Orders that were ended while the pharmacy had them, and of which nothing was sent: somebody must tell the pharmacy."""
+    sent = Fulfilment.objects.filter(order=OuterRef("pk"), lost_at__isnull=True)
+    ended = Q(revoked_at__isnull=False) | Q(superseded_at__isnull=False)
+    rows = Order.objects.filter(ended, ~Exists(sent), pharmacy_status__in=sorted(AT_THE_PHARMACY))
+    return rows if patient_id is None else rows.filter(patient_id=patient_id)
 
 
 def orders_of(patient: Patient) -> QuerySet[Order]:

@@ -163,10 +163,14 @@ def room_of(row: Appointment) -> Room | None:
 
 def minutes_together(appointment: Appointment) -> int | None:
     """How long patient and clinician were in the room together, by the room's own book; None without a room."""
-    room = room_of(appointment)
-    if room is None:
+    # Rooms that are closed as well: the note is signed when the visit is over.
+    rooms = list(Room.objects.filter(about_type=ABOUT, about_id=appointment.pk))
+    if not rooms:
         return None
-    found = attendance_of(
-        room, starts_at=appointment.starts_at, ends_at=appointment.ends_at + timedelta(hours=1)
+    until = appointment.ends_at + timedelta(hours=1)
+    return round(
+        sum(
+            attendance_of(one, starts_at=appointment.starts_at, ends_at=until).together_minutes
+            for one in rooms
+        )
     )
-    return round(found.together_minutes)

@@ -12,7 +12,8 @@ from common import protocol
 from common.clock import local_date
 from common.errors import Conflict
 from common.work import LIMIT, WorkItem, clock_of, kinds, line, next_working_day
-from consults.access.orders import flexibility_ends_on
+from consults.access.orders import flexibility_ends_on, to_call_back
+from consults.access.parcels import units_to_send
 from consults.models import Appointment, AuthorityBasis, Fulfilment, KitParcel, Order, StateRule, VisitNote
 from intake.models import ConsentWithdrawal, Intake
 from safety.access import mine_or_unowned, stands_in_for
@@ -149,7 +150,10 @@ def _to_send(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkIt
                     due_at=since + clock_of("kit.unsent"),
                 )
             )  # fmt: skip
-        if not order.has_parcel and order.pharmacy_status in ("handed_over", "accepted", "dispensed"):
+        at_the_pharmacy = order.pharmacy_status in ("handed_over", "accepted", "dispensed")
+        # What is at home from the order before may be all that this one is for.
+        enough = order.supersedes_id is not None and not units_to_send(order, at=at)
+        if not order.has_parcel and at_the_pharmacy and not enough:
             items.append(
                 _line(
                     "medicine.unsent", user, order.patient, role="coach", key=order.pk,
@@ -234,32 +238,40 @@ def _to_write(user: User, *, covers: frozenset[str]) -> list[WorkItem]:
 
 
 def _to_hand_over(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkItem]:
-    """Signed and not with the pharmacy, or sent back by it. Its prescriber's; a stand-in's when they are gone."""
+    """Signed and not with the pharmacy, or sent back by it; or over, and the pharmacy has it still. Its prescriber's; a
+    stand-in's when they are gone."""
     mine = Q(prescriber=user)
     if Role.PSYCHIATRIST in covers:
         mine |= Q(prescriber__is_active=False)
     rows = (
-        Order.objects.filter(mine, _in_force(at), pharmacy_status__in=["not_sent", "rejected"])
+        Order.objects.filter(
+            mine,
+            (_in_force(at) & Q(pharmacy_status__in=["not_sent", "rejected"])) | Q(pk__in=to_call_back()),
+        )
         .select_related("patient__user", "patient__care_team", "prescriber")
         .order_by("signed_at", "id")
     )
     items = []
     for order in rows[:LIMIT]:
+        ended_at = order.revoked_at or order.superseded_at
+        kind = "order.call_back" if ended_at else "order.unsent"
         back = order.pharmacy_status == "rejected"
-        since = (order.pharmacy_updated_at if back else None) or order.signed_at or at
+        since = ended_at or (order.pharmacy_updated_at if back else None) or order.signed_at or at
         items.append(
             line(
-                "order.unsent",
+                kind,
                 key=str(order.pk),
                 owner=user,
-                due_at=since + clock_of("order.unsent"),
+                due_at=since + clock_of(kind),
                 patient=order.patient,
                 title="The pharmacy sent an order back" if back else "",
                 unowned=order.prescriber_id != user.pk,
                 **lands(
                     user,
-                    reverse("consults:treatment", args=[order.patient_id]),
-                    kinds()["order.unsent"]["action"],
+                    reverse("consults:order_pharmacy", args=[order.pk])
+                    if ended_at
+                    else reverse("consults:treatment", args=[order.patient_id]),
+                    kinds()[kind]["action"],
                     order.patient_id,
                 ),
             )

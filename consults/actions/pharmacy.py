@@ -7,42 +7,49 @@ from django.db import transaction
 
 from accounts.models import User
 from common import audit
-from common.clock import local_date
 from common.errors import Conflict, Invalid
+from consults import access
 from consults.actions.orders import _prescribes
 from consults.gateways.pharmacy import pharmacy_gateway
 from consults.models import HandOver, Order, PharmacyStatus
 from consults.paper import order_pdf
+from consults.rules.pharmacy import may_be_heard
 
 UNDER_WAY = (PharmacyStatus.HANDED_OVER, PharmacyStatus.ACCEPTED, PharmacyStatus.DISPENSED)
 
 
-def _in_force(order: Order, *, at: datetime) -> Order:
-    row = (
+def _locked(order: Order) -> Order:
+    return (
         Order.objects.select_for_update(of=("self",))
-        .select_related("patient__user", "prescriber")
+        .select_related("patient__user", "prescriber", "supersedes")
         .get(pk=order.pk)
     )
-    if not row.is_in_force or (
-        row.expires_on is not None and row.expires_on < local_date(at, row.patient.user.time_zone)
-    ):
-        raise Conflict("This order is not in force.", code="order_not_in_force")
-    return row
+
+
+def _not_in_force() -> Conflict:
+    return Conflict("This order is not in force.", code="order_not_in_force")
 
 
 def send_to_pharmacy(order: Order, *, way: str, by: User, at: datetime) -> HandOver:
     """Print, fax, or hand to the e-prescribing vendor; the other side's number and status are kept.
 
-    Raises Conflict while it is under way already: a pharmacy that gets an order twice may dispense it twice (HZ-19). What was
-    sent back may be sent again.
+    Raises Conflict while it is under way already, or while the pharmacy still has an order that was revoked or superseded: a
+    pharmacy that has an order twice may dispense it twice (HZ-19). What was sent back may be sent again.
     """
     _prescribes(order.patient, by)
     if way not in (HandOver.Way.PRINT, HandOver.Way.FAX, HandOver.Way.VENDOR):
         raise Invalid("Choose how it leaves.", fields={"way": "Choose one."})
     with transaction.atomic():
-        row = _in_force(order, at=at)
+        row = _locked(order)
+        if not access.runs(row, at=at):
+            raise _not_in_force()
         if row.pharmacy_status in UNDER_WAY:
             raise Conflict("This order is on its way to the pharmacy already.", code="under_way")
+        if access.to_call_back(patient_id=row.patient_id).exists():
+            raise Conflict(
+                "The pharmacy still has an order that is over. Tell the pharmacy, and write down what it answered.",
+                code="call_back_first",
+            )
         document = order_pdf(row)
         gateway = pharmacy_gateway()
         # The same number for the same try: a vendor that was asked twice knows it.
@@ -55,15 +62,26 @@ def send_to_pharmacy(order: Order, *, way: str, by: User, at: datetime) -> HandO
 
 
 def hand_over(order: Order, *, status: str, external_id: str, by: User, at: datetime) -> Order:
-    """Write down how far the pharmacy or the e-prescribing vendor is. Raises Conflict for an order that is not in force."""
+    """Write down how far the pharmacy or the e-prescribing vendor is; without a number the one before stays.
+
+    Raises Conflict for a step back, and for an order that is not in force unless the pharmacy still has it: then it is called back.
+    """
     _prescribes(order.patient, by)
     if status not in PharmacyStatus.values:
         raise Invalid("Choose a status.", fields={"pharmacy_status": "Not known."})
     with transaction.atomic():
-        row = _in_force(order, at=at)
+        row = _locked(order)
+        heard = may_be_heard(row.pharmacy_status, in_force=access.runs(row, at=at))
+        if not heard:
+            raise _not_in_force()
+        if status not in heard:
+            raise Conflict(
+                f"An order that is “{row.get_pharmacy_status_display()}” does not become “{PharmacyStatus(status).label}”.",
+                code="no_such_step",
+            )
         _keep(
-            row, way=HandOver.Way.HEARD, gateway="", external_id=external_id.strip()[:80], status=status, sha256="",
-            by=by, at=at,
+            row, way=HandOver.Way.HEARD, gateway="", external_id=external_id.strip()[:80] or row.external_id, status=status,
+            sha256="", by=by, at=at,
         )  # fmt: skip
     return Order.objects.get(pk=row.pk)
 

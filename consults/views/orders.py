@@ -23,6 +23,7 @@ from consults.forms import OrderForm, ParcelForm, PharmacyForm, RevokeForm
 from consults.forms_orders import OpinionForm, SecondPersonForm, WayForm
 from consults.models import AuthorityBasis, Order, PharmacyStatus, plain_number
 from consults.rules.dosing import UG_PER_MG, UL_PER_ML, hard_stops, soft_warnings
+from consults.rules.pharmacy import AT_THE_PHARMACY, may_be_heard
 from consults.rules.signing import OrderGap, order_gaps
 from consults.views.common import banner_of
 from intake.access import active_medicines
@@ -294,8 +295,10 @@ def pharmacy(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     row, at = access.visible_order(request.user, order_id), clock.now()
     sending = request.method == "POST" and request.POST.get("what") == "send"
     way_form = WayForm(request.POST if sending else None)
+    heard = may_be_heard(row.pharmacy_status, in_force=access.runs(row, at=at))
     form = PharmacyForm(
         request.POST if request.method == "POST" and not sending else None,
+        heard=heard,
         initial={"status": row.pharmacy_status, "external_id": row.external_id},
     )
     if sending and way_form.is_valid():
@@ -310,6 +313,8 @@ def pharmacy(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "order": row,
         "form": form,
         "way_form": way_form,
+        "may_hear": bool(heard),
+        "call_back": not row.is_in_force and row.pharmacy_status in AT_THE_PHARMACY,
         "may_send": row.is_in_force and row.pharmacy_status in ("not_sent", "rejected"),
         "steps": list(row.hand_overs.select_related("by").order_by("-at")),
         "statuses": dict(PharmacyStatus.choices),

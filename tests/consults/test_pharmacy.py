@@ -16,11 +16,12 @@ from consults import actions
 from consults.gateways.pharmacy import Sandbox
 from consults.models import HandOver, Order
 from consults.paper import order_pdf
-from tests.consults.builders import a_signed_order
+from portal.work import gather
+from tests.consults.builders import a_delivered_parcel, a_signed_order
 from tests.consults.test_pages import send, text_of
 
 pytestmark = pytest.mark.django_db
-DAY = dt.timedelta(days=1)
+DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 
 
 @pytest.fixture
@@ -89,6 +90,110 @@ def test_what_is_not_in_force_does_not_leave_and_nobody_else_sends_it(
         actions.send_to_pharmacy(order, way="fax", by=dana, at=at)
     assert not HandOver.objects.exists()
     assert "NOT IN FORCE: revoked." in words_of(order_pdf(Order.objects.get(pk=order.pk)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fits"),
+    [
+        ("not_sent", "dispensed", True), ("handed_over", "accepted", True), ("accepted", "rejected", True),
+        ("rejected", "accepted", True), ("accepted", "accepted", True), ("handed_over", "not_sent", False),
+        ("accepted", "handed_over", False), ("dispensed", "not_sent", False), ("dispensed", "rejected", False),
+        ("handed_over", "cancelled", False),
+    ],
+)  # fmt: skip
+def test_nothing_goes_back_at_the_pharmacy_and_a_number_stays(
+    before: str, after: str, fits: bool, order: Order, dana: User, at: dt.datetime
+) -> None:
+    """HZ-19: what was dispensed cannot be made to look unsent, and so is not sent again."""
+    Order.objects.filter(pk=order.pk).update(pharmacy_status=before, external_id="RX-1")
+    if fits:
+        heard = actions.hand_over(order, status=after, external_id="", by=dana, at=at)
+        assert (heard.pharmacy_status, heard.external_id) == (after, "RX-1")
+    else:
+        with pytest.raises(Conflict) as refused:
+            actions.hand_over(order, status=after, external_id="", by=dana, at=at)
+        assert refused.value.code == "no_such_step"
+        assert not HandOver.objects.exists()
+
+
+@pytest.mark.parametrize("answer", ["cancelled", "rejected", "dispensed"])
+def test_an_order_that_ends_while_the_pharmacy_has_it_is_called_back_before_another_leaves(
+    answer: str,
+    order: Order,
+    alice: User,
+    dana: User,
+    cole: User,
+    at: dt.datetime,
+    client_for: Any,
+    clock_at: Any,
+) -> None:
+    """HZ-19: a pharmacy that holds two orders of one person may fill both."""
+    actions.send_to_pharmacy(order, way="fax", by=dana, at=at)
+    actions.revoke(order, reason="Rash.", by=dana, at=at)
+    (line,) = [one for one in gather(dana, at=at) if one.kind == "order.call_back"]
+    assert line.due_at == at + 2 * HOUR and not [
+        one for one in gather(cole, at=at) if one.kind == "order.call_back"
+    ]
+    again = a_signed_order(alice, dana, at, supersedes=order)
+    with pytest.raises(Conflict) as refused:
+        actions.send_to_pharmacy(again, way="fax", by=dana, at=at)
+    assert refused.value.code == "call_back_first"
+    for wrong in ("accepted", "not_sent"):
+        with pytest.raises(Conflict):
+            actions.hand_over(order, status=wrong, external_id="", by=dana, at=at)
+    with clock_at(at):
+        page = client_for(dana).get(reverse("consults:order_pharmacy", args=[order.pk]))
+        assert "the pharmacy has it still" in text_of(page)
+        assert (
+            'value="cancelled"' in page.content.decode() and 'value="accepted"' not in page.content.decode()
+        )
+    actions.hand_over(order, status=answer, external_id="", by=dana, at=at)
+    assert not [one for one in gather(dana, at=at) if one.kind == "order.call_back"]
+    assert actions.send_to_pharmacy(again, way="fax", by=dana, at=at).status == "handed_over"
+    with pytest.raises(Conflict):
+        actions.hand_over(
+            order,
+            status="cancelled" if answer != "cancelled" else "dispensed",
+            external_id="",
+            by=dana,
+            at=at,
+        )
+
+
+def test_an_order_whose_parcel_is_out_is_not_called_back(
+    order: Order, dana: User, cole: User, at: dt.datetime
+) -> None:
+    Order.objects.filter(pk=order.pk).update(pharmacy_status="accepted")
+    a_delivered_parcel(order, cole, at)
+    actions.revoke(order, reason="Rash.", by=dana, at=at)
+    assert not [one for one in gather(dana, at=at) if one.kind == "order.call_back"]
+
+
+def test_the_paper_of_a_superseding_order_names_the_one_it_replaces(
+    order: Order, alice: User, dana: User, at: dt.datetime
+) -> None:
+    assert "Replaces" not in words_of(order_pdf(order))
+    Order.objects.filter(pk=order.pk).update(superseded_at=at)
+    newer = a_signed_order(alice, dana, at, supersedes=order)
+    newer = Order.objects.select_related("patient__user", "prescriber", "supersedes").get(pk=newer.pk)
+    assert f"the order signed on {order.signed_facts['signed_on']}: do not fill that one" in words_of(
+        order_pdf(newer)
+    )
+
+
+def test_a_replaced_order_asks_the_coach_for_no_more_than_is_missing_at_home(
+    order: Order, alice: User, dana: User, cole: User, at: dt.datetime
+) -> None:
+    """HZ-13: what came for the order before is enough, so nobody is asked to get the same again."""
+    a_delivered_parcel(order, cole, at)
+    Order.objects.filter(pk=order.pk).update(superseded_at=at)
+    newer = a_signed_order(alice, dana, at, supersedes=order)
+    actions.send_to_pharmacy(newer, way="fax", by=dana, at=at)
+    assert not [one for one in gather(cole, at=at) if one.kind == "medicine.unsent"]
+    Order.objects.filter(pk=newer.pk).update(superseded_at=at, pharmacy_status="dispensed")
+    larger = a_signed_order(alice, dana, at, supersedes=newer, units_per_dose=3, dose_ug=300_000)
+    actions.send_to_pharmacy(larger, way="fax", by=dana, at=at)
+    assert [one for one in gather(cole, at=at) if one.kind == "medicine.unsent"]
 
 
 def test_the_sandbox_takes_only_a_document_and_answers_the_same_twice() -> None:

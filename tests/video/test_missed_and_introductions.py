@@ -13,6 +13,7 @@ from django.test import Client
 from accounts.models import DeaRegistration, Licence, User
 from common.errors import Conflict
 from consults import actions as consults
+from consults.access import minutes_together
 from consults.access.introductions import introduction_token
 from consults.models import Appointment
 from notify.models import OutboxMessage, State
@@ -28,6 +29,26 @@ MINUTE = dt.timedelta(minutes=1)
 
 def intent() -> dict[str, str]:
     return {"intent": str(uuid.uuid4())}
+
+
+# --- how long they were together ---
+
+
+def test_the_rooms_book_counts_the_minutes_together_also_when_the_room_is_closed(
+    alice: User, dana: User, at: dt.datetime
+) -> None:
+    """The note is signed after the visit, and must not claim more than there was (protocol 2.4)."""
+    room = a_room(alice, dana, at)
+    visit = Appointment.objects.get(pk=room.about_id)
+    assert minutes_together(visit) == 0
+    for seat, connection in ((their_seat(room), "c"), (her_seat(room), "d")):
+        actions.take_seat(seat, connection=connection, page=connection, at=visit.starts_at)
+    actions.admit(her_seat(room), by=dana, at=visit.starts_at)
+    for seat, connection in ((their_seat(room), "c"), (her_seat(room), "d")):
+        actions.leave_seat(seat.pk, connection=connection, at=visit.starts_at + 2 * MINUTE)
+    assert minutes_together(visit) == 2
+    actions.close_room(room, by=dana, at=visit.starts_at + 3 * MINUTE)
+    assert minutes_together(visit) == 2
 
 
 # --- missed ---
