@@ -273,6 +273,8 @@ class ProtocolForm(forms.ModelForm):
         found = protocol.disagreements(cleaned["data"]) if isinstance(cleaned.get("data"), dict) else []
         if found:
             self.add_error("data", f"Two parts contradict each other: {'; '.join(found)}.")
+        for sentence in protocol.holes(cleaned["data"]) if isinstance(cleaned.get("data"), dict) else []:
+            self.add_error("data", sentence)
         return cleaned
 
 

@@ -54,6 +54,42 @@ def disagreements(data: dict[str, Any]) -> list[str]:
     ]
 
 
+# Rules whose numbers meet: where one ends, the next begins. (end, begin, how far the begin may lie past the end).
+_PRESSURE = "above the first and below the second a blood pressure would meet no rule"
+MEETING = (
+    (("E28", "controlled_below_systolic_mmhg"), ("E29", "raised_from_systolic_mmhg"), 0, _PRESSURE),
+    (("E28", "controlled_below_diastolic_mmhg"), ("E29", "raised_from_diastolic_mmhg"), 0, _PRESSURE),
+    (("E29", "raised_below_systolic_mmhg"), ("E30", "uncontrolled_from_systolic_mmhg"), 0, _PRESSURE),
+    (("E29", "raised_below_diastolic_mmhg"), ("E30", "uncontrolled_from_diastolic_mmhg"), 0, _PRESSURE),
+    (
+        ("E53", "dast10_moderate_to"),
+        ("E52", "dast10_high_from"),
+        1,
+        "a score between them would meet no rule",
+    ),
+)
+
+
+def holes(data: dict[str, Any]) -> list[str]:
+    """Sentences about rules between which nothing would be found any more; an overlap only finds twice and is none."""
+    rows = _at(data, ("eligibility", "rules"))
+    rules = {row.get("id"): row for row in rows if isinstance(row, dict)} if isinstance(rows, list) else {}
+    found = []
+    for (lower, end), (upper, begin), step, words in MEETING:
+        ends, begins = (_at(rules, (id, "thresholds", name)) for id, name in ((lower, end), (upper, begin)))
+        if isinstance(ends, int | float) and isinstance(begins, int | float) and begins > ends + step:
+            found.append(
+                f"{lower} ends at {ends:g} and {upper} begins only at {begins:g}: {words}. "
+                f"Move {lower} up to it first, or {upper} down."
+            )
+    return found
+
+
+def _refuse_holes(data: dict[str, Any]) -> None:
+    if found := holes(data):
+        raise Invalid(" ".join(found), fields={"thresholds": " ".join(found)})
+
+
 def from_files(base: Path | None = None) -> dict[str, Any]:
     """The proposal that ships with the code; a file that does not exist yet is left out."""
     base = base or settings.BASE_DIR
@@ -102,6 +138,7 @@ def propose(*, version: str, data: dict[str, Any], by: Any, at: datetime, note: 
             f"Two parts of this version contradict each other: {'; '.join(found)}.",
             fields={"data": "The two must say the same."},
         )
+    _refuse_holes(data)
     with transaction.atomic():
         draft = ProtocolVersion.objects.create(
             version=version, data=data, proposed_by=by, proposed_at=at, note=note
@@ -113,11 +150,15 @@ def propose(*, version: str, data: dict[str, Any], by: Any, at: datetime, note: 
 def approve(
     draft: ProtocolVersion, *, by: Any, at: datetime, effective_from: datetime | None = None
 ) -> ProtocolVersion:
-    """Put a draft in force. The proposer cannot approve; running courses keep the version they were enrolled under."""
+    """Put a draft in force. The proposer cannot approve; running courses keep the version they were enrolled under.
+
+    Raises Invalid for a draft whose rules leave a hole between them.
+    """
     if draft.proposed_by_id == by.pk:
         raise NotPermitted(
             "Somebody other than the proposer must approve a protocol.", code="second_person_needed"
         )
+    _refuse_holes(draft.data)
     with transaction.atomic():
         changed = ProtocolVersion.objects.filter(pk=draft.pk, state="draft").update(
             state="approved", approved_by=by, approved_at=at, effective_from=effective_from or at

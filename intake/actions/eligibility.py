@@ -37,7 +37,7 @@ from intake.rules import (
     read_facts,
     thresholds_from_data,
 )
-from intake.rules.eligibility import UNANSWERED, with_unread_medicine
+from intake.rules.eligibility import UNANSWERED, evaluate_read
 from intake.rules.facts import FACTS_BY_NAME
 from intake.rules.urgency import urgency_of
 from intake.wording import rule_texts
@@ -46,8 +46,6 @@ from safety.access import trigger_of
 from safety.actions import place_hold, raise_alert
 from safety.models import Alert
 
-# The class of a medicine that is on no list of ours: what the person typed, for a clinician to read.
-UNKNOWN_CLASS = "other"
 # The rule of pregnancy, which has a clock of its own (X17).
 PREGNANT = "E10"
 # After these states an answer that changes is news to somebody.
@@ -73,17 +71,13 @@ def result_for(
 ) -> EligibilityResult:
     """What the rules of this version say. A value that cannot be read counts as unknown, and unknown means review."""
     typed, _ = read_facts(facts, stage=stage)
-    thresholds = thresholds_in(version)
-    result = evaluate(
+    return evaluate_read(
         typed,
         stage=stage,
         states=states_with_prescriber(local_date(at, "UTC")),
-        thresholds=thresholds,
+        thresholds=thresholds_in(version),
         ptsd_pathway=settings.PTSD_PATHWAY,
     )
-    if typed.rx_classes is not None and UNKNOWN_CLASS in typed.rx_classes:
-        return with_unread_medicine(result, thresholds)
-    return result
 
 
 def assess(
@@ -201,7 +195,7 @@ def reevaluate(patient: Patient, *, by: Any, at: datetime) -> EligibilityEvaluat
         )  # fmt: skip
         if intake.state in states.IN_QUEUE:
             intake.outcome, intake.reasons = found.outcome, found.reasons
-            intake.urgency = max(intake.urgency, urgency_of(found.reasons))
+            intake.urgency = max(intake.urgency, urgency_of(found.reasons, found.missing))
             intake.save(update_fields=["outcome", "reasons", "urgency"])
         audit.record(
             "eligibility.changed",

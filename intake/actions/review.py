@@ -90,7 +90,7 @@ def submit(intake: Intake, *, by: Any, at: datetime) -> Intake:
             at=at,
             reasons=found.reasons,
             submitted_at=row.submitted_at or at,
-            urgency=urgency_of(found.reasons),
+            urgency=urgency_of(found.reasons, found.missing),
             outcome=found.outcome,
             protocol=found.protocol,
             more_info_items=[],

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from intake.rules.eligibility import evaluate
+from intake.rules.eligibility import evaluate_read
 from intake.rules.facts import Facts
 from intake.rules.thresholds import Outcome, Thresholds
 
@@ -31,7 +31,7 @@ class Difference:
 
 
 def difference(
-    facts: Facts | Mapping[str, object],
+    facts: Facts,
     *,
     stage: str,
     states: Collection[str] | None,
@@ -41,7 +41,7 @@ def difference(
 ) -> Difference | None:
     """How the draft differs from the base on these facts; None when outcome and rules are the same."""
     old, new = (
-        evaluate(facts, stage=stage, states=states, thresholds=each, ptsd_pathway=ptsd_pathway)
+        evaluate_read(facts, stage=stage, states=states, thresholds=each, ptsd_pathway=ptsd_pathway)
         for each in (base, draft)
     )
     if old.outcome is new.outcome and old.reasons == new.reasons:

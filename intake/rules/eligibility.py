@@ -28,6 +28,8 @@ __all__ = [
 UNANSWERED = "E71"
 # The fact that stays unknown while a medicine of the list is in no class we know.
 UNREAD = "rx_classes"
+# The class of a medicine that is on no list of ours: what the person typed, for a clinician to read.
+UNKNOWN_CLASS = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +101,13 @@ def with_unread_medicine(result: EligibilityResult, thresholds: Thresholds) -> E
     reasons = tuple(dict.fromkeys((*result.reasons, UNANSWERED)))
     missing = tuple(sorted((*result.missing, UNREAD)))
     return EligibilityResult(outcome_of(reasons, thresholds), reasons, missing, result.rule_version)
+
+
+def evaluate_read(
+    facts: Facts, *, stage: str, states: Collection[str] | None, thresholds: Thresholds, ptsd_pathway: bool
+) -> EligibilityResult:
+    """What the rules say of somebody's own intake: every rule, and a medicine that nobody has read yet is missing."""
+    result = evaluate(facts, stage=stage, states=states, thresholds=thresholds, ptsd_pathway=ptsd_pathway)
+    if facts.rx_classes is not None and UNKNOWN_CLASS in facts.rx_classes:
+        return with_unread_medicine(result, thresholds)
+    return result

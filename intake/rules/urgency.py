@@ -14,7 +14,12 @@ _RULES = (
 )
 
 
-def urgency_of(reasons: Iterable[str]) -> int:
-    """0 to 3 from the rules that are true."""
+# What the questions about safety are called as facts. One that is unsure or left open is read like a moderate answer.
+_SAFETY = "cssrs_"
+
+
+def urgency_of(reasons: Iterable[str], missing: Iterable[str] = ()) -> int:
+    """0 to 3 from the rules that are true and the answers that are missing or unsure."""
     given = set(reasons)
-    return next((level for level, rules in _RULES if rules & given), ROUTINE)
+    level = next((level for level, rules in _RULES if rules & given), ROUTINE)
+    return max(level, TODAY) if any(name.startswith(_SAFETY) for name in missing) else level

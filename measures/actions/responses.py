@@ -112,7 +112,10 @@ def record_response(
 def is_alarming(instrument: str, answers: Mapping[str, Any], *, at: datetime) -> bool:
     """Whether these answers, finished or not, hold a safety answer that somebody must see."""
     if instrument == "suicide_risk":
-        return any(value == "yes" for value in answers.values())
+        screen = screen_in_force(at)
+        # “I am not sure” is heard as the screen's own document says it counts.
+        unsure = screen.responses[screen.unanswered_level].trigger is not None
+        return any(value == "yes" or (unsure and value == "unsure") for value in answers.values())
     return instrument in INSTRUMENTS and bool(flags_in(_definition(instrument), answers))
 
 

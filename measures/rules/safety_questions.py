@@ -123,8 +123,8 @@ def suicide_risk(
 ) -> RiskResult:
     """The level that yes/no/unsure answers show. A question that should have been answered and was not, counts.
 
-    A yes counts wherever it stands, even to a question that was not due. With `still_answering` a question that nobody came to
-    yet does not count; one that was answered with “unsure” does.
+    A yes and an “unsure” count wherever they stand, even to a question that was not due. With `still_answering` a question that
+    nobody came to yet does not count.
     """
     screen = screen or risk_screen()
     known = {question.code for question in screen.questions}
@@ -137,7 +137,10 @@ def suicide_risk(
         raise AnswersError(invalid=invalid)
     positive = tuple(q.code for q in screen.questions if answers.get(q.code) == "yes")
     unanswered = tuple(
-        q.code for q in screen.questions if is_asked(q, answers) and answers.get(q.code) not in ("yes", "no")
+        q.code
+        for q in screen.questions
+        if answers.get(q.code) == "unsure"
+        or (is_asked(q, answers) and answers.get(q.code) not in ("yes", "no"))
     )
     level = max(
         (level for level, codes in screen.decisive.items() if set(codes) & set(positive)),

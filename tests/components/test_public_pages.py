@@ -5,6 +5,8 @@ import re
 import pytest
 from django.test import Client
 
+from tests.intake.test_assessment_pages import walk
+
 PAGES = ("/", "/how-it-works/", "/evidence/", "/pricing/", "/help/", "/privacy/", "/components/")
 
 
@@ -71,6 +73,16 @@ def test_benefits_stand_beside_side_effects_with_their_denominators(client: Clie
         assert re.search(r"side effect", text, re.I)
     home = words(client, "/")
     assert home.index("Benefits") < home.index("Side effects") < home.index("Benefits") + 600
+
+
+@pytest.mark.django_db
+def test_the_answer_to_the_assessment_says_of_whom_the_number_of_the_study_is(client: Client) -> None:
+    """Those who left without data are in neither share."""
+    walk(client)
+    text = words(client, "/assessment/result/")
+    assert "1,247" in text and "side effect" in text.lower()
+    assert "62.8 % of people with complete data" in text and "37.2 % of them did not" in text
+    assert not re.search(r"\b6[23] in 100\b|\b37 did not", text)
 
 
 @pytest.mark.django_db

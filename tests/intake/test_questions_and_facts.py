@@ -22,6 +22,7 @@ from intake.rules.steps import assessment_screens, formulary, intake_steps, know
 from intake.rules.steps import step as step_of
 from intake.rules.urgency import urgency_of
 from measures.forms import instrument_form
+from measures.rules import risk_screen
 from tests.intake.builders import plain_answers
 
 ON = date(2026, 11, 23)
@@ -183,6 +184,22 @@ def test_the_classes_fact():
 )
 def test_urgency_follows_the_gravest_reason(reasons, level):
     assert urgency_of(reasons) == level
+
+
+@pytest.mark.parametrize(
+    ("reasons", "missing", "level"),
+    [
+        (["E71"], [], 0),
+        (["E71"], ["liver", "phq9_total"], 0),
+        (["E22", "E71"], ["liver"], 1),
+        *((["E71"], [question.code], 2) for question in risk_screen().questions),
+        (["E22", "E71"], ["cssrs_q4"], 2),
+        (["E19", "E71"], ["cssrs_q5"], 3),
+    ],
+)
+def test_not_sure_about_safety_is_read_as_early_as_a_moderate_answer(reasons, missing, level):
+    assert urgency_of(reasons, missing) == level
+    assert urgency_of(["E21"]) == 2
 
 
 def test_texts_to_sign_name_the_warnings_and_ask_for_each_point():

@@ -1,5 +1,6 @@
 """The rules page: counts that are kept and not scanned, a change that a second person approves, and its dry run."""
 
+import copy
 import re
 import threading
 import uuid
@@ -193,6 +194,89 @@ def test_a_dry_run_says_who_would_have_been_answered_otherwise(admin_ann, dana, 
     )
     assert (run.changed, run.stricter) == (2, 2)
     assert {case.new_outcome for case in access.cases_of(run)} == {"exclude"}
+
+
+def test_a_medicine_nobody_has_read_counts_in_a_dry_run_as_it_does_in_earnest(
+    admin_ann, alice, at, protocol_version
+):
+    """The intake waits for review already, so that a rule that asks for review makes nobody's answer stricter."""
+    intake = a_submitted_intake(alice, at, medicines=("Grandmother's tonic",))
+    assert (intake.outcome, intake.reasons) == ("review", ["E71"])
+    soon = at + timedelta(hours=1)
+    _, run = actions.propose_rule_change(
+        "E02",
+        {"thresholds": {"older_adult_age_years": 19}},
+        version="older-19",
+        note=WHY,
+        by=admin_ann,
+        at=soon,
+    )
+    assert (run.looked, run.changed, run.stricter) == (1, 1, 0)
+    case = access.cases_of(run)[0]
+    assert (case.gained, case.lost, case.old_outcome, case.new_outcome) == (["E02"], [], "review", "review")
+
+
+HOLES = [
+    ("E28", {"controlled_below_systolic_mmhg": 139}, "E29"),
+    ("E28", {"controlled_below_diastolic_mmhg": 89}, "E29"),
+    ("E29", {"raised_from_systolic_mmhg": 141}, "E28"),
+    ("E29", {"raised_below_systolic_mmhg": 159}, "E30"),
+    ("E29", {"raised_below_diastolic_mmhg": 99}, "E30"),
+    ("E30", {"uncontrolled_from_systolic_mmhg": 170}, "E29"),
+    ("E30", {"uncontrolled_from_diastolic_mmhg": 101}, "E29"),
+    ("E52", {"dast10_high_from": 7}, "E53"),
+    ("E53", {"dast10_moderate_to": 4}, "E52"),
+]
+
+
+@pytest.mark.parametrize(("rule", "numbers", "other"), HOLES)
+def test_a_number_that_opens_a_hole_between_two_rules_is_refused_by_both_names(
+    admin_ann, at, protocol_version, rule, numbers, other
+):
+    with pytest.raises(Invalid) as error:
+        actions.propose_rule_change(
+            rule, {"thresholds": numbers}, version="new", note=WHY, by=admin_ann, at=at
+        )
+    assert rule in error.value.detail and other in error.value.detail and "no rule" in error.value.detail
+    assert not DryRun.objects.exists()
+
+
+def test_a_draft_with_a_hole_is_not_approved_and_the_page_says_which_rules(
+    client_for, admin_ann, admin_ben, at, protocol_version, clock_at
+):
+    """HZ-28: one that was proposed before this was looked at."""
+    with clock_at(at):
+        words = next(rule for rule in default_data()["rules"] if rule["id"] == "E30")
+        form = words["thresholds"] | {
+            "uncontrolled_from_systolic_mmhg": "170", "outcome": "exclude", "patient": words["patient"],
+            "clinician": words["clinician"], "version": "later", "note": WHY,
+        }  # fmt: skip
+        page = client_for(admin_ann).post(reverse("admin:intake_rule", args=["E30"]), form)
+        assert page.status_code == 422
+        assert "E29 ends at 160 and E30 begins only at 170" in page.content.decode()
+        data = copy.deepcopy(protocol_version.data)
+        rule = next(rule for rule in data["eligibility"]["rules"] if rule["id"] == "E30")
+        rule["thresholds"]["uncontrolled_from_systolic_mmhg"] = 170
+        draft = protocol.ProtocolVersion.objects.create(
+            version="old", data=data, proposed_by=admin_ann, proposed_at=at, note=WHY
+        )
+        with pytest.raises(Invalid, match="E29 ends at 160 and E30 begins only at 170"):
+            protocol.approve(draft, by=admin_ben, at=at)
+        draft.refresh_from_db()
+        assert draft.state == "draft"
+
+
+def test_two_rules_that_meet_are_moved_one_after_the_other(admin_ann, admin_ben, at, protocol_version):
+    """First the lower one up, so that both are true for a while, then the upper one."""
+    steps = (("E29", "raised_below_systolic_mmhg"), ("E30", "uncontrolled_from_systolic_mmhg"))
+    for number, (rule, name) in enumerate(steps):
+        then = at + timedelta(days=number)
+        draft, _ = actions.propose_rule_change(
+            rule, {"thresholds": {name: 165}}, version=f"step-{number}", note=WHY, by=admin_ann, at=then
+        )
+        protocol.approve(draft, by=admin_ben, at=then)
+    found = thresholds(protocol.current(at=at + timedelta(days=2)))
+    assert found.raised_below_systolic_mmhg == found.uncontrolled_from_systolic_mmhg == 165
 
 
 def test_an_intake_that_was_sent_twice_is_one_case_with_its_last_answers(admin_ann, at, protocol_version):

@@ -2,16 +2,17 @@
 
 import re
 import uuid
+from datetime import timedelta
 
 import pytest
 
 from intake import actions
-from intake.access import facts_of
+from intake.access import facts_of, queue_page
 from intake.models import Intake
 from intake.rules.steps import intake_steps
 from measures.models import InstrumentResponse
 from safety.models import Alert, SafetyHold
-from tests.intake.builders import PHQ9, SAFE, plain_answers
+from tests.intake.builders import PHQ9, SAFE, a_submitted_intake, plain_answers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("protocol_version")]
 SCALES = [step for step in intake_steps() if step.instrument and not step.questions]
@@ -91,6 +92,9 @@ def test_hz_08_a_positive_ninth_item_is_heard_as_it_is_given_and_help_comes_back
         ({"cssrs_q2": "yes", "cssrs_q3": "yes"}, "X03", "moderate"),
         ({"cssrs_q2": "yes", "cssrs_q4": "yes"}, "X02", "high"),
         ({"cssrs_q1": "yes", "cssrs_q2": "unsure"}, "X03", "moderate"),
+        ({"cssrs_q1": "unsure"}, "X03", "moderate"),
+        ({"cssrs_q2": "unsure"}, "X03", "moderate"),
+        ({"cssrs_q4": "unsure", "cssrs_q1": "no"}, "X03", "moderate"),
     ],
 )
 def test_hz_08_an_answer_about_safety_is_heard_at_its_own_level_before_the_rest_is_answered(
@@ -101,6 +105,42 @@ def test_hz_08_an_answer_about_safety_is_heard_at_its_own_level_before_the_rest_
     assert "tel:988" in said["help"]
     assert Alert.objects.get(patient_id=alice.pk).trigger == trigger
     assert InstrumentResponse.objects.get().risk_level == level
+
+
+def test_hz_08_not_sure_is_heard_on_a_page_left_for_later_and_again_without_a_second_alert(browser, alice):
+    """PR-06: help on the very response, one alert and one hold, however often the page goes out."""
+    give(browser, "safety", "cssrs_q2", cssrs_q1="no", cssrs_q2="unsure")
+    assert "tel:988" in send(browser, "safety", cssrs_q1="no", cssrs_q2="unsure").content.decode()
+    later = send(browser, "safety", cssrs_q1="no", cssrs_q2="unsure", later="")
+    assert later.status_code == 200 and "tel:988" in later.content.decode()
+    assert Alert.objects.get(patient_id=alice.pk).trigger == "X03"
+    assert SafetyHold.objects.filter(patient_id=alice.pk, reason_code="suicide_risk").count() == 1
+
+
+def test_hz_08_not_sure_alone_on_a_page_left_for_later_is_heard(browser, alice):
+    """PR-06."""
+    assert "tel:988" in send(browser, "safety", cssrs_q2="unsure", later="").content.decode()
+    assert Alert.objects.get(patient_id=alice.pk).severity == 3
+    assert SafetyHold.objects.filter(patient_id=alice.pk, reason_code="suicide_risk").exists()
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"cssrs_q1": "unsure"},
+        {"cssrs_q2": "yes", "cssrs_q3": "no", "cssrs_q4": "unsure", "cssrs_q5": "no"},
+        {"cssrs_q6_life": "unsure", "cssrs_q6_3mo": "unsure"},
+    ],
+)
+def test_an_intake_that_is_not_sure_about_safety_is_read_before_one_that_came_earlier(
+    alice, stranger_patient, at, answers
+):
+    earlier = a_submitted_intake(stranger_patient, at)
+    intake = a_submitted_intake(alice, at + timedelta(hours=1), **answers)
+    assert (intake.outcome, "E71" in intake.reasons, intake.urgency) == ("review", True, 2)
+    states = sorted({intake.care_state, earlier.care_state})
+    rows, _ = queue_page(states, at=at + timedelta(hours=2), after=None, size=5)
+    assert [row["id"] for row in rows] == [intake.pk, earlier.pk]
 
 
 def test_plain_answers_about_safety_bring_no_alarm(browser):

@@ -142,6 +142,7 @@ def test_what_is_alarming_in_a_half_filled_form(at):
         "phq9", {"phq9_9": 0, "phq9_1": 3}, at=at
     )
     assert is_alarming("suicide_risk", {"cssrs_q6_life": "yes"}, at=at)
+    assert is_alarming("suicide_risk", {"cssrs_q4": "unsure"}, at=at)
     assert not is_alarming("suicide_risk", {"cssrs_q1": "no"}, at=at) and not is_alarming(
         "gad7", {"gad7_1": 3}, at=at
     )

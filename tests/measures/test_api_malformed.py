@@ -29,6 +29,15 @@ def _now(clock_at, at):
         ({"answers": NOT_SAFE}, 400),
         ({"instrument": "suicide_risk", "timepoint": "baseline", "answers": {"cssrs_q1": "Yes"}}, 400),
         ({"instrument": "suicide_risk", "timepoint": "baseline", "answers": {"cssrs_q2": True}}, 400),
+        ({"instrument": "suicide_risk", "timepoint": "no-such-time", "answers": {"cssrs_q2": "unsure"}}, 400),
+        (
+            {
+                "instrument": "suicide_risk",
+                "timepoint": "baseline",
+                "answers": {"cssrs_q4": "unsure", "x": 1},
+            },
+            422,
+        ),
         (
             {
                 "instrument": "suicide_risk",

@@ -273,6 +273,7 @@ CODES = [question.code for question in risk_screen().questions]
         ({"cssrs_q1": ""}, "moderate"),
         ({"cssrs_q2": "yes"}, "moderate"),
         ({"cssrs_q5": "yes"}, "high"),
+        ({"cssrs_q5": "unsure"}, "moderate"),
     ],
 )
 def test_answers_lead_to_their_risk_level(changes, level):

@@ -197,6 +197,17 @@ def test_a_positive_ninth_item_brings_help_on_the_same_response_even_half_filled
     assert SafetyHold.objects.filter(patient_id=alice.pk, reason_code="suicide_risk").exists()
 
 
+@pytest.mark.parametrize("asked", ["cssrs_q1", "cssrs_q2", "cssrs_q4"])
+def test_not_sure_about_safety_in_care_brings_help_an_alert_and_a_hold_even_half_filled(
+    client_for: Browser, course: Course, alice: User, asked: str
+) -> None:
+    """PR-06, HZ-08."""
+    response = post(client_for(alice), "suicide_risk", {asked: "unsure"})
+    assert response.status_code == 200 and "tel:988" in response.content.decode()
+    assert Alert.objects.get(patient_id=alice.pk, trigger="X03").severity == 3
+    assert SafetyHold.objects.filter(patient_id=alice.pk, reason_code="suicide_risk").exists()
+
+
 def test_a_missing_answer_is_asked_for(client_for: Browser, course: Course, alice: User) -> None:
     half = {name: value for name, value in answers("gad7", 5).items() if not name.endswith("_1")}
     response = post(client_for(alice), "gad7", half)
