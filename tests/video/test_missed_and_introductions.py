@@ -44,7 +44,7 @@ def test_the_rooms_book_counts_the_minutes_together_also_when_the_room_is_closed
     for seat, connection in ((their_seat(room), "c"), (her_seat(room), "d")):
         actions.take_seat(seat, connection=connection, page=connection, at=visit.starts_at)
     actions.admit(her_seat(room), by=dana, at=visit.starts_at)
-    actions.take_seat(her_seat(room), connection="d", page="d", at=visit.starts_at)
+    actions.note_joined(her_seat(room), at=visit.starts_at)
     for seat, connection in ((their_seat(room), "c"), (her_seat(room), "d")):
         actions.leave_seat(seat.pk, connection=connection, at=visit.starts_at + 2 * MINUTE)
     assert minutes_together(visit) == 2
