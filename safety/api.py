@@ -44,6 +44,16 @@ class AlertSerializer(serializers.ModelSerializer):
         return str(alert.closed_by) if alert.closed_by_id else None
 
 
+class TakeSerializer(StrictSerializer):
+    """Which state of the alert is taken; no body is needed."""
+
+    signs_seen = serializers.IntegerField(
+        min_value=1,
+        required=False,
+        help_text="`signs` of the alert as it was read; refused (409, `further_sign`) when more came since",
+    )
+
+
 class CloseSerializer(StrictSerializer):
     """What came of an alert."""
 
@@ -54,10 +64,6 @@ class CloseSerializer(StrictSerializer):
         required=False,
         help_text="`signs` of the alert as it was read; refused when more came since",
     )
-
-
-class NothingSerializer(StrictSerializer):
-    """No body is needed."""
 
 
 class Alerts(ListAPIView):
@@ -92,13 +98,14 @@ class AcknowledgeAlert(IdempotentWrites, APIView):
     @extend_schema(
         operation_id="alerts_acknowledge",
         parameters=[KEY],
-        request=NothingSerializer,
+        request=TakeSerializer,
         responses={200: AlertSerializer, **refusals(400, 401, 403, 404, 409, 415, 422)},
     )
     def post(self, request: Request, alert_id: uuid.UUID) -> Response:
         alert = access.visible_alert(request.user, alert_id)
-        NothingSerializer(data=request.data).is_valid(raise_exception=True)
-        taken = actions.acknowledge(alert, by=request.user, at=clock.now())
+        body = TakeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        taken = actions.acknowledge(alert, by=request.user, at=clock.now(), **body.validated_data)
         return Response(AlertSerializer(access.visible_alert(request.user, taken.pk)).data)
 
 

@@ -6,6 +6,12 @@ from safety.states import DISPOSITIONS, PRACTICE_DISPOSITIONS
 from safety.wording import DISPOSITION_WORDS
 
 
+class TakeForm(forms.Form):
+    """Which state of an alert its page showed to whoever takes it."""
+
+    signs_seen = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
+
+
 class CloseForm(forms.Form):
     """What came of an alert."""
 

@@ -19,7 +19,7 @@ from notify.access import has_opted_out
 from notify.views import from_twilio, twiml
 from notify.wording import CHANNEL_WORDS
 from safety import access, actions, alert_story, wording
-from safety.forms import ClearHoldForm, CloseForm
+from safety.forms import ClearHoldForm, CloseForm, TakeForm
 from safety.models import Alert
 
 STAFF = ("psychiatrist", "coach", "administrator")
@@ -134,9 +134,22 @@ def alert(request: HttpRequest, alert_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @intents.guard
 def acknowledge(request: HttpRequest, alert_id: uuid.UUID) -> HttpResponse:
-    """Take it."""
+    """Take it, as it stood on the page that was looked at."""
     found = access.visible_alert(request.user, alert_id)
-    actions.acknowledge(found, by=request.user, at=clock.now())
+    form = TakeForm(request.POST)
+    if not form.is_valid():
+        raise Invalid("This form is damaged. Reload the page and send it again.")
+    try:
+        actions.acknowledge(found, by=request.user, at=clock.now(), **form.cleaned_data)
+    except Conflict as refused:
+        if refused.code != "further_sign":
+            raise
+        # The alert as it is now, with a button for what it has become.
+        messages.warning(request, refused.detail)
+        now = access.visible_alert(request.user, alert_id)
+        return _alert_page(
+            request, now, close_form=CloseForm(initial={"signs_seen": now.signs}), status=refused.status
+        )
     messages.success(request, "You have taken this. Nobody else is paged for it now.")
     return redirect("safety:alert", found.pk)
 

@@ -22,11 +22,16 @@ from runner.paths import ROOT
 COMPOSE = ROOT / "docker-compose.yml"
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+READERS = "".join(
+    (ROOT / path).read_text()
+    for path in ("config/settings.py", "safety/roster_access.py", "safety/management/commands/pager.py")
+)
 SERVICES = {
     "migrate", "web", "ws", "worker", "bulk", "beat", "pager", "postgres", "redis", "proxy", "coturn",
 }  # fmt: skip
 OURS = ("migrate", "web", "ws", "worker", "bulk", "beat", "pager")
 SECRET_WORDS = re.compile(r"SECRET|PASSWORD|TOKEN|KEY|_URL$")
+MAY_BE_EMPTY = ("SITE_URL", "SECRET_KEY_FALLBACKS", "PAGER_DEADMAN_URL")
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +116,7 @@ def test_every_command_of_ours_exists(compose: dict[str, Any], name: str) -> Non
 def test_no_secret_is_in_the_file_and_every_secret_is_required_by_name(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         for variable, value in service.get("environment", {}).items():
-            if SECRET_WORDS.search(variable) and variable not in ("SITE_URL", "SECRET_KEY_FALLBACKS"):
+            if SECRET_WORDS.search(variable) and variable not in MAY_BE_EMPTY:
                 assert re.search(r"\$\{[A-Z0-9_]+:\?[^}]+\}", value) or "${SITE_HOST:?" in value, (
                     name,
                     variable,
@@ -141,9 +146,27 @@ def test_every_variable_the_settings_read_is_told_in_the_operations_page() -> No
 
 def test_every_variable_given_to_the_application_is_one_it_reads(compose: dict[str, Any]) -> None:
     """A misspelt variable would silently leave a sandbox adapter serving in production."""
-    settings = (ROOT / "config" / "settings.py").read_text()
-    given = compose["services"]["web"]["environment"]
-    assert {variable for variable in given if f'"{variable}"' not in settings} == set()
+    given = {variable for name in OURS for variable in compose["services"][name]["environment"]}
+    assert {variable for variable in given if f'"{variable}"' not in READERS} == set()
+
+
+def test_what_the_crisis_lane_reads_from_the_environment_reaches_the_pager(compose: dict[str, Any]) -> None:
+    """A fixed block of variables passes on only what it names: a dead-man address in .env alone would call nobody."""
+    pager = compose["services"]["pager"]["environment"]
+    assert set(compose["services"]["web"]["environment"]) < set(pager)
+    read = set(re.findall(r'"(PAGER_[A-Z_]+)"', READERS))
+    assert read == {"PAGER_DEADMAN_URL", "PAGER_DAILY_DRILL", "PAGER_DRILL_ACCOUNT"}
+    for variable in read:
+        assert pager[variable] == f"${{{variable}:-}}"
+        assert f"`{variable}`" in OPERATIONS
+
+
+def test_the_practices_own_calendar_is_the_same_in_every_program(compose: dict[str, Any]) -> None:
+    default = re.search(r'environ.get\("PRACTICE_TIME_ZONE", "([^"]+)"\)', READERS)
+    assert default
+    for name in OURS:
+        zone = compose["services"][name]["environment"]["PRACTICE_TIME_ZONE"]
+        assert zone == f"${{PRACTICE_TIME_ZONE:-{default[1]}}}"
 
 
 def test_web_is_ready_by_the_database_and_the_pager_does_not_wait_for_redis(compose: dict[str, Any]) -> None:

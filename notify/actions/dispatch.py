@@ -35,8 +35,14 @@ CRISIS_LEASE = timedelta(seconds=40)
 CRISIS_TRIES_PER_CHANNEL = 2
 CRISIS_RETRY_SECONDS = 2.0
 TURNED_OFF = "turned off by this person"
-# Leave the rest of a batch to the next one before the lease runs out under a slow vendor.
-SLOW_SEND_BUDGET_S = 200.0
+# Under a slow vendor the rest of a batch is left to the next one. A batch may begin at the very end of a tick (notify/tasks.py:
+# 60 s), and its last message may wait for one vendor's answer (10 s): together they end before Celery's soft limit (100 s),
+# which would cut a batch off in the middle, and long before the lease.
+SLOW_SEND_BUDGET_S = 25.0
+# Begins `last_error` of what was in doubt and goes once more to a vendor that cannot be asked; it stays there through every
+# later try, so that a second doubt is known as one: there may be two copies by then, and a third is not sent.
+SENT_ONCE_MORE = "in doubt, sent once more"
+TWICE_IN_DOUBT = "twice in doubt and the vendor cannot be asked: it may have arrived, perhaps twice"
 AT_ONCE = 8
 
 Devices = dict[Any, list[PushSubscription]]
@@ -121,7 +127,7 @@ def _prepare(
             put_over(row, "dropped", why_not, batch, counts)
         elif not asking and row.respect_quiet_hours and row.recipient_id in asleep and person is not None:
             # "Not yet" is no failed try, so the try is taken back.
-            batch.later.append((row.pk, in_their_day(at, person), "", 1))
+            batch.later.append((row.pk, in_their_day(at, person), _mark_of(row), 1))
             counts.later += 1
         elif not asking and not _wanted(row, person):
             _tell_devices(row, person, devices, batch)
@@ -238,6 +244,11 @@ def _extra(
     return {}
 
 
+def _mark_of(row: OutboxMessage) -> str:
+    """What must not be forgotten of a message that is put off."""
+    return SENT_ONCE_MORE if row.last_error.startswith(SENT_ONCE_MORE) else ""
+
+
 def _note(
     row: OutboxMessage,
     envelope: Envelope,
@@ -251,6 +262,10 @@ def _note(
         counts.sent += 1
         return
     if isinstance(result, InDoubt) and row.lane == Lane.ORDINARY:
+        if _mark_of(row):
+            # To a person, not over to the next channel, which would be a third copy.
+            put_over(row, "failed", TWICE_IN_DOUBT, batch, counts)
+            return
         batch.in_doubt.append(row.pk)
         counts.in_doubt += 1
         return
@@ -268,7 +283,8 @@ def _note(
     if permanent or wait is None:
         put_over(row, "failed", result.why, batch, counts, other_channel=True)
     else:
-        batch.later.append((row.pk, batch.at + timedelta(seconds=wait), result.why, 0))
+        why = f"{mark}; {result.why}" if (mark := _mark_of(row)) else result.why
+        batch.later.append((row.pk, batch.at + timedelta(seconds=wait), why, 0))
         counts.later += 1
 
 
@@ -301,7 +317,7 @@ def dispatch_due(*, at: datetime, limit: int = 500) -> Dispatched:
         batch.write()
         for row, envelope in group:
             if clock.monotonic_s() - started > SLOW_SEND_BUDGET_S:
-                batch.later.append((row.pk, at, "", 1))
+                batch.later.append((row.pk, at, _mark_of(row), 1))
                 counts.later += 1
                 continue
             (result,) = gateway.send_many([envelope])
@@ -314,16 +330,31 @@ def dispatch_due(*, at: datetime, limit: int = 500) -> Dispatched:
 
 
 def resolve_expired(*, at: datetime, limit: int = 100) -> int:
-    """Class R: for each ordinary message whose sender vanished, ask the vendor, then mark it sent or schedule it again."""
+    """Class R: for each ordinary message whose sender vanished, ask the vendor, then mark it sent or schedule it again.
+
+    Where nobody can be asked (mail, calls, devices) it goes once more; after a second doubt a person has it.
+    """
     lease_until = at + ORDINARY_LEASE
     rows = list(OutboxMessage.objects.raw(_CLAIM_ORDINARY_ABANDONED, [lease_until, at, limit]))
     if not rows:
         return 0
     batch = Batch(lease_until=lease_until, at=at)
     counts = Dispatched(claimed=len(rows))
+    started = clock.monotonic_s()
     for row, envelope in _prepare(rows, batch, counts, asking=True):
+        gateway = gateways.for_channel(row.channel)
+        if not gateway.can_be_asked:
+            if _mark_of(row):
+                put_over(row, "failed", TWICE_IN_DOUBT, batch, counts)
+            else:
+                batch.later.append((row.pk, at, SENT_ONCE_MORE, 0))
+            continue
+        if clock.monotonic_s() - started > SLOW_SEND_BUDGET_S:
+            # A slow vendor: whoever was not asked about yet is asked about with the next tick.
+            batch.in_doubt.append(row.pk)
+            continue
         try:
-            known = gateways.for_channel(row.channel).find(envelope)
+            known = gateway.find(envelope)
         except (Refused, InDoubt) as trouble:
             # The vendor cannot be asked: better late than twice, so it waits until it can.
             log.warning(

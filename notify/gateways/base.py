@@ -63,6 +63,8 @@ class Gateway:
 
     name = "gateway"
     instant = False
+    # Whether `find` can tell: a vendor that cannot be asked gets one further copy of what is in doubt, and no third.
+    can_be_asked = True
 
     def send(self, envelope: Envelope) -> Receipt:
         """Hand one message over. Raises Refused or InDoubt."""

@@ -47,6 +47,7 @@ class EmailGateway(Gateway):
     """Plain text, one recipient, no tracking of any kind; beside the text at most the files that go with it."""
 
     name = "email"
+    can_be_asked = False
 
     def send(self, envelope: Envelope) -> Receipt:
         backend, arguments = connection_settings(settings.EMAIL_URL)

@@ -33,6 +33,7 @@ class PushGateway(Gateway):
     """One notice to one browser."""
 
     name = "push"
+    can_be_asked = False
 
     def send(self, envelope: Envelope) -> Receipt:
         device = json.loads(envelope.to)

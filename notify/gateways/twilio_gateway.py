@@ -75,6 +75,7 @@ class TwilioGateway(Gateway):
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
+        self.can_be_asked = channel == "sms"
 
     def send(self, envelope: Envelope) -> Receipt:
         sender: dict[str, Any] = {"from_": settings.TWILIO_FROM}

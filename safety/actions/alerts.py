@@ -180,12 +180,15 @@ def _another_sign(
     return alert
 
 
-def acknowledge(alert: Alert, *, by: User, at: datetime, round_key: int | None = None) -> Alert:
+def acknowledge(
+    alert: Alert, *, by: User, at: datetime, round_key: int | None = None, signs_seen: int | None = None
+) -> Alert:
     """A named person takes it: pages that wait are taken back and the ladder stops. Compare-and-set, one winner.
 
-    `round_key` is the round that the person was called about. Raises NotPermitted for somebody who may not see it, Conflict
-    (naming the person) when it is taken already, and when it got worse or opened again since that round: an answer to an
-    earlier call, late or sent twice, never silences what came after it.
+    `round_key` is the round that the person was called about, `signs_seen` how many signs stood on the page that was looked
+    at. Raises NotPermitted for somebody who may not see it, Conflict (naming the person) when it is taken already, and when it
+    got worse, opened again or had a further sign since: an answer to an earlier call, late or sent twice, and a page left open
+    never silence what came after them.
     """
     if not isinstance(by, User) or not alerts_visible_to(by).filter(pk=alert.pk).exists():
         raise NotPermitted("Only somebody who was paged, or who cares for this person, can take this.")
@@ -196,6 +199,10 @@ def acknowledge(alert: Alert, *, by: User, at: datetime, round_key: int | None =
         if round_key is not None and current.state == "open" and current.round_key != round_key:
             raise Conflict(
                 "This got worse since you were called. You are called again about it now.", code="got_worse"
+            )
+        if signs_seen is not None and current.state == "open" and current.signs > signs_seen:
+            raise Conflict(
+                "A further sign came in since you looked. Look at it, then take this.", code="further_sign"
             )
         if current.state != "open":
             if current.state == "acknowledged" and current.acknowledged_by_id == by.pk:

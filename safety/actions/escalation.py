@@ -1,10 +1,12 @@
 """Climbing the ladder: who is paged now, who next, and everybody in the end. Called by raise_alert and by the pager."""
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import CareTeam, Role, User
 from common import audit
@@ -13,6 +15,8 @@ from safety.access import CLINICAL_ROLES, CRISIS_SEVERITY, escalations, on_call_
 from safety.models import LIVE_STATES, Alert
 from safety.roster_access import drill_account
 from safety.rules import CARE_TEAM, EVERYONE, FIRST, SECOND, Ladder, ladder_of, step_at
+
+log = logging.getLogger("safety")
 
 ORDER = ("sms", "voice", "email", "screen")
 
@@ -140,25 +144,46 @@ def begin(alert: Alert, *, at: datetime) -> None:
 def escalate_due(*, at: datetime, limit: int = 20) -> int:
     """Every alert whose time for another page or the next rung has come, the gravest first: five hundred missed checkpoints
     never keep an emergency waiting (HZ-24). Answers how many. Safe with several pagers.
+
+    An alert that cannot climb holds up no other one: it is left as it was, to be tried again with the next turn, and its error
+    is raised when the others have had theirs. The pager then does not beat, so every page says that the lane is in trouble and
+    the dead-man service calls people.
     """
     done = 0
+    failed: list[Any] = []
+    trouble: Exception | None = None
     while done < limit:
-        with transaction.atomic():
-            alert = (
-                Alert.objects.select_for_update(of=("self",), skip_locked=True)
-                .filter(state__in=LIVE_STATES, next_page_at__lte=at)
-                .order_by("-severity", "next_page_at")
-                .first()
-            ) or (
-                Alert.objects.select_for_update(of=("self",), skip_locked=True)
-                .filter(state="open", next_escalation_at__lte=at)
-                .order_by("-severity", "next_escalation_at")
-                .first()
-            )
+        alert = None
+        try:
+            with transaction.atomic():
+                waiting = Alert.objects.select_for_update(of=("self",), skip_locked=True).exclude(
+                    pk__in=failed
+                )
+                alert = (
+                    waiting.filter(state__in=LIVE_STATES, next_page_at__lte=at)
+                    .order_by("-severity", "next_page_at")
+                    .first()
+                ) or (
+                    waiting.filter(state="open", next_escalation_at__lte=at)
+                    .order_by("-severity", "next_escalation_at")
+                    .first()
+                )
+                if alert is None:
+                    break
+                _climb(alert, at=at)
+        except (InterfaceError, OperationalError):
+            # The database itself is in trouble, which is no alert's own.
+            raise
+        except Exception as error:
             if alert is None:
-                return done
-            _climb(alert, at=at)
+                raise
+            log.exception("an alert could not climb", extra={"event": "poison", "object_id": str(alert.pk)})
+            failed.append(alert.pk)
+            trouble = trouble or error
+            continue
         done += 1
+    if trouble is not None:
+        raise trouble
     return done
 
 

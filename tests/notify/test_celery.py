@@ -10,6 +10,9 @@ import pytest
 from django.conf import settings
 
 from config.celery import app
+from notify.actions.dispatch import ORDINARY_LEASE, SLOW_SEND_BUDGET_S
+from notify.gateways import email_gateway, push_gateway, twilio_gateway
+from notify.tasks import TICK_BUDGET_S
 from notify.wording import TASK_WORDS
 
 ROOT = Path(settings.BASE_DIR)
@@ -64,6 +67,13 @@ def test_a_killed_workers_task_comes_back_in_minutes_and_never_runs_twice_at_onc
     assert values["socket_timeout"] == "30" and values["health_check_interval"] == "25"
     assert values["socket_keepalive"] == values["retry_on_timeout"] == "True"
     assert "30" in source[source.index("CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT") :].splitlines()[0]
+
+
+def test_a_tick_under_a_slow_vendor_ends_before_the_soft_limit_cuts_it_off() -> None:
+    """A batch that begins at the end of a tick, its whole budget and one more vendor that does not answer."""
+    slowest = max(email_gateway.TIMEOUT_S, push_gateway.TIMEOUT_S, twilio_gateway.TIMEOUT_S)
+    assert TICK_BUDGET_S + SLOW_SEND_BUDGET_S + slowest < settings.CELERY_TASK_SOFT_TIME_LIMIT
+    assert SLOW_SEND_BUDGET_S + slowest < ORDINARY_LEASE.total_seconds()
 
 
 def test_each_setting_has_its_reason_beside_it() -> None:

@@ -3,15 +3,16 @@
 import socketserver
 import threading
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from accounts.models import User
 from notify import gateways
-from notify.actions import dispatch_due
+from notify.actions import dispatch_due, resolve_expired
 from notify.gateways.email_gateway import connection_settings
+from notify.models import DeadLetter, OutboxMessage
 from tests.notify.builders import a_mail
 
 
@@ -148,3 +149,69 @@ def test_a_vendors_own_backend_takes_the_key(settings: Any) -> None:
 
     backend, arguments = connection_settings("anymail+postmark://abc")
     assert get_connection(backend, **dict(arguments)).server_token == "abc"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_mail_that_is_in_doubt_again_goes_twice_and_then_is_a_persons_work(
+    mail_server: _Server, alice: User, cole: User, at: datetime, killed: bool
+) -> None:
+    """PR-03, class R: at most one extra copy, whether the server's answer was missing or the sender died before it wrote."""
+    mail_server.behave = "vanish"
+    # A further channel is no way round it: that would be the third copy.
+    message = a_mail(alice, at, patient=alice.patient, fallbacks=["sms"], respect_quiet_hours=False)
+    moment = at
+    for _ in range(6):
+        assert dispatch_due(at=moment).claimed <= 1
+        message.refresh_from_db()
+        if message.state != "sending":
+            break
+        if killed:
+            # As a sender leaves it that was killed before it wrote down what it knew: no word of doubt.
+            OutboxMessage.objects.filter(pk=message.pk, last_error="in doubt").update(last_error="")
+        moment = message.lease_until + timedelta(seconds=1)
+        assert resolve_expired(at=moment) == 1
+    assert len(mail_server.mails) == 2
+    assert (message.state, message.attempts) == ("failed", 2) and "twice in doubt" in message.last_error
+    letter = DeadLetter.objects.get()
+    assert (letter.key, letter.owner, letter.tries) == (str(message.pk), cole, 2)
+    tomorrow = at + timedelta(days=1)
+    assert (resolve_expired(at=tomorrow), dispatch_due(at=tomorrow).claimed) == (0, 0)
+    assert len(mail_server.mails) == 2
+
+
+def test_a_sender_that_dies_over_the_second_copy_leaves_it_to_a_person(
+    mail_server: _Server, alice: User, cole: User, at: datetime
+) -> None:
+    """PR-03, class R: nobody knows whether the second copy left, so no third goes."""
+    message = a_mail(alice, at, patient=alice.patient)
+    OutboxMessage.objects.filter(pk=message.pk).update(state="sending", lease_until=at, attempts=1)
+    moment = at + timedelta(seconds=1)
+    assert resolve_expired(at=moment) == 1
+    OutboxMessage.objects.filter(pk=message.pk, state="scheduled").update(
+        state="sending", lease_until=moment, attempts=2
+    )
+    assert resolve_expired(at=moment + timedelta(seconds=1)) == 1
+    message.refresh_from_db()
+    assert message.state == "failed" and DeadLetter.objects.get().owner == cole
+    assert mail_server.mails == []
+
+
+def test_a_doubt_is_remembered_through_refusals_and_a_night(
+    mail_server: _Server, alice: User, at: datetime, settings: Any
+) -> None:
+    """PR-03, class R: what certainly did not go between two doubts makes no room for a third copy."""
+    mail_server.behave = "vanish"
+    url, message = settings.EMAIL_URL, a_mail(alice, at)
+    dispatch_due(at=at)
+    message.refresh_from_db()
+    resolve_expired(at=message.lease_until + timedelta(seconds=1))
+    night = at.replace(hour=7)  # 23:00 the evening before, by her clock
+    message.refresh_from_db()
+    assert dispatch_due(at=night + timedelta(days=1)).later == 1
+    message.refresh_from_db()
+    settings.EMAIL_URL = "smtp://127.0.0.1:9?tls=0"
+    assert dispatch_due(at=message.due_at).later == 1
+    message.refresh_from_db()
+    settings.EMAIL_URL = url
+    assert dispatch_due(at=message.due_at).failed == 1
+    assert len(mail_server.mails) == 2

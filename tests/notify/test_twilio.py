@@ -11,7 +11,7 @@ from twilio.request_validator import RequestValidator
 
 from accounts.models import User
 from notify import access, gateways
-from notify.actions import dispatch_crisis, dispatch_due, resolve_expired
+from notify.actions import dispatch, dispatch_crisis, dispatch_due, resolve_expired
 from notify.gateways import twilio_gateway
 from notify.models import InboundText, OptOut, OutboxMessage, ProviderEvent
 from tests.notify.builders import a_text
@@ -119,6 +119,26 @@ def test_when_no_answer_comes_twilio_is_asked_before_anything_goes_again(
     assert message.state == "sent"
     assert len(twilio.messages_to(alice.phone)) == 1
     assert message.provider_id == twilio.accepted[0]["sid"]
+
+
+def test_while_twilio_is_slow_the_rest_of_what_is_in_doubt_waits_for_the_next_tick(
+    twilio: TwilioServer, alice: User, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PR-03: not asked about is still in doubt, and is never sent again for that."""
+    twilio.behave = "accept-then-hang"
+    message = a_text(alice, at)
+    dispatch_due(at=at)
+    twilio.behave = "well"
+    message.refresh_from_db()
+    later = message.lease_until + timedelta(seconds=1)
+    with monkeypatch.context() as slow:
+        slow.setattr(dispatch, "SLOW_SEND_BUDGET_S", -1.0)
+        assert resolve_expired(at=later) == 1
+    message.refresh_from_db()
+    assert (message.state, dispatch_due(at=later).claimed) == ("sending", 0)
+    assert resolve_expired(at=message.lease_until + timedelta(seconds=1)) == 1
+    message.refresh_from_db()
+    assert message.state == "sent" and len(twilio.messages_to(alice.phone)) == 1
 
 
 def test_another_text_with_the_same_words_does_not_answer_for_one_that_never_went(

@@ -1,14 +1,17 @@
 """PR-07: page again at 60 s, next level at 3 or 5 minutes, everyone at 10, and never silence."""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from accounts.models import User
+from common.models import ProtocolVersion
 from notify.actions import dispatch_crisis
 from notify.models import OutboxMessage, SandboxDelivery
-from safety import roster_access
+from safety import access, roster_access
 from safety.actions import add_holiday, escalate_due, remove_holiday
+from safety.management.commands.pager import Pager
 from safety.models import Alert
 from tests.safety.builders import a_shift, an_alert, close_by_force
 
@@ -183,3 +186,40 @@ def test_in_a_storm_the_gravest_alert_climbs_first(
     assert escalate_due(at=at + timedelta(seconds=91), limit=1) == 1
     grave.refresh_from_db()
     assert grave.pages == 2
+
+
+def test_an_alert_that_cannot_climb_holds_up_no_other_one_and_is_heard_of(
+    roster: None, alice: User, stranger_patient: User, dana: User, admin_ann: User,
+    protocol_version: ProtocolVersion, at: datetime,
+) -> None:  # fmt: skip
+    """HZ-24, HZ-25: the gravest alert's row of the protocol in force cannot be read; the others are paged all the same."""
+    broken = an_alert(alice, at, trigger="X02")
+    others = [an_alert(stranger_patient, at, trigger="X19", episode=f"late_{n}") for n in range(2)]
+    whole = protocol_version.data
+    rows = [
+        {k: v for k, v in row.items() if k != "acknowledge_minutes"} if row["id"] == "X02" else row
+        for row in whole["escalations"]["triggers"]
+    ]
+
+    def in_force(version: str, data: dict[str, Any], since: datetime) -> None:
+        ProtocolVersion.objects.create(
+            version=version, state="approved", data=data, proposed_by=admin_ann, proposed_at=since, approved_by=dana,
+            approved_at=since, effective_from=since,
+        )  # fmt: skip
+
+    broken_table = {**whole["escalations"], "triggers": rows}
+    in_force("broken", {**whole, "escalations": broken_table}, at + timedelta(seconds=1))
+    pager = Pager(deadman_url="")
+    late = at + timedelta(seconds=61)
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            pager.turn(at=late)
+    assert [alert.pages for alert in Alert.objects.filter(pk__in=[one.pk for one in others])] == [2, 2]
+    # Left as it was, so that each turn tries it again; the lane does not call itself well.
+    broken.refresh_from_db()
+    assert broken.pages == 1 and broken.next_page_at is not None and broken.next_page_at <= late
+    assert access.lane_trouble(at=late) and not access.lane_is_well(at=late)
+    in_force("mended", whole, late)
+    pager.turn(at=late + timedelta(seconds=1))
+    broken.refresh_from_db()
+    assert broken.pages == 2 and access.lane_is_well(at=late + timedelta(seconds=1))

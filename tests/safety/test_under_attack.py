@@ -1,6 +1,7 @@
 """The alert lane when things go wrong together: late answers, clocks that differ, vendors that lie, people who change."""
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -249,6 +250,54 @@ def test_what_came_in_while_somebody_wrote_the_note_is_looked_at_before_the_clos
         {**form, "signs_seen": "2", "intent": "6a1f7a1e-0000-4000-8000-000000000002"},
     )
     assert again.status_code == 302 and fresh(alert).state == "closed"
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_page_left_open_since_it_was_mild_does_not_take_what_it_has_become(
+    client_for: Any, roster: None, alice: User, dana: User, at: dt.datetime, listed: bool
+) -> None:
+    """HZ-20, PR-07: the alert's own page and the list both say what was looked at; the answer shows what it is now."""
+    alert = an_alert(alice, at, trigger="X03", severity=2)
+    client = client_for(dana)
+    page = client.get("/alerts/" if listed else f"/alerts/{alert.pk}/").content.decode()
+    form = re.search(rf'<form[^>]*action="/alerts/{alert.pk}/acknowledge/".*?</form>', page, re.DOTALL)
+    assert form
+    sent = dict(re.findall(r'name="(intent|signs_seen)" value="([^"]+)"', form[0]))
+    assert sent["signs_seen"] == "1"
+    an_alert(alice, at + MINUTE, trigger="X03", severity=4)
+    refused = client.post(f"/alerts/{alert.pk}/acknowledge/", sent)
+    words = refused.content.decode()
+    assert refused.status_code == 409 and "A further sign came in since you looked." in words
+    assert "S4" in words and 'name="signs_seen" value="2"' in words
+    now = fresh(alert)
+    assert (now.state, now.acknowledged_by) == ("open", None) and now.next_page_at is not None
+    # The page that was shown anew takes it.
+    form = re.search(rf'<form[^>]*action="/alerts/{alert.pk}/acknowledge/".*?</form>', words, re.DOTALL)
+    assert form
+    sent = dict(re.findall(r'name="(intent|signs_seen)" value="([^"]+)"', form[0]))
+    assert client.post(f"/alerts/{alert.pk}/acknowledge/", sent).status_code == 302
+    assert fresh(alert).acknowledged_by == dana
+
+
+def test_the_api_takes_no_more_than_was_read_when_it_says_what_was_read(
+    api_for: Any, roster: None, alice: User, dana: User, at: dt.datetime
+) -> None:
+    """HZ-20, PR-07"""
+    alert = an_alert(alice, at, trigger="X03", severity=2)
+    api = api_for(dana)
+    (row,) = api.get("/api/v1/alerts/").json()["results"]
+    an_alert(alice, at + MINUTE, trigger="X03", severity=4)
+    address = f"/api/v1/alerts/{alert.pk}/acknowledge/"
+    refused = api.post(address, {"signs_seen": row["signs"]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "further_sign")
+    assert fresh(alert).state == "open"
+    assert api.post(address, {"signs_seen": 0}).status_code == 400
+    (row,) = api.get("/api/v1/alerts/").json()["results"]
+    assert api.post(address, {"signs_seen": row["signs"]}).status_code == 200
+    # Without it, as before.
+    other = an_alert(alice, at + MINUTE, trigger="X04")
+    an_alert(alice, at + 2 * MINUTE, trigger="X04")
+    assert api.post(f"/api/v1/alerts/{other.pk}/acknowledge/", {}).status_code == 200
 
 
 def test_the_pages_of_a_talk_and_of_taking_over(
