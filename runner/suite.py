@@ -41,8 +41,7 @@ def test(arguments: Sequence[str]) -> int:
         extra["HEARTHSIDE_CHROMIUM"] = browser
     words = [*shlex.split(os.environ.get("ARGS", "")), *arguments]
     if not any(word.startswith(("-n", "--numprocesses")) for word in words):
-        # One more than the cores of a small machine: journeys and fault tests mostly wait.
-        words = ["-n", "3", *words]
+        words = ["-n", "2", *words]
     with throw_away() as pair:
         environment = {**demo_secrets(), **extra, "REDIS_URL": "", **pair.environment()}
         return run_with([str(PYTHON), "-m", "pytest", *words], environment)
