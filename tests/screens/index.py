@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.screens.camera import Picture
 
-HEAD = """# Every page, in pictures
+HEAD = """# Pages, in pictures
 
 Drawn from the demo practice of made-up people by `python -m tests.screens`; do not edit. At 1280 pixels, and at 360 where patients, sitters and visitors hold a phone.
 """
