@@ -16,6 +16,7 @@ from coaching.models import Message, MessageDraft, MessageFile, MessageRead, Mes
 from coaching.rules.messages import answer_by, is_staffed
 from common.errors import NotVisible
 from common.models import ProtocolVersion
+from common.paging import newest_first
 from common.work import LIMIT, WEIGHT_CRISIS, WEIGHT_HIGH, WEIGHT_NORMAL, WorkItem
 from consults.models import AvailabilityException
 from safety.access import alerts_visible_to
@@ -237,16 +238,7 @@ class Page:
 
 def _page(rows: QuerySet[Any], when: str, key: str, limit: int) -> Page:
     """Newest first by (`when`, id); a key that is none begins anew."""
-    stamp, _, pk = key.partition("~")
-    try:
-        at, last = datetime.fromisoformat(stamp), uuid.UUID(pk)
-        if at.tzinfo is not None:
-            rows = rows.filter(Q(**{f"{when}__lt": at}) | Q(**{when: at, "pk__lt": last}))
-    except ValueError:
-        pass
-    found = list(rows.order_by(f"-{when}", "-id")[: limit + 1])
-    end = found[limit - 1] if len(found) > limit else None
-    return Page(found[:limit], f"{getattr(end, when).isoformat()}~{end.pk}" if end is not None else "")
+    return Page(*newest_first(rows, when, after=key, limit=limit))
 
 
 def _unread_for(user: Any) -> Exists:

@@ -15,6 +15,7 @@ from accounts.access import patients_visible_to
 from accounts.models import Patient, Role
 from common.encryption import lookup_digest
 from common.errors import NotVisible
+from common.paging import newest_first
 from notify.models import (
     DeadLetter,
     Heartbeat,
@@ -51,11 +52,6 @@ def may_read_words(user: Any, message: OutboxMessage) -> bool:
     return message.kind not in ("account.mail", "sitter_link") or not settings.PRODUCTION
 
 
-def page_key(message: OutboxMessage) -> str:
-    """Where the next page begins: after this message."""
-    return f"{message.created_at.isoformat()}~{message.pk}"
-
-
 def outbox_page(
     user: Any, *, state: str = "", lane: str = "", channel: str = "", before: str = "", limit: int = PAGE_SIZE
 ) -> tuple[list[OutboxMessage], str]:
@@ -68,15 +64,7 @@ def outbox_page(
     ):
         if value in dict(known):
             rows = rows.filter(**{name: value})
-    created, _, key = before.partition("~")
-    try:
-        created_at, pk = datetime.fromisoformat(created), uuid.UUID(key)
-        if created_at.tzinfo:
-            rows = rows.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, pk__lt=pk))
-    except ValueError:
-        pass
-    found = list(rows.order_by("-created_at", "-id")[: limit + 1])
-    return found[:limit], page_key(found[limit - 1]) if len(found) > limit else ""
+    return newest_first(rows, "created_at", after=before, limit=limit)
 
 
 def failed_count(user: Any) -> int:

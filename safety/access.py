@@ -14,6 +14,7 @@ from accounts.access import patients_visible_to
 from accounts.models import Patient, Role, User
 from common.errors import NotVisible
 from common.models import ProtocolVersion
+from common.paging import newest_first
 from notify.models import Heartbeat, OutboxMessage
 from safety import wording
 from safety.models import LIVE_STATES, Alert, OnCallShift, SafetyHold
@@ -128,29 +129,14 @@ def alerts_in_state(user: Any, *, closed: bool) -> QuerySet[Alert]:
     return alerts_visible_to(user).filter(state__in=states).select_related("acknowledged_by", "closed_by")
 
 
-def page_key(alert: Alert) -> str:
-    """Where the next page begins: after this alert."""
-    return f"{alert.opened_at.isoformat()}~{alert.pk}"
-
-
-def closed_alerts_for(user: Any, *, before: str = "", limit: int = 25) -> list[Alert]:
-    """Closed alerts, newest first, after the place that `page_key` named; a place that is none begins anew."""
+def closed_alerts_for(user: Any, *, before: str = "", limit: int = 25) -> tuple[list[Alert], str]:
+    """A page of closed alerts, newest first, and the key of the next one (empty on the last)."""
     rows = (
         alerts_visible_to(user)
         .filter(state="closed")
         .select_related("patient__user", "acknowledged_by", "closed_by")
     )
-    opened, _, key = before.partition("~")
-    try:
-        opened_at, pk = datetime.fromisoformat(opened), uuid.UUID(key)
-        rows = (
-            rows.filter(Q(opened_at__lt=opened_at) | Q(opened_at=opened_at, pk__lt=pk))
-            if opened_at.tzinfo
-            else rows
-        )
-    except ValueError:
-        pass
-    return list(rows.order_by("-opened_at", "-id")[:limit])
+    return newest_first(rows, "opened_at", after=before, limit=limit)
 
 
 def visible_hold(user: Any, hold_id: uuid.UUID) -> SafetyHold:

@@ -10,6 +10,7 @@ from accounts.access import patients_visible_to
 from accounts.models import Role
 from common import hooks
 from common.errors import NotVisible
+from common.paging import newest_first
 from safety.access import incident_kinds
 from safety.models import AdverseEvent
 
@@ -40,11 +41,6 @@ def may_read_words(user: Any, event: AdverseEvent) -> bool:
     return user.role != Role.ADMINISTRATOR or event.category == "incident"
 
 
-def page_key(event: AdverseEvent) -> str:
-    """Where the next page begins: after this event."""
-    return f"{event.reported_at.isoformat()}~{event.pk}"
-
-
 def events_page(
     user: Any, *, category: str = "", before: str = "", limit: int = 25
 ) -> tuple[list[AdverseEvent], str]:
@@ -52,15 +48,7 @@ def events_page(
     rows = events_visible_to(user)
     if category in dict(CATEGORIES):
         rows = rows.filter(category=category)
-    reported, _, key = before.partition("~")
-    try:
-        reported_at, pk = datetime.fromisoformat(reported), uuid.UUID(key)
-        if reported_at.tzinfo:
-            rows = rows.filter(Q(reported_at__lt=reported_at) | Q(reported_at=reported_at, pk__lt=pk))
-    except ValueError:
-        pass
-    found = list(rows.order_by("-reported_at", "-id")[: limit + 1])
-    return found[:limit], page_key(found[limit - 1]) if len(found) > limit else ""
+    return newest_first(rows, "reported_at", after=before, limit=limit)
 
 
 def rates(*, since: datetime, until: datetime) -> dict[str, Any]:

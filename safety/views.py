@@ -51,13 +51,11 @@ def alerts(request: HttpRequest) -> HttpResponse:
     at = clock.now()
     closed = request.GET.get("show") == "closed"
     if closed:
-        rows = access.closed_alerts_for(
-            request.user, before=request.GET.get("before", ""), limit=PAGE_SIZE + 1
+        rows, older = access.closed_alerts_for(
+            request.user, before=request.GET.get("before", ""), limit=PAGE_SIZE
         )
     else:
-        rows = list(access.open_alerts_for(request.user)[: PAGE_SIZE * 4])
-    more = closed and len(rows) > PAGE_SIZE
-    rows = rows[:PAGE_SIZE] if closed else rows
+        rows, older = list(access.open_alerts_for(request.user)[: PAGE_SIZE * 4]), ""
     return render(
         request,
         "psychiatrist/alerts.html",
@@ -68,7 +66,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
             ],
             "failing": [] if closed else alert_story.failing_channels(at=at),
             "closed": closed,
-            "older": access.page_key(rows[-1]) if more else "",
+            "older": older,
             "on_call": [
                 (words, access.on_call_now(at=at, level=level))
                 for level, words in ((1, "First on call"), (2, "Second on call"))

@@ -1,13 +1,13 @@
 """What a psychiatrist signed stays readable for them, also when the chart is no longer theirs: the decision, not the chart."""
 
 import uuid
-from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts.models import Role
 from common.errors import NotVisible
+from common.paging import newest_first
 from intake.models import Decision
 
 DECISIONS_A_PAGE = 25
@@ -20,18 +20,7 @@ def _signed_by(user: Any) -> QuerySet[Decision]:
 
 def decisions_signed_by(user: Any, *, after: str = "") -> tuple[list[Decision], str]:
     """A page of this psychiatrist's own decisions, newest first, and the key of the next page ("" at the end)."""
-    rows = _signed_by(user)
-    at, _, key = after.partition("~")
-    try:
-        signed_at, pk = datetime.fromisoformat(at), uuid.UUID(key)
-        if signed_at.tzinfo:
-            rows = rows.filter(Q(signed_at__lt=signed_at) | Q(signed_at=signed_at, pk__lt=pk))
-    except ValueError:
-        pass
-    found = list(rows.order_by("-signed_at", "-id")[: DECISIONS_A_PAGE + 1])
-    shown = found[:DECISIONS_A_PAGE]
-    more = len(found) > DECISIONS_A_PAGE
-    return shown, f"{shown[-1].signed_at.isoformat()}~{shown[-1].pk}" if more else ""
+    return newest_first(_signed_by(user), "signed_at", after=after, limit=DECISIONS_A_PAGE)
 
 
 def own_decision(user: Any, decision_id: uuid.UUID) -> Decision:
