@@ -5,6 +5,7 @@ from consults.access.orders import (
     digest_of,
     drafts_of,
     flexibility_ends_on,
+    is_to_call_back,
     latest_pdmp_check,
     medicine_used,
     opinions_of,
@@ -17,7 +18,6 @@ from consults.access.orders import (
     second_opinion,
     second_psychiatrists,
     signing_day,
-    to_call_back,
     visible_order,
 )
 from consults.access.parcels import (
@@ -71,6 +71,7 @@ __all__ = [
     "drafts_of",
     "flexibility_ends_on",
     "fulfilments_of",
+    "is_to_call_back",
     "kit_received",
     "kits_of",
     "latest_pdmp_check",
@@ -101,7 +102,6 @@ __all__ = [
     "stock_of",
     "stocks_of",
     "templates_for",
-    "to_call_back",
     "units_at_home",
     "units_to_send",
     "visible_appointment",

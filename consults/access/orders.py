@@ -46,12 +46,11 @@ def runs(order: Order, *, at: datetime) -> bool:
     )
 
 
-def to_call_back(*, patient_id: Any = None) -> QuerySet[Order]:
-    """Orders that were ended while the pharmacy had them, and of which nothing was sent: somebody must tell the pharmacy."""
+def is_to_call_back() -> Q:
+    """Ended while the pharmacy had it, and nothing of it was sent: somebody must tell the pharmacy. A condition on orders."""
     sent = Fulfilment.objects.filter(order=OuterRef("pk"), lost_at__isnull=True)
     ended = Q(revoked_at__isnull=False) | Q(superseded_at__isnull=False)
-    rows = Order.objects.filter(ended, ~Exists(sent), pharmacy_status__in=sorted(AT_THE_PHARMACY))
-    return rows if patient_id is None else rows.filter(patient_id=patient_id)
+    return Q(ended, ~Exists(sent), pharmacy_status__in=sorted(AT_THE_PHARMACY))
 
 
 def orders_of(patient: Patient) -> QuerySet[Order]:

@@ -12,7 +12,7 @@ from common import protocol
 from common.clock import local_date
 from common.errors import Conflict
 from common.work import LIMIT, WorkItem, clock_of, kinds, line, next_working_day
-from consults.access.orders import flexibility_ends_on, to_call_back
+from consults.access.orders import flexibility_ends_on, is_to_call_back
 from consults.access.parcels import units_to_send
 from consults.models import Appointment, AuthorityBasis, Fulfilment, KitParcel, Order, StateRule, VisitNote
 from intake.models import ConsentWithdrawal, Intake
@@ -246,7 +246,7 @@ def _to_hand_over(user: User, *, covers: frozenset[str], at: datetime) -> list[W
     rows = (
         Order.objects.filter(
             mine,
-            (_in_force(at) & Q(pharmacy_status__in=["not_sent", "rejected"])) | Q(pk__in=to_call_back()),
+            (_in_force(at) & Q(pharmacy_status__in=["not_sent", "rejected"])) | is_to_call_back(),
         )
         .select_related("patient__user", "patient__care_team", "prescriber")
         .order_by("signed_at", "id")

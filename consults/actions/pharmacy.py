@@ -45,7 +45,7 @@ def send_to_pharmacy(order: Order, *, way: str, by: User, at: datetime) -> HandO
             raise _not_in_force()
         if row.pharmacy_status in UNDER_WAY:
             raise Conflict("This order is on its way to the pharmacy already.", code="under_way")
-        if access.to_call_back(patient_id=row.patient_id).exists():
+        if Order.objects.filter(access.is_to_call_back(), patient_id=row.patient_id).exists():
             raise Conflict(
                 "The pharmacy still has an order that is over. Tell the pharmacy, and write down what it answered.",
                 code="call_back_first",
