@@ -66,6 +66,8 @@ class OutboxMessage(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.SCHEDULED)
     lease_until = models.DateTimeField(null=True, blank=True)
     attempts = models.SmallIntegerField(default=0)
+    # How often it was put up to go again to a vendor that cannot say whether it had it: once at most (class R).
+    doubts = models.SmallIntegerField(default=0, db_default=0)
     # A page's severity: in a storm what is graver goes first. The ordinary lane goes by its due time alone.
     priority = models.SmallIntegerField(default=0, db_default=0)
     provider_id = models.CharField(max_length=64, blank=True)

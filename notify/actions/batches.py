@@ -27,8 +27,9 @@ UPDATE notify_outboxmessage AS m SET state = v.state, lease_until = NULL, last_e
 """
 _MARK_LATER = """
 UPDATE notify_outboxmessage AS m
-   SET state = 'scheduled', lease_until = NULL, due_at = v.due_at, last_error = v.why, attempts = m.attempts - v.uncount
-  FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::int[]) AS v(id, due_at, why, uncount)
+   SET state = 'scheduled', lease_until = NULL, due_at = v.due_at, last_error = v.why, attempts = m.attempts - v.uncount,
+       doubts = m.doubts + v.doubt
+  FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::int[], %s::int[]) AS v(id, due_at, why, uncount, doubt)
  WHERE m.id = v.id AND m.state = 'sending' AND m.lease_until = %s
 """
 
@@ -53,7 +54,8 @@ class Batch:
     at: datetime
     sent: list[tuple[uuid.UUID, str, str]] = field(default_factory=list)
     over: list[tuple[uuid.UUID, str, str]] = field(default_factory=list)
-    later: list[tuple[uuid.UUID, datetime, str, int]] = field(default_factory=list)
+    # When and why not now; 1 where the try is taken back; 1 where nobody can say whether it has gone already.
+    later: list[tuple[uuid.UUID, datetime, str, int, int]] = field(default_factory=list)
     in_doubt: list[uuid.UUID] = field(default_factory=list)
     fall_over: list[OutboxMessage] = field(default_factory=list)
     opted_out: list[str] = field(default_factory=list)
@@ -77,8 +79,10 @@ class Batch:
                 ids, states, whys = (list(column) for column in zip(*self.over, strict=True))
                 cursor.execute(_MARK_OVER, [ids, states, [w[:200] for w in whys], self.lease_until])
             if self.later:
-                ids, dues, whys, uncounts = (list(column) for column in zip(*self.later, strict=True))
-                cursor.execute(_MARK_LATER, [ids, dues, [w[:200] for w in whys], uncounts, self.lease_until])
+                ids, dues, whys, uncounts, doubts = (list(column) for column in zip(*self.later, strict=True))
+                cursor.execute(
+                    _MARK_LATER, [ids, dues, [w[:200] for w in whys], uncounts, doubts, self.lease_until]
+                )
             if self.in_doubt:
                 cursor.execute(
                     "UPDATE notify_outboxmessage SET lease_until = %s, last_error = 'in doubt' "

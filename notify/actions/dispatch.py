@@ -39,9 +39,6 @@ TURNED_OFF = "turned off by this person"
 # 60 s), and its last message may wait for one vendor's answer (10 s): together they end before Celery's soft limit (100 s),
 # which would cut a batch off in the middle, and long before the lease.
 SLOW_SEND_BUDGET_S = 25.0
-# Begins `last_error` of what was in doubt and goes once more to a vendor that cannot be asked; it stays there through every
-# later try, so that a second doubt is known as one: there may be two copies by then, and a third is not sent.
-SENT_ONCE_MORE = "in doubt, sent once more"
 TWICE_IN_DOUBT = "twice in doubt and the vendor cannot be asked: it may have arrived, perhaps twice"
 AT_ONCE = 8
 
@@ -127,7 +124,7 @@ def _prepare(
             put_over(row, "dropped", why_not, batch, counts)
         elif not asking and row.respect_quiet_hours and row.recipient_id in asleep and person is not None:
             # "Not yet" is no failed try, so the try is taken back.
-            batch.later.append((row.pk, in_their_day(at, person), _mark_of(row), 1))
+            batch.later.append((row.pk, in_their_day(at, person), "", 1, 0))
             counts.later += 1
         elif not asking and not _wanted(row, person):
             _tell_devices(row, person, devices, batch)
@@ -244,11 +241,6 @@ def _extra(
     return {}
 
 
-def _mark_of(row: OutboxMessage) -> str:
-    """What must not be forgotten of a message that is put off."""
-    return SENT_ONCE_MORE if row.last_error.startswith(SENT_ONCE_MORE) else ""
-
-
 def _note(
     row: OutboxMessage,
     envelope: Envelope,
@@ -262,8 +254,8 @@ def _note(
         counts.sent += 1
         return
     if isinstance(result, InDoubt) and row.lane == Lane.ORDINARY:
-        if _mark_of(row):
-            # To a person, not over to the next channel, which would be a third copy.
+        if row.doubts:
+            # There may be two copies by now. To a person, not over to the next channel, which would be a third.
             put_over(row, "failed", TWICE_IN_DOUBT, batch, counts)
             return
         batch.in_doubt.append(row.pk)
@@ -283,8 +275,7 @@ def _note(
     if permanent or wait is None:
         put_over(row, "failed", result.why, batch, counts, other_channel=True)
     else:
-        why = f"{mark}; {result.why}" if (mark := _mark_of(row)) else result.why
-        batch.later.append((row.pk, batch.at + timedelta(seconds=wait), why, 0))
+        batch.later.append((row.pk, batch.at + timedelta(seconds=wait), result.why, 0, 0))
         counts.later += 1
 
 
@@ -317,7 +308,7 @@ def dispatch_due(*, at: datetime, limit: int = 500) -> Dispatched:
         batch.write()
         for row, envelope in group:
             if clock.monotonic_s() - started > SLOW_SEND_BUDGET_S:
-                batch.later.append((row.pk, at, _mark_of(row), 1))
+                batch.later.append((row.pk, at, "", 1, 0))
                 counts.later += 1
                 continue
             (result,) = gateway.send_many([envelope])
@@ -344,10 +335,10 @@ def resolve_expired(*, at: datetime, limit: int = 100) -> int:
     for row, envelope in _prepare(rows, batch, counts, asking=True):
         gateway = gateways.for_channel(row.channel)
         if not gateway.can_be_asked:
-            if _mark_of(row):
+            if row.doubts:
                 put_over(row, "failed", TWICE_IN_DOUBT, batch, counts)
             else:
-                batch.later.append((row.pk, at, SENT_ONCE_MORE, 0))
+                batch.later.append((row.pk, at, "in doubt, sent once more", 0, 1))
             continue
         if clock.monotonic_s() - started > SLOW_SEND_BUDGET_S:
             # A slow vendor: whoever was not asked about yet is asked about with the next tick.
@@ -367,7 +358,7 @@ def resolve_expired(*, at: datetime, limit: int = 100) -> int:
         if known is not None:
             batch.sent.append((row.pk, known.provider_id, known.status))
         else:
-            batch.later.append((row.pk, at, "the sender stopped before sending", 0))
+            batch.later.append((row.pk, at, "the sender stopped before sending", 0, 0))
     batch.write()
     return len(rows)
 

@@ -228,7 +228,7 @@ def try_again(message: OutboxMessage, *, by: User, at: datetime) -> None:
     """A person sends a failed message once more. Raises Conflict when it is no longer failed."""
     with transaction.atomic():
         changed = OutboxMessage.objects.filter(pk=message.pk, state=State.FAILED).update(
-            state=State.SCHEDULED, due_at=at, attempts=0, lease_until=None, last_error=""
+            state=State.SCHEDULED, due_at=at, attempts=0, doubts=0, lease_until=None, last_error=""
         )
         if not changed:
             raise Conflict("This message is not waiting for a person any more. Reload the page.")

@@ -10,7 +10,7 @@ import pytest
 
 from accounts.models import User
 from notify import gateways
-from notify.actions import dispatch_due, resolve_expired
+from notify.actions import dispatch_due, resolve_expired, try_again
 from notify.gateways.email_gateway import connection_settings
 from notify.models import DeadLetter, OutboxMessage
 from tests.notify.builders import a_mail
@@ -177,6 +177,11 @@ def test_a_mail_that_is_in_doubt_again_goes_twice_and_then_is_a_persons_work(
     tomorrow = at + timedelta(days=1)
     assert (resolve_expired(at=tomorrow), dispatch_due(at=tomorrow).claimed) == (0, 0)
     assert len(mail_server.mails) == 2
+    # A person who sends it again after all begins anew: the next doubt is a first one.
+    try_again(message, by=cole, at=tomorrow)
+    assert dispatch_due(at=tomorrow).in_doubt == 1
+    message.refresh_from_db()
+    assert (message.state, message.doubts) == ("sending", 0)
 
 
 def test_a_sender_that_dies_over_the_second_copy_leaves_it_to_a_person(
