@@ -270,11 +270,12 @@ class ProtocolForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        found = protocol.disagreements(cleaned["data"]) if isinstance(cleaned.get("data"), dict) else []
-        if found:
-            self.add_error("data", f"Two parts contradict each other: {'; '.join(found)}.")
-        for sentence in protocol.holes(cleaned["data"]) if isinstance(cleaned.get("data"), dict) else []:
-            self.add_error("data", sentence)
+        data = cleaned.get("data")
+        if isinstance(data, dict):
+            if found := protocol.disagreements(data):
+                self.add_error("data", f"Two parts contradict each other: {'; '.join(found)}.")
+            for sentence in protocol.holes(data):
+                self.add_error("data", sentence)
         return cleaned
 
 

@@ -5,6 +5,9 @@ from typing import Any
 
 from django import forms
 
+# The likely mistake in a field of a blood-pressure reading.
+TWO_IN_ONE = "Do two numbers stand in one field?"
+
 
 def shown(number: Any) -> str:
     """A limit as people write it: 10,000 and 11.9, never 1E+4."""

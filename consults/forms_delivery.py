@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from common.files import ACCEPT
-from common.number_fields import WholeNumberField
+from common.number_fields import TWO_IN_ONE, WholeNumberField
 from consults.models import StockMove
 
 
@@ -47,21 +47,21 @@ class PracticeForm(forms.Form):
         help_text="The larger one on the cuff, in mmHg.",
         min_value=0,
         max_value=999,
-        slip="Do two numbers stand in one field?",
+        slip=TWO_IN_ONE,
     )
     diastolic_mmhg = WholeNumberField(
         label="Lower number",
         help_text="The smaller one, in mmHg.",
         min_value=0,
         max_value=999,
-        slip="Do two numbers stand in one field?",
+        slip=TWO_IN_ONE,
     )
     pulse_bpm = WholeNumberField(
         label="Pulse",
         help_text="Often marked with a heart, in beats a minute.",
         min_value=0,
         max_value=999,
-        slip="Do two numbers stand in one field?",
+        slip=TWO_IN_ONE,
     )
 
 

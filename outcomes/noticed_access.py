@@ -33,6 +33,8 @@ FOR_PSYCHIATRISTS = frozenset({"use", "audit_c"})
 MISUSE = "X22"
 EMERGENCY = "X01"
 MALE = "male"
+# Severities of the escalation table from which a mark is red.
+GRAVE = 3
 # From here on a rating of 0 to 4 is strong, unless the protocol's row of X05 says otherwise.
 STRONG_FROM = 3
 
@@ -99,8 +101,9 @@ def _flag(code: str, table: Mapping[str, Any], rules: Mapping[str, Any]) -> Flag
     if code in rules:
         return Flag(code, rules[code].criterion, "pause")
     row = table.get(code, {})
-    severity = row.get("severity", STRONG_FROM)
-    kind = "act" if severity >= 3 else "pause" if severity == 2 else "info"
+    # A row of the table without a severity is read as a grave one.
+    severity = row.get("severity", GRAVE)
+    kind = "act" if severity >= GRAVE else "pause" if severity == 2 else "info"
     return Flag(code, row.get("automatic_action", ""), kind)
 
 

@@ -5,12 +5,11 @@ from typing import Any
 from django import forms
 
 from accounts.models import STATES
-from common.number_fields import WholeNumberField
+from common.number_fields import TWO_IN_ONE, WholeNumberField
 from sessions.actions.after import EFFECTS
 from sessions.actions.watch import OTHER_FLAGS
 from sessions.rules.check import QUESTIONS
 
-TWO_IN_ONE = "Do two numbers stand in one field?"
 YES_NO = [("yes", "Yes"), ("no", "No")]
 YES_NO_UNSURE = [*YES_NO, ("unsure", "I'm not sure")]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from common.number_fields import WholeNumberField
+from common.number_fields import TWO_IN_ONE, WholeNumberField
 from intake.rules.documents import Document
 
 
@@ -32,7 +32,7 @@ def _shown_by_the_cuff(label: str, unit: str, example: int) -> WholeNumberField:
         label=label,
         min_value=0,
         max_value=999,
-        slip="Do two numbers stand in one field?",
+        slip=TWO_IN_ONE,
         widget=forms.TextInput(
             attrs={"inputmode": "numeric", "autocomplete": "off", "data-unit": unit, "data-width": "short"}
         ),

@@ -250,3 +250,17 @@ def test_a_proposal_whose_parts_contradict_each_other_comes_back_with_what_diffe
     page = answer.content.decode()
     assert "messaging.staffed.until_hour is 17, escalations.working_day.until_hour is 18" in page
     assert not ProtocolVersion.objects.filter(version="v9").exists()
+
+
+def test_a_proposal_with_a_hole_between_two_rules_comes_back_with_both_named(
+    client_for: Any, admin_ann: User
+) -> None:
+    """HZ-28: what a person types as a document is held to what the page of rules is held to."""
+    data = protocol.from_files()
+    raised = next(rule for rule in data["eligibility"]["rules"] if rule["id"] == "E30")
+    raised["thresholds"]["uncontrolled_from_systolic_mmhg"] = 170
+    answer = client_for(admin_ann).post(
+        reverse("admin:common_protocolversion_add"), {"version": "v9", "note": "n", "data": json.dumps(data)}
+    )
+    assert "E29 ends at 160 and E30 begins only at 170" in answer.content.decode()
+    assert not ProtocolVersion.objects.filter(version="v9").exists()

@@ -22,6 +22,7 @@ from coaching.models import CheckIn, MessageThread
 from common import clock, hooks
 from common.models import AuditEntry
 from common.work import WEIGHT_CRISIS, WorkItem, in_order, kinds, label_of, next_working_day
+from consults import actions as consults
 from consults.access import active_order
 from consults.models import Appointment, Fulfilment, Introduction, KitParcel, Order, VisitNote
 from intake.models import ConsentWithdrawal, Intake
@@ -32,6 +33,7 @@ from safety import actions
 from safety.models import AdverseEvent, Alert, OnCallShift, SafetyHold, ShiftHandover, Task
 from sessions.models import Course, DosingSession, SafetyCheck
 from tests.coaching.builders import a_course
+from tests.consults.builders import a_signed_order
 from tests.portal.test_home import an_intake
 from tests.safety.builders import an_alert
 from tests.safety.test_tasks import a_shift, a_task
@@ -220,6 +222,10 @@ def between_visits(at: dt.datetime) -> dict[str, set[str]]:
     for parcel in [*Fulfilment.objects.all(), *KitParcel.objects.all()]:
         if parcel.confirmed_at is None and parcel.lost_at is None:
             found["parcel"].add(str(parcel.pk))
+    for over in Order.objects.exclude(revoked_at=None, superseded_at=None):
+        nothing_sent = not over.fulfilments.filter(lost_at__isnull=True).exists()
+        if over.pharmacy_status in ("handed_over", "accepted") and nothing_sent:
+            found["order.call_back"].add(str(over.pk))
     for patient in Patient.objects.filter(user__is_active=True).select_related("user"):
         order = active_order(patient, at)
         stopped = patient.pk in set(ConsentWithdrawal.objects.values_list("patient", flat=True))
@@ -324,6 +330,17 @@ def practice(db: None) -> dt.datetime:
     return clock.now()
 
 
+def an_order_to_call_back(at: dt.datetime) -> None:
+    """Somebody accepted whose first order was revoked after the pharmacy had it."""
+    team = CareTeam.objects.filter(patient__intakes__state="accepted", patient__orders=None).exclude(
+        psychiatrist=None
+    )[0]
+    assert team.psychiatrist is not None
+    order = a_signed_order(team.patient.user, team.psychiatrist, at - DAY)
+    consults.send_to_pharmacy(order, way="fax", by=team.psychiatrist, at=at - HOUR)
+    consults.revoke(order, reason="Another dose.", by=team.psychiatrist, at=at - HOUR)
+
+
 def leave(person: User) -> None:
     """As after `set_active`, with nobody's roster in the way."""
     ShiftHandover.objects.filter(shift__person=person).delete()
@@ -337,11 +354,12 @@ def test_every_open_thing_stands_on_exactly_one_list_also_when_those_who_owned_i
 ) -> None:
     """HZ-24: alerts stand on the list of everybody who should look, all else on one person's; first as the practice is, then
     without its busiest psychiatrist and coach, then without any clinician."""
+    an_order_to_call_back(practice)
     things = open_things(practice)
     assert sum(len(found) for found in things.values()) > 20
     assert {kind for kind, found in things.items() if found} >= {
         "alert.open", "intake.claimed", "intake.waiting", "hold.standing", "session", "check_in.due", "visit.coming",
-        "order.unsent", "event", "shift.offered", "letter", "message",
+        "order.unsent", "order.call_back", "event", "shift.offered", "letter", "message",
     }, {kind: len(found) for kind, found in things.items()}  # fmt: skip
     assert unowned_and_doubled(practice) == ([], [])
 
