@@ -26,8 +26,9 @@ def ladder_for(alert: Alert, *, at: datetime) -> Ladder:
     row = trigger_of(alert.trigger, at=at)
     ladders = escalations(at=at)["ladders"]
     name = row["ladder"]
-    # Whatever its trigger's usual pace: an emergency is urgent, and what is severe does not wait for its clock.
-    if alert.severity >= 4 and name != "drill":
+    # Whatever its trigger's usual pace: an emergency is urgent, and so is what is severe while somebody is under the medicine
+    # (PR-07); what is severe at another time does not wait for its clock.
+    if (alert.severity >= 4 or (alert.severity >= 3 and alert.in_session)) and name != "drill":
         name = "urgent"
     elif alert.severity >= 3 and name == "routine":
         name = "soon"

@@ -11,6 +11,7 @@ from notify.actions import dispatch_crisis
 from notify.models import OutboxMessage, SandboxDelivery
 from safety import access, roster_access
 from safety.actions import add_holiday, escalate_due, remove_holiday
+from safety.actions.escalation import ladder_for
 from safety.management.commands.pager import Pager
 from safety.models import Alert
 from tests.safety.builders import a_shift, an_alert, close_by_force
@@ -124,6 +125,21 @@ def test_a_deadline_that_was_given_stays_when_a_holiday_is_added_later(
     escalate_due(at=given)
     alert.refresh_from_db()
     assert (alert.acknowledge_by_at, alert.pages) == (given, 1)
+
+
+@pytest.mark.parametrize("trigger", ["X05", "X06", "X08"])
+def test_what_is_severe_in_a_session_climbs_like_an_emergency_and_at_another_time_by_its_clock(
+    roster: None, alice: User, at: datetime, trigger: str
+) -> None:
+    """PR-07: next level at 3 minutes and everyone at 10 while somebody is under the medicine; below S3 its own clock stays."""
+    alert = an_alert(alice, at, trigger=trigger, in_session=True)
+    assert alert.severity == 3
+    ladder = ladder_for(alert, at=at)
+    assert (ladder.repage_s, ladder.next_level_s, ladder.everyone_s) == (60, 180, 600)
+    alert.in_session = False
+    assert ladder_for(alert, at=at).next_level_s > 600
+    alert.in_session, alert.severity = True, 2
+    assert ladder_for(alert, at=at).next_level_s > 600
 
 
 def test_in_session_the_second_is_paged_after_three_minutes(roster: None, alice: User, at: datetime) -> None:
