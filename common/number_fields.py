@@ -48,6 +48,14 @@ class _Plain:
             },
         )
 
+    def clean(self, value: Any) -> Any:
+        """As Django does; a number that breaks two limits at once is told of it once."""
+        try:
+            return super().clean(value)  # type: ignore[misc]
+        except forms.ValidationError as refused:
+            said = {str(message): one for one in refused.error_list for message in one.messages}
+            raise forms.ValidationError(list(said.values())) from None
+
 
 class WholeNumberField(_Plain, forms.IntegerField):
     """A whole number."""

@@ -358,12 +358,15 @@ class PharmacyForm(forms.Form):
 
     def __init__(self, *args: Any, heard: frozenset[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["status"].choices = [one for one in PharmacyStatus.choices if one[0] in heard]  # type: ignore[attr-defined]
+        now = self.initial.get("status")
+        following = [one for one in PharmacyStatus.choices if one[0] in heard]
+        # What is called back is not what it was: nothing is chosen beforehand.
+        self.fields["status"].choices = following if now in heard else [("", "Choose"), *following]  # type: ignore[attr-defined]
 
     status = forms.ChoiceField(
         label="How far it is",
         choices=PharmacyStatus.choices,
-        widget=forms.Select(attrs={"data-width": "medium"}),
+        error_messages={"required": "Choose what the pharmacy says."},
     )
     external_id = forms.CharField(
         label="Number in the pharmacy's system",

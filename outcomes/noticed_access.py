@@ -158,8 +158,8 @@ def _sessions(patient: Patient, strong_from: int) -> Iterable[Said]:
             f"{name} {value} of 4{', strong' if value >= strong_from else ''}"
             for name, value in (
                 ("Dissociation", report.dissociation),
-                ("nausea", report.nausea),
-                ("sedation", report.sedation),
+                ("Nausea", report.nausea),
+                ("Sedation", report.sedation),
             )
             if value is not None
         ]

@@ -12,9 +12,8 @@ _ENDED = {status: frozenset({"cancelled", "rejected", "dispensed"}) for status i
 
 
 def may_be_heard(status: str, *, in_force: bool) -> frozenset[str]:
-    """What can be written down next of an order that is so far; the same again with another number is no step.
+    """What can be written down next of an order that is so far; for one in force the same again, with another number.
 
     An order that was revoked, superseded or has run out is only ever called back: cancelled, sent back, or dispensed already.
     """
-    following = (_IN_FORCE if in_force else _ENDED).get(status, frozenset())
-    return following | {status} if following or in_force else following
+    return _IN_FORCE.get(status, frozenset()) | {status} if in_force else _ENDED.get(status, frozenset())

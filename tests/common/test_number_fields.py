@@ -116,3 +116,10 @@ def test_limits_are_written_as_people_write_them() -> None:
     assert WholeNumberField(label="How many?").error_messages["invalid"] == "How many: write a whole number."
     field = NumberField(label="Volume", max_value=2, decimal_places=1)
     assert field.error_messages["max_decimal_places"] == "Volume: at most 1 digit after the point."
+
+
+def test_a_number_that_breaks_two_limits_at_once_is_told_of_it_once() -> None:
+    field = NumberField(label="Strength", min_value=0, max_value=10_000, max_digits=6, decimal_places=1)
+    with pytest.raises(forms.ValidationError) as refused:
+        field.clean("99999999")
+    assert refused.value.messages == ["Strength: write a number from 0 to 10,000."]

@@ -138,12 +138,14 @@ def test_an_order_that_ends_while_the_pharmacy_has_it_is_called_back_before_anot
     with pytest.raises(Conflict) as refused:
         actions.send_to_pharmacy(again, way="fax", by=dana, at=at)
     assert refused.value.code == "call_back_first"
-    for wrong in ("accepted", "not_sent"):
+    for wrong in ("accepted", "not_sent", "handed_over"):
         with pytest.raises(Conflict):
             actions.hand_over(order, status=wrong, external_id="", by=dana, at=at)
     with clock_at(at):
         page = client_for(dana).get(reverse("consults:order_pharmacy", args=[order.pk]))
         assert "the pharmacy has it still" in text_of(page)
+        first = re.search(r'<select[^>]*name="status".*?</option>', page.content.decode(), re.DOTALL)
+        assert first and "Choose" in first.group(), "nothing is saved by a mere press"
         assert (
             'value="cancelled"' in page.content.decode() and 'value="accepted"' not in page.content.decode()
         )

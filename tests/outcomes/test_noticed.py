@@ -89,8 +89,8 @@ def test_what_a_sitter_saw_and_what_troubled_at_the_end_stand_there_once(
     during = found["During session 1"]
     assert during.words == (
         "Trouble swallowing, cough or sore throat",
-        "nausea 3 of 4, strong",
-        "sedation 1 of 4",
+        "Nausea 3 of 4, strong",
+        "Sedation 1 of 4",
     )
     assert ([flag.code for flag in during.flags], during.note) == (["X10"], "scratchy")
     assert [flag.code for flag in found["The end of session 1"].flags] == ["X05"]
