@@ -21,6 +21,7 @@ from common.errors import Conflict, Invalid, NotVisible
 from consults import access, actions, wording
 from consults.forms import OrderForm, ParcelForm, PharmacyForm, RevokeForm
 from consults.forms_orders import OpinionForm, SecondPersonForm, WayForm
+from consults.gateways.pharmacy import pharmacy_gateway
 from consults.models import AuthorityBasis, Order, PharmacyStatus, plain_number
 from consults.rules.dosing import UG_PER_MG, UL_PER_ML, hard_stops, soft_warnings
 from consults.rules.pharmacy import AT_THE_PHARMACY, may_be_heard
@@ -314,6 +315,7 @@ def pharmacy(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "form": form,
         "way_form": way_form,
         "may_hear": bool(heard),
+        "connected": pharmacy_gateway().name != "sandbox",
         "call_back": not row.is_in_force and row.pharmacy_status in AT_THE_PHARMACY,
         "may_send": row.is_in_force and row.pharmacy_status in ("not_sent", "rejected"),
         "steps": list(row.hand_overs.select_related("by").order_by("-at")),

@@ -219,6 +219,9 @@ def test_the_pages_of_the_pharmacy_and_the_paper(
         doctor = client_for(dana)
         page = reverse("consults:order_pharmacy", args=[order.pk])
         assert "does not sign or send prescriptions" in text_of(doctor.get(page))
+        assert "nothing leaves by itself" in text_of(doctor.get(page)), (
+            "the sandbox is no pharmacy, and says so"
+        )
         assert send(doctor, "order_pharmacy", order.pk, what="send").status_code == 422
         send(doctor, "order_pharmacy", order.pk, what="send", way="vendor")
         shown = text_of(doctor.get(page))
