@@ -265,6 +265,7 @@ def order_facts(
     other = orders_of(patient).filter(revoked_at__isnull=True, superseded_at__isnull=True)
     if order.supersedes_id:
         other = other.exclude(pk=order.supersedes_id)
+    elsewhere = note is not None and note.location_state not in ("", patient.state)
     facts = OrderFacts(
         intake_accepted=intake is not None and intake.state == "accepted",
         eligibility_stands=eligibility_stands(patient),
@@ -303,6 +304,8 @@ def order_facts(
         )
         .exists(),
         safety_plan_missing=result is not None and _plan_is_missing(result, patient, at=at),
+        seen_in=note.location_state if note is not None and elsewhere else "",
+        seen_rule=rule_in(note.location_state, at=at) if note is not None and elsewhere else "",
     )
     return facts, result
 

@@ -201,12 +201,17 @@ def _check_accepted(patient: Patient, visit_type: str) -> None:
 
 def _check_blockers(patient: Patient, visit_type: str, at: datetime) -> None:
     _check_accepted(patient, visit_type)
-    gap = booking_refusal_in(patient.state, at=at) if visit_type == VisitType.CONSULT else None
-    if gap:
-        raise Conflict(wording.LAW_FOR_PATIENT[gap], code=gap)
+    _check_law(visit_type, patient.state, at)
     found = blockers(patient, visit_type, at)
     if found:
         raise Conflict(found[0]["sentence"], code=found[0]["code"])
+
+
+def _check_law(visit_type: str, state: str, at: datetime) -> None:
+    """No consult where the state forbids it, or where nobody has read its rule: not booked, and not held by somebody who travels."""
+    gap = booking_refusal_in(state, at=at) if visit_type == VisitType.CONSULT else None
+    if gap:
+        raise Conflict(wording.LAW_FOR_PATIENT[gap], code=gap)
 
 
 def _check_licence(appointment: Appointment, state: str, on_at: datetime) -> None:

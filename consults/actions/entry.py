@@ -10,7 +10,7 @@ from common.errors import Conflict, Invalid, NotVisible
 from consults import wording
 from consults.access.slots import visit_settings
 from consults.access.visits import can_join
-from consults.actions.booking import _check_licence, _words_for
+from consults.actions.booking import _check_law, _check_licence, _words_for
 from consults.models import Appointment, VisitEntry
 from notify.actions import promise
 
@@ -80,6 +80,7 @@ def arrive(appointment: Appointment, *, state_now: str, by: User, at: datetime) 
         raise NotVisible("There is no such page.")
     _door(appointment, at)
     _check_licence(appointment, state_now, at)
+    _check_law(appointment.visit_type, state_now, at)
     with transaction.atomic():
         row = (
             Appointment.objects.select_for_update(of=("self",))

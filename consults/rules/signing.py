@@ -171,6 +171,10 @@ class OrderFacts:
     sessions_on_visit: int = 0
     # A rule that asks for a safety plan first (E21) is true, and none is written.
     safety_plan_missing: bool = False
+    # Where the patient was at the visit, and what that state allows: its law and its monitoring programme count beside those
+    # of the state on file (protocol 4: where the patient is at the encounter). Empty: in the state of care.
+    seen_in: str = ""
+    seen_rule: str = ""
 
 
 def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
@@ -202,7 +206,7 @@ def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
         found.add(OrderGap.ELIGIBILITY_EXCLUDES)
     if not f.identity_verified:
         found.add(OrderGap.IDENTITY_NOT_VERIFIED)
-    if f.pdmp_checked_at is None or f.state_of_care not in f.pdmp_states:
+    if f.pdmp_checked_at is None or not {f.state_of_care, f.seen_in or f.state_of_care} <= f.pdmp_states:
         found.add(OrderGap.PDMP_NOT_CHECKED)
     else:
         age = f.signing_at - f.pdmp_checked_at
@@ -212,9 +216,10 @@ def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
             found.add(OrderGap.PDMP_DISCREPANCY)
     if f.state_of_care not in f.licensed_states:
         found.add(OrderGap.NOT_LICENSED_HERE)
-    law = signing_gap(f.state_rule, f.authority_basis)
-    if law:
-        found.add(OrderGap(law.value))
+    for state_rule in [f.state_rule] + ([f.seen_rule] if f.seen_in else []):
+        law = signing_gap(state_rule, f.authority_basis)
+        if law:
+            found.add(OrderGap(law.value))
     lasts = f.authority_expires_on
     open_ended = lasts is None and f.authority_basis == "prior_in_person"
     if not open_ended and (lasts is None or lasts < f.signing_on):

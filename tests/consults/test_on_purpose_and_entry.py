@@ -304,6 +304,20 @@ def decided(state: str, rule: str, admin: User, other: User, at: dt.datetime) ->
     )  # fmt: skip
 
 
+def test_whoever_travels_holds_no_consult_where_it_is_forbidden(
+    patient: Patient, dana: User, admin_ann: User, other_psychiatrist: User, at: dt.datetime
+) -> None:
+    """Protocol 4: the law of where the patient is at the encounter, also when it was booked from elsewhere."""
+    decided("NY", "closed", admin_ann, other_psychiatrist, at - DAY)
+    visit = an_appointment(patient.user, dana, at + HOUR)
+    with pytest.raises(Conflict) as refused:
+        actions.arrive(visit, state_now="NY", by=patient.user, at=visit.starts_at)
+    assert refused.value.code == LawGap.CLOSED
+    visit.refresh_from_db()
+    assert visit.patient_arrived_at is None
+    assert actions.arrive(visit, state_now="CA", by=patient.user, at=visit.starts_at).patient_arrived_at
+
+
 def test_a_state_nobody_has_read_is_blocked_for_a_consult_and_not_for_a_talk(
     patient: Patient, dana: User, admin_ann: User, other_psychiatrist: User, at: dt.datetime
 ) -> None:

@@ -16,6 +16,7 @@ from consults.models import Order, VisitNote
 from intake.models import EligibilityEvaluation
 from safety.actions import place_hold
 from tests.consults.builders import a_pdmp_check, a_signed_note, a_verified_identity, weekly_dates
+from tests.consults.test_on_purpose_and_entry import decided
 from tests.intake.builders import an_accepted_intake
 
 pytestmark = pytest.mark.django_db
@@ -174,6 +175,38 @@ def test_an_order_is_not_signed_when(
     spoil(ready, dana, at)
     patient = Patient.objects.select_related("user").get(pk=ready.pk)
     assert sentence in refusal(patient, dana, at)
+
+
+@pytest.mark.parametrize(
+    ("rule", "sentence"),
+    [
+        ("unknown", "is not known"),
+        ("closed", "allows no controlled substance"),
+        ("in_person_first", "in person first"),
+    ],
+)
+def test_an_order_is_not_signed_against_the_law_of_the_state(
+    rule: str, sentence: str, ready: Patient, dana: User, admin_ann: User, admin_ben: User, at: dt.datetime
+) -> None:
+    """Protocol 4: unknown is blocked."""
+    decided("CA", rule, admin_ann, admin_ben, at - HOUR)
+    assert sentence in refusal(ready, dana, at)
+
+
+def test_where_somebody_was_seen_counts_beside_where_they_live(
+    ready: Patient, dana: User, admin_ann: User, admin_ben: User, at: dt.datetime
+) -> None:
+    """Protocol 4: licence, law and monitoring programme of the place of the encounter. Seen in California, lives in New York now."""
+    Patient.objects.filter(pk=ready.pk).update(state="NY")
+    patient = Patient.objects.select_related("user").get(pk=ready.pk)
+    a_pdmp_check(patient.user, dana, at - HOUR, states=["NY"])
+    found = refusal(patient, dana, at)
+    assert "and of the one where they were seen" in found and "allows no controlled substance" not in found
+    a_pdmp_check(patient.user, dana, at - HOUR / 2, states=["CA", "NY"])
+    decided("CA", "closed", admin_ann, admin_ben, at - HOUR)
+    found = refusal(patient, dana, at)
+    assert "or the one where they were seen, allows no controlled substance" in found
+    assert "monitoring programme of" not in found
 
 
 def test_a_pdmp_check_is_good_for_a_day(ready: Patient, dana: User, at: dt.datetime) -> None:
