@@ -274,7 +274,7 @@ class ProtocolForm(forms.ModelForm):
         if isinstance(data, dict):
             if found := protocol.disagreements(data):
                 self.add_error("data", f"Two parts contradict each other: {'; '.join(found)}.")
-            for sentence in protocol.holes(data):
+            for sentence in protocol.troubles(data):
                 self.add_error("data", sentence)
         return cleaned
 

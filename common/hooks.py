@@ -33,6 +33,7 @@ NAMES = frozenset(
         "message.files",
         "chart.panels",
         "course.noticed",
+        "protocol.read",
     }
 )
 _hooks: dict[str, list[Callable[..., Any]]] = {}

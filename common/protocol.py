@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, F, Q, When
 
-from common import audit
+from common import audit, hooks
 from common.errors import Conflict, Invalid, NotPermitted
 from common.models import DocumentField, ProtocolVersion
 
@@ -85,8 +85,16 @@ def holes(data: dict[str, Any]) -> list[str]:
     return found
 
 
-def _refuse_holes(data: dict[str, Any]) -> None:
-    if found := holes(data):
+def troubles(data: dict[str, Any]) -> list[str]:
+    """Sentences: holes between rules, and what the apps that read a part say of it. A part that is not there says nothing."""
+    return [
+        *holes(data),
+        *(sentence for found in hooks.run("protocol.read", data=data) for sentence in found),
+    ]
+
+
+def _refuse_troubles(data: dict[str, Any]) -> None:
+    if found := troubles(data):
         raise Invalid(" ".join(found), fields={"thresholds": " ".join(found)})
 
 
@@ -132,13 +140,14 @@ def current(*, at: datetime) -> ProtocolVersion:
 
 
 def propose(*, version: str, data: dict[str, Any], by: Any, at: datetime, note: str = "") -> ProtocolVersion:
-    """A draft that somebody else may approve. Raises Invalid where two of its parts contradict each other."""
+    """A draft that somebody else may approve. Raises Invalid where two of its parts contradict each other, and for a part that its
+    app could not read: that is found out now, and not while somebody waits for help."""
     if found := disagreements(data):
         raise Invalid(
             f"Two parts of this version contradict each other: {'; '.join(found)}.",
             fields={"data": "The two must say the same."},
         )
-    _refuse_holes(data)
+    _refuse_troubles(data)
     with transaction.atomic():
         draft = ProtocolVersion.objects.create(
             version=version, data=data, proposed_by=by, proposed_at=at, note=note
@@ -152,13 +161,13 @@ def approve(
 ) -> ProtocolVersion:
     """Put a draft in force. The proposer cannot approve; running courses keep the version they were enrolled under.
 
-    Raises Invalid for a draft whose rules leave a hole between them.
+    Raises Invalid for a draft whose rules leave a hole between them, or of which a part cannot be read.
     """
     if draft.proposed_by_id == by.pk:
         raise NotPermitted(
             "Somebody other than the proposer must approve a protocol.", code="second_person_needed"
         )
-    _refuse_holes(draft.data)
+    _refuse_troubles(draft.data)
     with transaction.atomic():
         changed = ProtocolVersion.objects.filter(pk=draft.pk, state="draft").update(
             state="approved", approved_by=by, approved_at=at, effective_from=effective_from or at

@@ -11,6 +11,7 @@ from accounts.models import Patient
 from common.errors import NotVisible
 from measures.models import CssrsResult, InstrumentResponse, SafetyPlan
 from measures.rules import RiskLevel, facts_of_result
+from measures.rules.safety_questions import risk_screen_from_data, suicide_risk
 
 
 def responses_of(patient: Patient | uuid.UUID) -> QuerySet[InstrumentResponse]:
@@ -91,3 +92,17 @@ def own_cssrs(patient: Patient, result_id: uuid.UUID | None) -> CssrsResult | No
     if found is None:
         raise NotVisible("There is no such page.")
     return found
+
+
+def safety_questions_read(*, data: dict[str, Any]) -> list[str]:
+    """Hook `protocol.read`: what stands against the suicide-risk questions of a proposed version."""
+    if "suicide_risk" not in data:
+        return []
+    try:
+        screen = risk_screen_from_data(data["suicide_risk"])
+        for answer in ("yes", "no", "unsure"):
+            suicide_risk({question.code: answer for question in screen.questions}, screen=screen)
+        missing = [level for level in RiskLevel if level not in screen.responses]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return [f"The suicide-risk questions cannot be read: {type(error).__name__} at {error}."]
+    return [f"The suicide-risk questions say nothing for the level “{level}”." for level in missing]

@@ -19,6 +19,7 @@ from notify.models import Heartbeat, OutboxMessage
 from safety import wording
 from safety.models import LIVE_STATES, Alert, OnCallShift, SafetyHold
 from safety.rules import gaps
+from safety.table_rules import table_troubles
 from safety.task_access import mine_or_unowned as mine_or_unowned
 from safety.task_access import owner_for as owner_for
 from safety.task_access import stands_in_for as stands_in_for
@@ -61,6 +62,13 @@ def escalations(*, at: datetime) -> dict[str, Any]:
         .first()
     )
     return data or _shipped()
+
+
+def escalations_read(*, data: dict[str, Any]) -> list[str]:
+    """Hook `protocol.read`: what stands against the escalation table of a proposed version."""
+    if "escalations" not in data:
+        return []
+    return table_troubles(data["escalations"], needed=frozenset(row["id"] for row in _shipped()["triggers"]))
 
 
 def trigger_of(trigger: str, *, at: datetime) -> dict[str, Any]:

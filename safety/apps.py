@@ -7,7 +7,7 @@ class SafetyConfig(AppConfig):
 
     def ready(self) -> None:
         from common import hooks
-        from safety import task_access, work
+        from safety import access, task_access, work
         from safety.actions import person_left
         from safety.actions.duty import on_duty_ends
 
@@ -17,3 +17,4 @@ class SafetyConfig(AppConfig):
         hooks.register("patient.visible", task_access.patients_of_tasks)
         hooks.register("work.items", task_access.task_items)
         hooks.register("work.items", work.work_items)
+        hooks.register("protocol.read", access.escalations_read)

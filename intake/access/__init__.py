@@ -63,6 +63,7 @@ from intake.access.rulebook import (
     newest_dry_run,
     rule_row,
     rule_rows,
+    rules_read,
 )
 from intake.access.unserved import is_served, owners_of_unserved
 from intake.access.work import work_items
@@ -116,6 +117,7 @@ __all__ = [
     "reasons_of",
     "rule_row",
     "rule_rows",
+    "rules_read",
     "signature_visible_to",
     "signatures_of",
     "signed_now",

@@ -6,7 +6,7 @@ from typing import Any
 
 from common.models import ProtocolVersion
 from intake.models import DryRun, DryRunCase, RuleCount
-from intake.rules import FACTS, Stage, rules_for
+from intake.rules import FACTS, Stage, rules_for, thresholds_from_data
 from intake.wording import RuleText, fact_name, number_name, rule_texts
 
 STAGE_WORDS = {
@@ -33,6 +33,17 @@ class RuleRow:
     def share(self) -> float | None:
         """Of the intakes sent, the share of which it was true (0 to 1); None while nothing was sent."""
         return self.hits / self.sent if self.sent else None
+
+
+def rules_read(*, data: dict[str, Any]) -> list[str]:
+    """Hook `protocol.read`: what stands against the eligibility rules of a proposed version."""
+    if "eligibility" not in data:
+        return []
+    try:
+        thresholds_from_data(data["eligibility"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return [f"The eligibility rules cannot be read: {error}."]
+    return []
 
 
 def rule_rows(version: ProtocolVersion) -> list[RuleRow]:

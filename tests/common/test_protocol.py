@@ -97,3 +97,73 @@ def test_a_version_whose_working_hours_contradict_each_other_is_not_even_propose
     assert not ProtocolVersion.objects.filter(version="late-hours").exists()
     data["messaging"]["staffed"][name] = value
     protocol.propose(version="late-hours", data=data, by=admin_ann, at=at)
+
+
+def _without(*path: str):
+    def spoil(data):
+        for name in path[:-1]:
+            data = data[name]
+        del data[path[-1]]
+
+    return spoil
+
+
+def _with(value, *path: str):
+    def spoil(data):
+        for name in path[:-1]:
+            data = data[name]
+        data[path[-1]] = value
+
+    return spoil
+
+
+def _no_row(data):
+    rows = data["escalations"]["triggers"]
+    rows[:] = [row for row in rows if row["id"] != "X02"]
+
+
+def _no_clock(data):
+    next(row for row in data["escalations"]["triggers"] if row["id"] == "X03").pop("acknowledge_minutes")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (_without("escalations", "ladders"), "needs its ladders"),
+        (_without("escalations", "triggers"), "needs its ladders and its triggers"),
+        (_with([], "escalations"), "needs its ladders"),
+        (_without("escalations", "ladders", "soon"), "ladder “soon” is missing"),
+        (_with("soon", "escalations", "ladders", "urgent", "repage_everyone_seconds"), "ladder “urgent” is missing or cannot"),
+        (_with(61, "escalations", "ladders", "urgent", "repage_seconds"), "repage_seconds is at most 60"),
+        (_with(0, "escalations", "ladders", "urgent", "repage_seconds"), "repage_seconds is at most 60"),
+        (_with(301, "escalations", "ladders", "urgent", "next_level_seconds"), "next_level_seconds is at most 300"),
+        (_with(181, "escalations", "ladders", "urgent", "next_level_in_session_seconds"), "is at most 180"),
+        (_with(601, "escalations", "ladders", "urgent", "everyone_seconds"), "everyone_seconds is at most 600"),
+        (_with("at_the_clock", "escalations", "ladders", "urgent", "first_page"), "pages at once"),
+        (_no_row, "The row of X02 is missing"),
+        (_no_clock, "The row of X03 cannot be read"),
+        (_without("suicide_risk", "unanswered"), "suicide-risk questions cannot be read"),
+        (_with({}, "suicide_risk"), "suicide-risk questions cannot be read"),
+        (_without("eligibility", "rules"), "eligibility rules cannot be read"),
+    ],
+)  # fmt: skip
+def test_a_part_that_cannot_be_read_is_refused_before_anybody_needs_it(
+    admin_ann, admin_ben, at, protocol_version, spoil, sentence
+):
+    """HZ-28 and PR-07: a table that would silence the crisis lane is not proposed, and one that came another way is not approved."""
+    data = protocol.from_files()
+    spoil(data)
+    with pytest.raises(Invalid, match=sentence):
+        protocol.propose(version="broken", data=data, by=admin_ann, at=at)
+    draft = ProtocolVersion.objects.create(version="broken", data=data, proposed_by=admin_ann, proposed_at=at)
+    with pytest.raises(Invalid, match=sentence):
+        protocol.approve(draft, by=admin_ben, at=at)
+    draft.refresh_from_db()
+    assert draft.state == "draft"
+
+
+@pytest.mark.django_db
+def test_what_ships_can_be_read_and_a_part_that_is_not_there_says_nothing(admin_ann, at):
+    assert protocol.troubles(protocol.from_files()) == []
+    assert protocol.troubles({"bp": {}}) == []
