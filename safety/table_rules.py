@@ -27,7 +27,8 @@ def table_troubles(table: Any, *, needed: frozenset[str]) -> list[str]:
         for name in LADDERS
         if not _climbs(ladders.get(name))
     ]
-    urgent = ladders.get("urgent") if isinstance(ladders.get("urgent"), Mapping) else {}
+    given = ladders.get("urgent")
+    urgent: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
     found += [
         f"The urgent ladder: {name} is at most {most} (PR-07)."
         for name, most in URGENT_AT_MOST_S.items()
