@@ -1,0 +1,173 @@
+"""Messages, safety, the work list, the administration."""
+
+from coaching.models.messages import MessageThread
+from common import clock
+from safety.models import AdverseEvent, Alert, OnCallShift, Task
+from tests.screens.camera import Camera
+
+
+def messages(camera: Camera) -> None:
+    """Messages"""
+    shows = camera.shows
+    shows("after one", "/messages/", "messages", "Conversations with the care team.", both=True)
+    thread = MessageThread.objects.filter(patient_id=camera.person("after one").pk).first()
+    if thread:
+        shows(
+            "after one",
+            f"/messages/{thread.pk}/",
+            "message-thread",
+            "One conversation, with a photo and who read what.",
+            both=True,
+        )
+        shows(
+            "coach of after one",
+            f"/messages/{thread.pk}/",
+            "message-thread-staff",
+            "The same from the care team's side.",
+        )
+    shows("after one", "/messages/new/", "message-new", "A new message: who answers, by when.", both=True)
+    waits = MessageThread.objects.filter(patient_id=camera.person("after two").pk).first()
+    shows(
+        "coach of after two",
+        "/messages/",
+        "messages-staff",
+        "The care team's conversations, what waits first.",
+    )
+    shows(
+        "coach of after two",
+        f"/messages/of/{camera.person('after two').pk}/",
+        "messages-of",
+        "Everything with one person.",
+    )
+    shows(
+        "coach of after two",
+        f"/messages/to/{camera.person('after two').pk}/",
+        "message-new-staff",
+        "The care team writes first.",
+    )
+    if waits:
+        shows(
+            "coach of after two",
+            f"/messages/{waits.pk}/",
+            "message-waits",
+            "A question that waits for an answer.",
+        )
+        shows(
+            "coach of after two",
+            f"/messages/{waits.pk}/hand-over/",
+            "message-hand-over",
+            "Handing a conversation over.",
+        )
+    shows("after two", "/profile/messages/", "wishes", "Which messages, how, and quiet hours.", both=True)
+    shows("after two", "/profile/", "profile", "One's own details, language and zone.", both=True)
+    shows("after two", "/profile/security/", "security", "Password, second factor, devices.", phone=True)
+    shows("dana", "/profile/messages/", "wishes-staff", "The same page of a member of the care team.")
+    shows("dana", "/profile/", "profile-staff", "A clinician's details.")
+    shows("ann", "/outbox/", "outbox", "What left, what waits, what was stopped.")
+    shows("ann", "/outbox/catalogue/", "outbox-catalogue", "Every message that exists, in each language.")
+    shows("ann", "/outbox/stuck/", "outbox-stuck", "What could not be sent, with its owner.")
+    shows("ann", "/outbox/replies/", "outbox-replies", "Texts that people sent back.")
+
+
+def safety(camera: Camera) -> None:
+    """Safety"""
+    shows = camera.shows
+    shows("dana", "/alerts/", "alerts", "Live alerts, the most urgent first.")
+    shows("dana", "/alerts/?state=closed", "alerts-closed", "Closed ones.")
+    live = Alert.objects.filter(patient_id=camera.person("crisis").pk).exclude(state="closed").first()
+    shut = Alert.objects.filter(state="closed", patient__isnull=False).latest("opened_at")
+    if live:
+        # Whoever is licensed where the person lives, or is on call.
+        for name in ("dana", "priya", "noah"):
+            answer = camera.page(name).goto(f"{camera.url}/alerts/{live.pk}/")
+            if answer and answer.status == 200:
+                camera.keeps(
+                    camera.page(name),
+                    "alert",
+                    "One alert: signs, pages, who took it, what the person was shown.",
+                )
+                break
+    shows("dana", f"/alerts/{shut.pk}/", "alert-closed", "A closed one, with what was done.")
+    shows("ann", "/alerts/roster/", "roster", "Who is on call, gaps, holidays, time away.")
+    mine = (
+        OnCallShift.objects.filter(person=camera.person("dana"), ends_at__gt=clock.now(), removed_at=None)
+        .order_by("starts_at")
+        .first()
+    )
+    shows("dana", "/alerts/roster/", "roster-staff", "The roster as a psychiatrist sees it.")
+    if mine:
+        shows(
+            "dana",
+            f"/alerts/roster/{mine.pk}/hand-over/",
+            "roster-hand-over",
+            "Handing a shift, or the rest of it, to a colleague.",
+        )
+    shows("dana", "/adverse-events/", "adverse-events", "Adverse events and their rate.")
+    shows("ann", "/adverse-events/", "adverse-events-admin", "The same without clinical words.")
+    event = AdverseEvent.objects.order_by("-reported_at").first()
+    if event:
+        shows(
+            "doctor of after three high pressure",
+            f"/adverse-events/{event.pk}/",
+            "adverse-event",
+            "One event: cause, action, outcome, who was told.",
+        )
+    person = camera.person("after two").pk
+    shows("doctor of after two", f"/adverse-events/new/{person}/", "adverse-event-new", "Reporting an event.")
+    shows(
+        "coach of after two",
+        f"/adverse-events/incident/{person}/",
+        "incident",
+        "What a coach heard about medicine.",
+    )
+    shows(
+        "after two",
+        "/medicine-report/",
+        "medicine-report",
+        "Lost, stolen, or taken by somebody else.",
+        both=True,
+    )
+
+
+def work(camera: Camera) -> None:
+    """Work list and home pages"""
+    shows = camera.shows
+    shows("dana", "/home/", "home-psychiatrist", "A psychiatrist's day.")
+    shows("cole", "/home/", "home-coach", "A coach's day.")
+    shows("ann", "/home/", "home-administrator", "An administrator's day.")
+    shows("dana", "/work/", "work", "Overdue, due today, coming, waiting for somebody else.")
+    shows("ann", "/work/practice/", "work-practice", "Everybody's list, and what nobody attends to.")
+    shows(
+        "ann",
+        f"/work/people/{camera.person('dana').pk}/",
+        "work-person",
+        "One person's list, without clinical words.",
+    )
+    task = Task.objects.filter(owner=camera.person("ann"), done_at=None).first()
+    if task:
+        shows("ann", f"/work/{task.pk}/", "task", "One task: finish it, or hand it over.")
+
+
+def administration(camera: Camera) -> None:
+    """Administration"""
+    shows = camera.shows
+    shows("ann", "/admin/", "admin", "The administration's first page is the work list.")
+    pages = {
+        "accounts/user": "People.", "accounts/rolegrant": "Roles, given by two people.", "accounts/careteam": "Care teams.",
+        "accounts/licence": "Licences.", "accounts/dearegistration": "DEA registrations.", "accounts/credentialrequest": "Credentials wait for a second person.",
+        "common/protocolversion": "Protocol versions, approved by a second person.", "common/auditentry": "The trail.",
+        "common/stateevent": "Changes of state.", "notify/outboxmessage": "Messages.", "notify/messagewording": "The practice's own words.",
+        "notify/heartbeat": "The beating of each program.", "safety/alert": "Alerts.", "safety/safetyhold": "Holds.", "safety/oncallshift": "Shifts.",
+        "intake/rulecount": "How often each rule was hit.", "intake/dryrun": "Changes of rules, tried on past intakes.", "video/room": "Rooms.",
+        "billing/refund": "Refunds.",
+    }  # fmt: skip
+    for path, caption in pages.items():
+        shows("ann", f"/admin/{path}/", f"admin-{path.split('/')[1]}", caption)
+    shows(
+        "ann",
+        "/admin/notify/messagewording/add/",
+        "admin-wording-new",
+        "Own words for a message, tried before they are kept.",
+    )
+    shows("ann", f"/admin/accounts/user/{camera.person('dana').pk}/change/", "admin-user", "One person.")
+    shows("", "/components/", "components", "The parts that pages are made of.")
