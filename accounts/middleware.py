@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.step_up import has_second_factor, step_up_redirect
 from common import clock
-from common.errors import DomainError, StepUpNeeded
+from common.errors import StepUpNeeded, as_refusal, is_lock_trouble
 
 Next = Callable[[HttpRequest], HttpResponse]
 STARTED, SEEN = "started_at_s", "seen_at_s"
@@ -93,18 +93,19 @@ class DomainErrors:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, DomainError) or request.path.startswith("/api/"):
+        refusal = as_refusal(error)
+        if refusal is None or request.path.startswith("/api/"):
             return None
-        if isinstance(error, StepUpNeeded):
+        if isinstance(refusal, StepUpNeeded):
             return step_up_redirect(request)
-        if error.status == 404:
+        if refusal.status == 404:
             return render(request, "public/404.html", status=404)
-        return render(
-            request,
-            "public/refused.html",
-            {"code": error.code, "detail": error.detail, "fields": error.fields, "back_url": _back(request)},
-            status=error.status,
-        )
+        context = {"code": refusal.code, "detail": refusal.detail, "fields": refusal.fields}
+        context |= {"back_url": _back(request)}
+        response = render(request, "public/refused.html", context, status=refusal.status)
+        if is_lock_trouble(error):
+            response.headers["Retry-After"] = "1"  # A page that keeps a draft by itself tries again.
+        return response
 
 
 def _back(request: HttpRequest) -> str:

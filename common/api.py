@@ -18,7 +18,7 @@ from rest_framework.serializers import CharField, DictField, Serializer
 from rest_framework.views import exception_handler as drf_handler
 
 from common import audit, clock
-from common.errors import Conflict, DomainError, Invalid, NotVisible, StepUpNeeded
+from common.errors import Conflict, DomainError, Invalid, NotVisible, StepUpNeeded, as_refusal
 from common.intents import body_hash, claim
 from common.models import ClientIntent
 
@@ -54,10 +54,11 @@ def flat_errors(detail: Any, prefix: str = "") -> dict[str, str]:
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """{"code", "detail", "fields"}: never a stack trace, never another person's data."""
-    _note_refusal(error, context)
-    if isinstance(error, DomainError):
+    refusal = as_refusal(error)
+    _note_refusal(refusal or error, context)
+    if refusal is not None:
         return Response(
-            {"code": error.code, "detail": error.detail, "fields": error.fields}, status=error.status
+            {"code": refusal.code, "detail": refusal.detail, "fields": refusal.fields}, status=refusal.status
         )
     response = drf_handler(error, context)
     if response is None:

@@ -1,5 +1,6 @@
 """Find, hold, confirm; move, cancel, come, close. Overlap is impossible: PostgreSQL refuses it (exclusion constraints)."""
 
+import hashlib
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from accounts.actions import assign_care_team
 from accounts.models import Patient, Role, User
 from common import audit, states
 from common.clock import local_date
-from common.errors import Conflict, Invalid, NotPermitted, NotVisible, SlotTaken
+from common.errors import Conflict, Invalid, NotPermitted, NotVisible, SlotTaken, is_lock_trouble
 from consults import wording
 from consults.access.leave import is_away
 from consults.access.slots import Slot, open_slots, visit_settings
@@ -33,8 +34,20 @@ from consults.states import APPOINTMENT_MOVES
 from notify.actions import cancel_for, promise
 
 REMINDERS = ("visit_tomorrow", "visit_soon")
-# PostgreSQL's codes for "somebody else holds the lock too long" and "we were waiting for each other".
-LOCK_TROUBLE = ("55P03", "40P01")
+
+
+def _first_at(clinician_id: uuid.UUID, starts_at: datetime) -> None:
+    """One person at a time takes one time; whoever presses at the same moment is told so and does not stand in line.
+
+    Two hundred in one line would hold up everybody who books with this clinician, and whoever has a hold to confirm.
+    """
+    digest = hashlib.sha256(clinician_id.bytes + f"{starts_at.timestamp():.6f}".encode()).digest()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], "big", signed=True)]
+        )
+        if not cursor.fetchone()[0]:
+            raise SlotTaken(wording.SLOT_WANTED)
 
 
 def _lock_times_of(*people: uuid.UUID) -> None:
@@ -124,6 +137,7 @@ def hold_slot(
     # Asked before any lock, so that whoever comes too late is told so without standing in line.
     _slot(patient, visit_type, clinician_id, starts_at, at=at)
     with slot_refusals(), transaction.atomic():
+        _first_at(clinician_id, starts_at)
         _lock_times_of(clinician_id, patient.pk)
         release_expired_holds(at=at, people=[clinician_id, patient.pk])
         check_limits(patient, visit_type, by=by, at=at)
@@ -176,7 +190,7 @@ def slot_refusals() -> Iterator[None]:
             raise
         raise SlotTaken(wording.SLOT_TAKEN) from None
     except OperationalError as error:
-        if getattr(error.__cause__, "pgcode", "") not in LOCK_TROUBLE:
+        if not is_lock_trouble(error):
             raise
         raise SlotTaken(wording.SLOT_TAKEN) from None
 

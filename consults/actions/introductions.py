@@ -21,7 +21,7 @@ from consults.access.introductions import introduction_settings, introduction_to
 from consults.access.leave import is_away
 from consults.access.rooms import INTRODUCTION
 from consults.access.slots import Slot, introduction_slots
-from consults.actions.booking import _lock_times_of, release_expired_holds
+from consults.actions.booking import _first_at, _lock_times_of, release_expired_holds
 from consults.actions.rooms import follow_visit
 from consults.models import Introduction
 from consults.rules.slots import when_words
@@ -65,6 +65,7 @@ def book_introduction(
     try:
         with transaction.atomic():
             _refuse_a_flood(address_digest, limits["calls_per_address_and_day"], at=at)
+            _first_at(clinician_id, starts_at)
             _lock_times_of(clinician_id)
             release_expired_holds(at=at, people=[clinician_id])
             _still_here(clinician_id, slot)
@@ -122,6 +123,7 @@ def move_introduction(
     slot = _slot(row.state_of_care, row.time_zone, clinician_id, starts_at, at=at, moving=row)
     try:
         with transaction.atomic():
+            _first_at(clinician_id, starts_at)
             _lock_times_of(clinician_id, row.clinician_id)
             release_expired_holds(at=at, people=[clinician_id])
             _still_here(clinician_id, slot)

@@ -13,6 +13,7 @@ from common.errors import Conflict
 from consults import wording
 from consults.access.slots import visit_settings
 from consults.actions.booking import (
+    _first_at,
     _lock_times_of,
     _may_change,
     _promise_reminders,
@@ -41,6 +42,7 @@ def reschedule(
     clinician_id = clinician_id or appointment.clinician_id
     slot = _slot(patient, appointment.visit_type, clinician_id, starts_at, at=at, moving=appointment)
     with slot_refusals(), transaction.atomic():
+        _first_at(clinician_id, starts_at)
         _lock_times_of(clinician_id, appointment.clinician_id, patient.pk)
         release_expired_holds(at=at, people=[clinician_id, patient.pk])
         row = (

@@ -12,7 +12,7 @@ from accounts.access import patients_visible_to
 from accounts.models import DeaRegistration, Licence, Patient, Role, User
 from common import audit, hooks, protocol
 from common.clock import local_date
-from common.errors import Conflict, Invalid, NotPermitted, NotVisible, StaleVersion
+from common.errors import Conflict, Invalid, NotPermitted, NotVisible, StaleVersion, is_lock_trouble
 from consults import wording
 from consults.access.orders import (
     digest_of,
@@ -29,7 +29,6 @@ from consults.access.orders import (
 )
 from consults.access.parcels import same_product
 from consults.access.visits import latest_signed_note
-from consults.actions.booking import LOCK_TROUBLE
 from consults.actions.delivery import ask_for_count
 from consults.models import AuthorityBasis, Order, SecondOpinion
 from consults.rules.dosing import Soft, Strength, dose_ug, expires_on, hard_stops, soft_warnings
@@ -160,7 +159,7 @@ def locks_that_wait() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        if getattr(error.__cause__, "pgcode", "") not in LOCK_TROUBLE:
+        if not is_lock_trouble(error):
             raise
         raise Conflict(
             "Somebody is working on this patient's orders just now. Try again in a moment.", code="busy"

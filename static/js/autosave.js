@@ -23,6 +23,9 @@ async function keep(leaving = false) {
       intent = said.intent;
       form.elements.version.value = said.version;
       status.textContent = `Draft, kept at ${said.words}.`;
+    } else if (answer.status === 409 && answer.headers.has("Retry-After")) {
+      dirty = true; // Somebody held a lock too long; nothing is wrong with the words.
+      intent = crypto.randomUUID();
     } else if (answer.status === 409) {
       stopped = true;
       status.textContent = "This was changed in another window. Copy what you wrote and reload the page.";
