@@ -11,7 +11,8 @@ from django.urls import reverse
 
 from accounts.step_up import has_second_factor, step_up_redirect
 from common import clock
-from common.errors import StepUpNeeded, as_refusal, is_lock_trouble
+from common.errors import StepUpNeeded
+from common.locks import as_refusal, is_lock_trouble
 
 Next = Callable[[HttpRequest], HttpResponse]
 STARTED, SEEN = "started_at_s", "seen_at_s"

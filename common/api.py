@@ -18,8 +18,9 @@ from rest_framework.serializers import CharField, DictField, Serializer
 from rest_framework.views import exception_handler as drf_handler
 
 from common import audit, clock
-from common.errors import Conflict, DomainError, Invalid, NotVisible, StepUpNeeded, as_refusal
+from common.errors import Conflict, DomainError, Invalid, NotVisible, StepUpNeeded
 from common.intents import body_hash, claim
+from common.locks import as_refusal
 from common.models import ClientIntent
 
 

@@ -1,11 +1,5 @@
 """What can go wrong, named for what happened. Pages turn these into a notice, the API into {"code", "detail", "fields"}."""
 
-from django.db import OperationalError
-
-# PostgreSQL's codes for "somebody else holds the lock too long" and "we were waiting for each other".
-LOCK_TROUBLE = ("55P03", "40P01")
-BUSY = "Somebody else is changing the same thing at this moment. Nothing was changed; send it again."
-
 
 class DomainError(Exception):
     """A request that must not be carried out. `code` is stable, `detail` is a sentence a person can act on."""
@@ -73,15 +67,3 @@ class StepUpNeeded(DomainError):
 
     code = "step_up_needed"
     status = 403
-
-
-def is_lock_trouble(error: BaseException) -> bool:
-    """Did PostgreSQL give up on a lock that somebody else held?"""
-    return isinstance(error, OperationalError) and getattr(error.__cause__, "pgcode", "") in LOCK_TROUBLE
-
-
-def as_refusal(error: Exception) -> DomainError | None:
-    """What a person is told: a refusal as it is, a lock that took too long as "busy, send it again". Anything else is a fault."""
-    if isinstance(error, DomainError):
-        return error
-    return Conflict(BUSY, code="busy") if is_lock_trouble(error) else None

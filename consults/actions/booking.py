@@ -19,7 +19,8 @@ from accounts.actions import assign_care_team
 from accounts.models import Patient, Role, User
 from common import audit, states
 from common.clock import local_date
-from common.errors import Conflict, Invalid, NotPermitted, NotVisible, SlotTaken, is_lock_trouble
+from common.errors import Conflict, Invalid, NotPermitted, NotVisible, SlotTaken
+from common.locks import is_lock_trouble
 from consults import wording
 from consults.access.leave import is_away
 from consults.access.slots import Slot, open_slots, visit_settings

@@ -12,7 +12,8 @@ from accounts.access import patients_visible_to
 from accounts.models import DeaRegistration, Licence, Patient, Role, User
 from common import audit, hooks, protocol
 from common.clock import local_date
-from common.errors import Conflict, Invalid, NotPermitted, NotVisible, StaleVersion, is_lock_trouble
+from common.errors import Conflict, Invalid, NotPermitted, NotVisible, StaleVersion
+from common.locks import is_lock_trouble
 from consults import wording
 from consults.access.orders import (
     digest_of,

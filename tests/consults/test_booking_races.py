@@ -15,7 +15,8 @@ from django.test import Client
 
 from accounts.models import Patient, User
 from common import hooks
-from common.errors import BUSY, SlotTaken
+from common.errors import SlotTaken
+from common.locks import BUSY
 from consults import actions
 from consults.models import Appointment
 from consults.wording import SLOT_GONE, SLOT_TAKEN, SLOT_WANTED
