@@ -7,7 +7,7 @@ class CoachingConfig(AppConfig):
     name = "coaching"
 
     def ready(self) -> None:
-        from coaching import access, actions, message_access, work
+        from coaching import access, actions, message_access, text_actions, work
 
         hooks.register("intake.accepted", actions.on_intake_accepted)
         # A signed order opens the course (sessions registers first); its check-ins are planned in the same transaction.
@@ -16,5 +16,6 @@ class CoachingConfig(AppConfig):
         hooks.register("person.zone_changed", actions.on_zone_changed)
         hooks.register("work.items", work.work_items)
         hooks.register("work.items", message_access.work_items)
+        hooks.register("text.received", text_actions.on_text)
         hooks.register("chart.panels", message_access.chart_panel)
         hooks.register("course.noticed", access.noticed)

@@ -34,6 +34,8 @@ NAMES = frozenset(
         "chart.panels",
         "course.noticed",
         "protocol.read",
+        "lane.watch",
+        "text.received",
     }
 )
 _hooks: dict[str, list[Callable[..., Any]]] = {}

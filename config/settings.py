@@ -410,6 +410,8 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- vendors: with no keys the sandbox adapters serve ---
+# How many copies of `manage.py pager` should run; with fewer the administrators' work list says so. One on a developer's machine.
+PAGER_COPIES = int(os.environ.get("PAGER_COPIES") or "1")
 EMAIL_URL = os.environ.get("EMAIL_URL", "")
 TWILIO_ACCOUNT_SID = os.environ.get("TWILIO_ACCOUNT_SID", "")
 TWILIO_AUTH_TOKEN = os.environ.get("TWILIO_AUTH_TOKEN", "")

@@ -112,6 +112,13 @@ def replies_visible_to(user: Any) -> QuerySet[InboundText]:
     return rows.filter(sender__in=patients_visible_to(user).values("pk"))
 
 
+def text_about(source_type: str, source_id: str) -> InboundText | None:
+    """The text somebody sent us that is the source of something else, such as an alert; None when its source is another."""
+    if source_type != InboundText._meta.label_lower:
+        return None
+    return InboundText.objects.filter(pk=source_id).select_related("sender").first()
+
+
 def has_opted_out(patient: Patient) -> bool:
     """Has this person's number answered STOP? The care team must know that texts do not arrive."""
     return number_has_opted_out(patient.user.phone)

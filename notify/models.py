@@ -68,6 +68,8 @@ class OutboxMessage(models.Model):
     attempts = models.SmallIntegerField(default=0)
     # How often it was put up to go again to a vendor that cannot say whether it had it: once at most (class R).
     doubts = models.SmallIntegerField(default=0, db_default=0)
+    # Its cause went away while it was with a sender or with the vendor: it is not sent again, nor over another channel.
+    taken_back_at = models.DateTimeField(null=True, blank=True)
     # A page's severity: in a storm what is graver goes first. The ordinary lane goes by its due time alone.
     priority = models.SmallIntegerField(default=0, db_default=0)
     provider_id = models.CharField(max_length=64, blank=True)

@@ -217,7 +217,7 @@ def may_close(user: User, alert: Alert, *, at: datetime) -> bool:
         return True
     if user.role == Role.COACH:
         return alert.severity < CRISIS_SEVERITY
-    return alert.patient_id is None or alert.is_synthetic
+    return alert.is_the_practices or alert.is_synthetic
 
 
 def holds_of(patient: Patient) -> QuerySet[SafetyHold]:
@@ -264,6 +264,12 @@ def lane_is_well(*, at: datetime) -> bool:
     than it may be, or the last drill was not answered."""
     failed = Alert.objects.filter(trigger="P03", state__in=LIVE_STATES).exists()
     return not failed and not lane_trouble(at=at)
+
+
+def pagers_running(*, at: datetime) -> int:
+    """How many copies of the crisis lane have been heard of within the time after which it counts as silent."""
+    since_at = at - timedelta(seconds=_shipped()["lane_stale_seconds"])
+    return Heartbeat.objects.filter(lane="crisis", at__gte=since_at).count()
 
 
 def is_on_call(user: User, *, at: datetime) -> bool:

@@ -19,6 +19,10 @@ LIVE_STATES = ("open", "acknowledged")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+# P02 the daily drill, P05 urgent words from a number that nobody knows: nobody's patient, and all the same for the person on call.
+CALLS_WHOEVER_IS_ON_CALL = ("P02", "P05")
+
+
 class Alert(models.Model):
     """Somebody must look now. Opened in the transaction of its cause; closed only by a person."""
 
@@ -124,6 +128,12 @@ class Alert(models.Model):
     @property
     def is_live(self) -> bool:
         return self.state in LIVE_STATES
+
+    @property
+    def is_the_practices(self) -> bool:
+        """About the practice itself (a hole in the roster, a silent lane), so the administrators' to see to. A drill and a
+        stranger's urgent words are for the person on call."""
+        return self.patient_id is None and self.trigger not in CALLS_WHOEVER_IS_ON_CALL
 
     @property
     def round_key(self) -> int:

@@ -12,10 +12,10 @@ from django.db.models import Max, Q, QuerySet
 from accounts.models import Licence, Role, User
 from common import hooks
 from common.errors import NotVisible
-from safety.access import working_day
+from safety.access import escalations, working_day
 from safety.models import OnCallShift
 from safety.models_roster import PracticeHoliday, ShiftHandover, TimeAway
-from safety.rules import WORKING_DAY_WITHIN_DAYS, end_of_next_working_day
+from safety.rules import EMERGENCY, WORKING_DAY_WITHIN_DAYS, end_of_next_working_day
 
 ON_CALL_ROLES = (Role.PSYCHIATRIST, Role.COACH)
 
@@ -112,9 +112,15 @@ def holidays_within(starts_at: datetime, ends_at: datetime) -> list[PracticeHoli
     ]
 
 
-def acknowledge_by(row: Mapping[str, Any], *, at: datetime) -> datetime:
+def acknowledge_by(row: Mapping[str, Any], *, at: datetime, severity: int = 0) -> datetime:
     """When the clock of a trigger's row ends for an alert of this instant: after so many minutes, or with the next working day
-    of the practice (its weekdays and hours are the table's, its holidays those of the roster)."""
+    of the practice (its weekdays and hours are the table's, its holidays those of the roster).
+
+    An emergency is taken before the urgent ladder calls the next level, however slow its trigger's usual clock (PR-07).
+    """
+    if severity >= EMERGENCY:
+        soonest = timedelta(seconds=escalations(at=at)["ladders"]["urgent"]["next_level_seconds"])
+        return at + min(soonest, timedelta(minutes=row["acknowledge_minutes"]))
     if row.get("acknowledge_by") != "end_of_next_working_day":
         return at + timedelta(minutes=row["acknowledge_minutes"])
     working = working_day(at=at)

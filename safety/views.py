@@ -15,7 +15,7 @@ from accounts.access import patients_visible_to
 from accounts.guards import for_role, public
 from common import audit, clock, intents
 from common.errors import Conflict, DomainError, Invalid
-from notify.access import has_opted_out
+from notify.access import has_opted_out, text_about
 from notify.views import from_twilio, twiml
 from notify.wording import CHANNEL_WORDS
 from safety import access, actions, alert_story, wording
@@ -101,9 +101,12 @@ def _alert_page(
             "signs": ", ".join(wording.sign_words(code) for code in alert.detail_codes),
             "sees": access.trigger_of(alert.trigger, at=at).get("patient_sees", ""),
             "opted_out": patient is not None and has_opted_out(patient),
+            "text": text_about(alert.source_type, alert.source_id),
             "channel_words": CHANNEL_WORDS,
             "holds": [{"hold": hold, "words": wording.hold_for_staff(hold.reason_code)} for hold in holds],
-            "may_act": alert.patient_id is None or request.user.role in access.CLINICAL_ROLES,
+            "may_act": alert.is_the_practices
+            or alert.is_synthetic
+            or request.user.role in access.CLINICAL_ROLES,
             "viewer_id": request.user.pk,
             "may_close": access.may_close(request.user, alert, at=at),
             "may_clear": visible and request.user.role == "psychiatrist" and not alert.is_live,

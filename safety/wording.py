@@ -102,6 +102,8 @@ SIGN_WORDS = {
     "suicide_risk": "suicide-risk questions",
     "check_in": "check-in",
     "message_needs_triage": "words of a message",
+    "text_needs_triage": "words of a text to our number",
+    "sounds_like": "words that sound like",
     "implausible_twice": "an implausible reading, twice",
     "speaks_of_dying": "the sitter heard them speak of dying or of harming themselves",
     "daily_check_ins": "daily check-ins missed",

@@ -2,12 +2,19 @@
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 
 from accounts.models import Role, User
 from common.work import LIMIT, WEIGHT_CRISIS, WorkItem, clock_of, kinds, line
-from safety.access import alert_title_for, alerts_visible_to, open_alerts_for, upcoming_gaps
+from safety.access import (
+    alert_title_for,
+    alerts_visible_to,
+    open_alerts_for,
+    pagers_running,
+    upcoming_gaps,
+)
 from safety.models import LIVE_STATES, AdverseEvent, Alert, SafetyHold
 from safety.roster_access import open_offers_for
 from safety.task_access import is_own, lands, mine_or_unowned, stands_in_for
@@ -26,6 +33,7 @@ def work_items(*, user: User, at: datetime) -> list[WorkItem]:
     items += _offers(user, covers=covers, at=at)
     if Role.ADMINISTRATOR in covers:
         items += _gaps(user, at=at)
+        items += _pagers(user, at=at)
     return items
 
 
@@ -121,6 +129,24 @@ def _holds(user: User, *, covers: frozenset[str]) -> list[WorkItem]:
             ),
         )
         for hold in rows[:LIMIT]
+    ]
+
+
+def _pagers(user: User, *, at: datetime) -> list[WorkItem]:
+    """Pages still go, but by fewer programs than there should be: the next one to die takes the crisis lane with it. When none
+    runs at all every page says so itself."""
+    running = pagers_running(at=at)
+    if not 0 < running < settings.PAGER_COPIES:
+        return []
+    return [
+        line(
+            "lane.pagers",
+            key="pagers",
+            owner=user,
+            url=reverse("notify:outbox"),
+            due_at=at,
+            text=f"{running} of {settings.PAGER_COPIES} {'runs' if running == 1 else 'run'}; start the other (docs/operations.md)",
+        )
     ]
 
 

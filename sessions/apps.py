@@ -20,6 +20,7 @@ class SessionsConfig(AppConfig):
             on_reading,
             open_course,
             reading_context,
+            watch_late,
         )
 
         hooks.register("order.signed", open_course)
@@ -30,4 +31,5 @@ class SessionsConfig(AppConfig):
         hooks.register("reading.context", reading_context)
         hooks.register("reading.recorded", on_reading)
         hooks.register("work.items", work_items)
+        hooks.register("lane.watch", watch_late)
         hooks.register("room.about", about_session)

@@ -155,9 +155,11 @@ def test_what_the_crisis_lane_reads_from_the_environment_reaches_the_pager(compo
     pager = compose["services"]["pager"]["environment"]
     assert set(compose["services"]["web"]["environment"]) < set(pager)
     read = set(re.findall(r'"(PAGER_[A-Z_]+)"', READERS))
-    assert read == {"PAGER_DEADMAN_URL", "PAGER_DAILY_DRILL", "PAGER_DRILL_ACCOUNT"}
+    assert read == {"PAGER_DEADMAN_URL", "PAGER_DAILY_DRILL", "PAGER_DRILL_ACCOUNT", "PAGER_COPIES"}
     for variable in read:
-        assert pager[variable] == f"${{{variable}:-}}"
+        assert pager[variable] == (
+            "${PAGER_COPIES:-2}" if variable == "PAGER_COPIES" else f"${{{variable}:-}}"
+        )
         assert f"`{variable}`" in OPERATIONS
 
 

@@ -111,10 +111,14 @@ def test_what_it_took_is_listed_by_number_and_time_and_stands_in_the_journal(
     second = dt.timedelta(seconds=2)
     now = wall_clock()
     listed = client(twilio).messages.list
+    assert [m.sid for m in listed(to=TO)] == [made.sid]
+    assert listed(to=TO, date_sent_after=now - second) == [], "it waits in the queue: not sent yet"
+    twilio.report(twilio.accepted[0] | {"form": {"StatusCallback": "http://127.0.0.1:9/"}}, ("sent",))
     assert [m.sid for m in listed(to=TO, date_sent_after=now - second)] == [made.sid]
     assert listed(to=TO, date_sent_after=now + second) == []
     lines = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
-    assert [(line["what"], line["channel"], line["to"]) for line in lines] == [
+    taken = [line for line in lines if line["what"] == "accepted"]
+    assert [(line["what"], line["channel"], line["to"]) for line in taken] == [
         ("accepted", "sms", TO),
         ("accepted", "sms", "+14155550199"),
     ]

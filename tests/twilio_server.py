@@ -75,7 +75,7 @@ class TwilioServer:
     reports: str = ""
     stopped: set[str] = field(default_factory=set)
     journal: Path | None = None
-    # The vendor's own idea of the time; None lets every date filter pass.
+    # The vendor's own idea of the time; None lets every date filter pass, and then nothing it lists has a date.
     now: Callable[[], dt.datetime] | None = None
     dice: random.Random = field(default_factory=lambda: random.Random(1))
     requests: list[dict] = field(default_factory=list)
@@ -169,6 +169,8 @@ class TwilioServer:
             time.sleep(1 + self.dice.random() * 4)
         names = ("MessageSid", "MessageStatus") if text else ("CallSid", "CallStatus")
         for status in order:
+            if text and status == "sent" and taken["resource"]["date_sent"] is None:
+                taken["resource"]["date_sent"] = taken["resource"]["date_created"]
             form = {
                 names[0]: taken["sid"],
                 names[1]: status,
@@ -257,7 +259,8 @@ def _handler(server: TwilioServer) -> type[BaseHTTPRequestHandler]:
             found = [
                 m["resource"]
                 for m in server.messages_to(query.get("To", ""))
-                if after is None or m["at"] >= after
+                # What waits in the queue has no date of sending, and is not listed by one.
+                if after is None or (m["resource"]["date_sent"] is not None and m["at"] >= after)
             ]
             # Newest first and a page at a time, as Twilio has it.
             size = min(int(query.get("PageSize", "50")), 1000)
@@ -321,10 +324,10 @@ def _handler(server: TwilioServer) -> type[BaseHTTPRequestHandler]:
                 sid = (
                     "SM" if kind == "Messages" else "CA"
                 ) + f"{len(server.accepted) + 1:08d}{uuid.uuid4().hex[:24]}"
-                stamp = email.utils.format_datetime(at)
+                stamp = email.utils.format_datetime(at) if server.now is not None else None
                 resource = {
                     "sid": sid, "account_sid": server.account_sid, "to": form["To"], "from": form.get("From"),
-                    "body": form.get("Body", ""), "status": "queued", "date_sent": stamp, "date_created": stamp,
+                    "body": form.get("Body", ""), "status": "queued", "date_sent": None, "date_created": stamp,
                     "date_updated": stamp, "direction": "outbound-api", "uri": f"{path.removesuffix('.json')}/{sid}.json",
                 }  # fmt: skip
                 taken = {

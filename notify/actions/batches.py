@@ -107,7 +107,7 @@ def fall_over(message: OutboxMessage, *, at: datetime) -> OutboxMessage | None:
     """Promise the same message over its next channel; None when there is no other. Once per failed message."""
     from notify.actions.promises import promise
 
-    if not message.fallbacks:
+    if not message.fallbacks or is_taken_back(message):
         return None
     if message.lane == "ordinary" and message.recipient_id and message.about_id:
         # What was promised over that channel in the same breath (a text and a mail of one visit) is not promised twice.
@@ -137,6 +137,11 @@ def fall_over(message: OutboxMessage, *, at: datetime) -> OutboxMessage | None:
     )
 
 
+def is_taken_back(message: OutboxMessage) -> bool:
+    """Did its cause go away while it was under way? As it stands now, not as it was when a sender claimed it."""
+    return OutboxMessage.objects.filter(pk=message.pk, taken_back_at__isnull=False).exists()
+
+
 class _About:
     """Stands in for the thing a message is about, which need not be read again to name it."""
 
@@ -155,7 +160,7 @@ def put_over(
     other_channel: bool = False,
 ) -> None:
     batch.over.append((row.pk, state, why))
-    if state == "dropped":
+    if state in ("dropped", "cancelled"):
         counts.dropped += 1
         log.info(
             "message dropped: %s",

@@ -7,7 +7,7 @@ import phonenumbers
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from common import audit
+from common import audit, hooks
 from common.encryption import lookup_digest
 from notify.actions.batches import fall_over
 from notify.actions.letters import bury_messages
@@ -53,13 +53,20 @@ def apply_report(sid: str, status: str, *, at: datetime | None) -> None:
         if status in NOT_DELIVERED:
             message.state, message.last_error = "failed", f"the carrier says: {status}"
             changed += ["state", "last_error"]
-            if at is not None and fall_over(message, at=at) is None and message.lane == "ordinary":
+            gone = message.taken_back_at is not None
+            if (
+                at is not None
+                and not gone
+                and fall_over(message, at=at) is None
+                and message.lane == "ordinary"
+            ):
                 bury_messages([(message, message.last_error)], at=at)
         message.save(update_fields=changed)
 
 
 def receive_text(*, sid: str, from_number: str, body: str, vendor_opt_out: str, at: datetime) -> str:
-    """Keep an inbound text and do the three things it may do by itself: stop, start, help. Answers what it meant.
+    """Keep an inbound text and do the three things it may do by itself: stop, start, help. Answers what it meant; `urgent` when
+    words in it have called somebody, who reads it.
 
     `vendor_opt_out` is the carrier's own word (STOP, START, HELP) when it has already acted; ours must then agree with it. Some
     carriers take CANCEL for STOP: then texts cannot arrive, which is kept and shown, and a person still asks what was meant.
@@ -85,9 +92,24 @@ def receive_text(*, sid: str, from_number: str, body: str, vendor_opt_out: str, 
             elif meaning == "start":
                 OptOut.objects.filter(number_digest=digest).delete()
             audit.record(f"text.{meaning}", by="system:twilio", at=at, about=text)
+            if meaning == "triage" and _calls_somebody(text, at=at):
+                return "urgent"
     except IntegrityError:
         log.info("this text is already here", extra={"event": "replayed_text"})
     return meaning
+
+
+def _calls_somebody(text: InboundText, *, at: datetime) -> bool:
+    """Whether words of this text raised an alert. Trouble with that never loses the text itself, which a person reads anyway."""
+    try:
+        with transaction.atomic():
+            return any(hooks.run("text.received", text=text, at=at))
+    except Exception:
+        log.exception(
+            "the words of a text could not be looked at",
+            extra={"event": "text_unread", "object_id": str(text.pk)},
+        )
+        return False
 
 
 def opt_out(number: str, *, said: str, at: datetime) -> None:

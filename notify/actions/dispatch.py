@@ -120,7 +120,10 @@ def _prepare(
             row.recipient = person
         address = _address(row, person, devices)
         why_not = "" if asking else _must_not_go(row, person, at=at)
-        if why_not:
+        if not asking and row.taken_back_at is not None:
+            # Its sender died, the vendor has no copy, and meanwhile its cause went away.
+            put_over(row, "cancelled", "taken back while it was under way", batch, counts)
+        elif why_not:
             put_over(row, "dropped", why_not, batch, counts)
         elif not asking and row.respect_quiet_hours and row.recipient_id in asleep and person is not None:
             # "Not yet" is no failed try, so the try is taken back.

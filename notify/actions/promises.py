@@ -101,10 +101,16 @@ def _once(row: OutboxMessage, dedupe_key: str) -> OutboxMessage:
     """The row of that key: this one, or the one that is there already; one that was taken back waits again as promised now."""
     OutboxMessage.objects.bulk_create([row], ignore_conflicts=True)
     found = OutboxMessage.objects.get(dedupe_key=dedupe_key)
+    if found.taken_back_at is not None:
+        # Under way when it was taken back, and wanted again before it was told so: then nothing happened.
+        OutboxMessage.objects.filter(pk=found.pk, state__in=(State.SENDING, State.SENT)).update(
+            taken_back_at=None
+        )
+        found.refresh_from_db()
     if found.pk != row.pk and found.state == State.CANCELLED:
         again = {
             "due_at": row.due_at, "wanted_at": row.wanted_at, "expires_at": row.expires_at, "context": row.context,
-            "channel": row.channel, "fallbacks": row.fallbacks, "attempts": 0, "last_error": "",
+            "channel": row.channel, "fallbacks": row.fallbacks, "attempts": 0, "doubts": 0, "last_error": "", "taken_back_at": None,
         }  # fmt: skip
         # Compare and set: of two who want it again at once, one revives it.
         if OutboxMessage.objects.filter(pk=found.pk, state=State.CANCELLED).update(
@@ -126,15 +132,26 @@ def in_their_day(due_at: datetime, person: User) -> datetime:
 
 
 def cancel_for(
-    about: models.Model, *, kinds: Iterable[str] | None = None, at: datetime, why: str = "moot"
+    about: models.Model,
+    *,
+    kinds: Iterable[str] | None = None,
+    at: datetime,
+    why: str = "moot",
+    under_way_too: bool = True,
 ) -> int:
-    """Take back what is still waiting about this thing (a visit that moved, an alert somebody took). Answers how many."""
-    rows = OutboxMessage.objects.filter(
-        about_type=about._meta.label_lower, about_id=about.pk, state=State.SCHEDULED
-    )
+    """Take back what is still waiting about this thing (a visit that moved, an alert somebody took). Answers how many.
+
+    What is under way with a sender or a vendor cannot be called back, but it is not tried again and does not go over another
+    channel, unless `under_way_too` is False.
+    """
+    rows = OutboxMessage.objects.filter(about_type=about._meta.label_lower, about_id=about.pk)
     if kinds is not None:
         rows = rows.filter(kind__in=list(kinds))
-    count = rows.update(state=State.CANCELLED, last_error=why[:200])
+    count = rows.filter(state=State.SCHEDULED).update(state=State.CANCELLED, last_error=why[:200])
+    if under_way_too:
+        rows.filter(state__in=(State.SENDING, State.SENT), taken_back_at__isnull=True).update(
+            taken_back_at=at
+        )
     if count:
         audit.record(
             "messages.cancelled",

@@ -2,6 +2,7 @@
 
 import functools
 from datetime import timedelta
+from itertools import takewhile
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -105,9 +106,12 @@ class TwilioGateway(Gateway):
         if self.channel != "sms":
             return None
         try:
-            # Newest first, page after page: however much went to that number since, the one that was taken first is found.
-            found = client().messages.stream(
-                to=envelope.to, date_sent_after=envelope.since_at - timedelta(minutes=1), page_size=PAGE
+            # Newest first, page after page: however much went to that number since, the one that was taken first is found. Not by
+            # Twilio's own filter: what still waits in its queue has no date of sending yet, and would not be listed.
+            since_at = envelope.since_at - timedelta(minutes=1)
+            found = takewhile(
+                lambda m: (m.date_sent or m.date_created or since_at) >= since_at,
+                client().messages.stream(to=envelope.to, page_size=PAGE),
             )
             same = [m for m in found if m.body == envelope.body]
         except (TwilioException, requests.RequestException) as error:

@@ -68,6 +68,11 @@ def twilio_inbound(request: HttpRequest) -> HttpResponse:
         vendor_opt_out=request.POST.get("OptOutType", ""),
         at=clock.now(),
     )
+    if meaning == "urgent":
+        return twiml(
+            "<Message>If you are in danger, call 911. In crisis, call or text 988, at any hour. Texts here are not read at once; we "
+            f"have told a person. You can also call us at {always_known()['practice_phone']}.</Message>"
+        )
     # When the carrier has answered by itself, a second answer would only confuse.
     if meaning == "help" and not request.POST.get("OptOutType"):
         known = always_known()

@@ -70,7 +70,7 @@ def raise_alert(
                         is_synthetic=trigger == "P02" or bool(patient is not None and patient.is_synthetic),
                         opened_at=at,
                         escalating_since_at=at,
-                        acknowledge_by_at=acknowledge_by(row, at=at),
+                        acknowledge_by_at=acknowledge_by(row, at=at, severity=grave),
                         contact_by_at=_contact_by(row, at=at),
                         **_source_of(source),
                     )
@@ -159,7 +159,7 @@ def _another_sign(
         else:
             alert.escalating_since_at = at
         row = trigger_of(alert.trigger, at=at)
-        alert.acknowledge_by_at = acknowledge_by(row, at=at)
+        alert.acknowledge_by_at = acknowledge_by(row, at=at, severity=alert.severity)
         # What was said before it got worse does not answer for it.
         alert.contact_by_at, alert.reached_at, alert.reached_by = _contact_by(row, at=at), None, None
         alert.save(

@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from accounts.models import CareTeam, Role, User
 from common import audit
 from notify.actions import cancel_for, promise
+from notify.models import OutboxMessage
 from safety.access import CLINICAL_ROLES, CRISIS_SEVERITY, escalations, on_call_now, trigger_of
 from safety.models import LIVE_STATES, Alert
 from safety.roster_access import drill_account
@@ -19,6 +20,8 @@ from safety.rules import CARE_TEAM, EVERYONE, FIRST, SECOND, Ladder, ladder_of, 
 log = logging.getLogger("safety")
 
 ORDER = ("sms", "voice", "email", "screen")
+# How often everybody is paged about an alert that cannot climb: as the urgent ladder does once it has reached everyone.
+WITHOUT_A_LADDER = timedelta(minutes=5)
 
 
 def ladder_for(alert: Alert, *, at: datetime) -> Ladder:
@@ -73,7 +76,7 @@ def people_to_page(alert: Alert, *, level: int, at: datetime) -> list[User]:
     robot = drill_account() if alert.trigger == "P02" else None
     if robot is not None:
         return [robot]
-    if alert.patient_id is None and alert.trigger != "P02":
+    if alert.is_the_practices:
         people = list(User.objects.filter(is_active=True, role=Role.ADMINISTRATOR))
     else:
         people = [
@@ -146,9 +149,9 @@ def escalate_due(*, at: datetime, limit: int = 20) -> int:
     """Every alert whose time for another page or the next rung has come, the gravest first: five hundred missed checkpoints
     never keep an emergency waiting (HZ-24). Answers how many. Safe with several pagers.
 
-    An alert that cannot climb holds up no other one: it is left as it was, to be tried again with the next turn, and its error
-    is raised when the others have had theirs. The pager then does not beat, so every page says that the lane is in trouble and
-    the dead-man service calls people.
+    An alert that cannot climb holds up no other one: everybody is paged about it instead (HZ-25: fail open), and its error is
+    raised when the others have had their turn. The pager then does not beat, so every page says that the lane is in trouble
+    and the dead-man service calls people.
     """
     done = 0
     failed: list[Any] = []
@@ -181,11 +184,33 @@ def escalate_due(*, at: datetime, limit: int = 20) -> int:
             log.exception("an alert could not climb", extra={"event": "poison", "object_id": str(alert.pk)})
             failed.append(alert.pk)
             trouble = trouble or error
+            _call_everyone(alert.pk, at=at)
             continue
         done += 1
     if trouble is not None:
         raise trouble
     return done
+
+
+def _call_everyone(alert_id: Any, *, at: datetime) -> None:
+    """The last way for an alert whose ladder is broken: it reads no table. What the ladder waits for is left as it was, so that
+    each turn tries it again and the lane does not call itself well meanwhile.
+    """
+    try:
+        with transaction.atomic():
+            alert = Alert.objects.select_for_update(of=("self",)).get(pk=alert_id)
+            recent = OutboxMessage.objects.filter(
+                about_type=Alert._meta.label_lower, about_id=alert_id, created_at__gt=at - WITHOUT_A_LADDER
+            )
+            if alert.level == EVERYONE and recent.exists():
+                return
+            alert.level = EVERYONE
+            alert.save(update_fields=["level"])
+            page(everyone(), alert, at=at)
+    except (InterfaceError, OperationalError):
+        raise
+    except Exception:
+        log.exception("nobody could be paged", extra={"event": "poison", "object_id": str(alert_id)})
 
 
 def people_to_remind(alert: Alert, *, at: datetime) -> list[User]:
@@ -196,7 +221,7 @@ def people_to_remind(alert: Alert, *, at: datetime) -> list[User]:
     if taker is None or not taker.is_active:
         return everyone()
     on_call = [on_call_now(at=at, level=level) for level in (FIRST, SECOND)]
-    if alert.severity < CRISIS_SEVERITY or alert.patient_id is None or taker in on_call:
+    if alert.severity < CRISIS_SEVERITY or alert.is_the_practices or taker in on_call:
         return [taker]
     return list(dict.fromkeys([taker, *(person for person in on_call[:1] if person is not None)]))
 
@@ -249,6 +274,6 @@ def _climb(alert: Alert, *, at: datetime) -> None:
         step.next_escalation_at,
     )
     alert.save(update_fields=["level", "next_page_at", "next_escalation_at"])
-    # Pages of an earlier round that still wait are overtaken by this one.
-    cancel_for(alert, kinds=["crisis_page"], at=at, why="overtaken by the next round")
+    # Pages of an earlier round that still wait are overtaken by this one; one that is under way may still fall over.
+    cancel_for(alert, kinds=["crisis_page"], at=at, why="overtaken by the next round", under_way_too=False)
     page(people_to_page(alert, level=level, at=at), alert, at=at)

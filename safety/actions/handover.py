@@ -221,7 +221,7 @@ def _carry_out(row: ShiftHandover, *, by: Any, at: datetime) -> None:
     for alert in Alert.objects.select_for_update(of=("self",)).filter(
         state="open", level__gte=row.shift.level
     ):
-        if alert.patient_id is not None or alert.trigger == "P02":
+        if not alert.is_the_practices:
             escalation.page([row.taker], alert, at=at)
 
 

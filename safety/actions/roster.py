@@ -210,9 +210,11 @@ def daily_drill(*, at: datetime) -> Alert | None:
     from safety.actions.alerts import raise_alert
 
     newest = Alert.objects.filter(trigger=DRILL).order_by("-opened_at").first()
-    if newest is not None and (newest.state != "closed" or newest.opened_at > at - DRILL_EVERY):
+    if newest is not None and newest.opened_at > at - DRILL_EVERY:
         return None
-    return raise_alert(patient=None, trigger=DRILL, source="drill", at=at, by="system:drill")
+    # A drill of its own each day: one that nobody closed must not keep the lane untried.
+    day = f"drill:{at:%Y-%m-%dT%H%M}"
+    return raise_alert(patient=None, trigger=DRILL, source="drill", at=at, by="system:drill", episode=day)
 
 
 def watch_drill(*, at: datetime) -> Alert | None:

@@ -62,6 +62,16 @@ def active_session(patient: Patient) -> DosingSession | None:
     )
 
 
+def patient_beside(phone: str) -> Patient | None:
+    """Whom somebody with this number sits with in a session that goes on now; None for every other number."""
+    links = SitterLink.objects.filter(
+        revoked_at__isnull=True, session__state__in=(*states.ACTIVE, states.RELEASED)
+    )
+    # The number is encrypted, so it is compared here: no more rows than sessions going on at once.
+    rows = links.select_related("sitter", "session__patient__user").order_by("-session__scheduled_at")
+    return next((row.session.patient for row in rows if phone and row.sitter.phone == phone), None)
+
+
 def next_session(patient: Patient) -> DosingSession | None:
     """The session going on now, else one to follow up, else the next to come."""
     sessions = DosingSession.objects.filter(

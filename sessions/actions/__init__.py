@@ -25,7 +25,7 @@ from sessions.actions.preparing import (
 )
 from sessions.actions.readings import on_reading, reading_context, take_reading
 from sessions.actions.stopping import stop_by_psychiatrist
-from sessions.actions.sweep import sweep
+from sessions.actions.sweep import sweep, watch_late
 from sessions.actions.video import open_session_room
 from sessions.actions.watch import (
     CloseResult,
@@ -83,5 +83,6 @@ __all__ = [
     "sweep",
     "take_reading",
     "unshare_entry",
+    "watch_late",
     "write_entry",
 ]

@@ -22,14 +22,38 @@ log = logging.getLogger("sessions")
 MINUTE = timedelta(minutes=1)
 # A row that cannot be worked off is tried again after this, so that those behind it have their turn.
 AGAIN_AFTER = timedelta(minutes=2)
+# Beat calls each half minute; two turns missed, and the pager takes what is late.
+LEFT_BY_THE_SWEEP = timedelta(seconds=60)
 BEAT = "system:sweep"
 
 
 def sweep(*, at: datetime, limit: int = 100) -> Counter[str]:
     """Take one batch of everything that is late, each in its own transaction; answers what was done."""
+    done = late_checkpoints(at=at, limit=limit)
+    done.update(_end_music(at=at, limit=limit))
+    done.update(_missed(at=at, limit=limit))
+    done.update(_close(at=at, limit=limit))
+    return done
+
+
+def watch_late(*, at: datetime) -> Counter[str]:
+    """Hook `lane.watch`: what the sweep should have taken and did not, by the pager, which needs neither beat nor worker nor Redis.
+
+    A missing reading is found by nobody else, so it must not hang on the ordinary lane (HZ-10).
+    """
+    return late_checkpoints(at=at, left_for=LEFT_BY_THE_SWEEP, limit=20)
+
+
+def late_checkpoints(*, at: datetime, limit: int, left_for: timedelta = timedelta()) -> Counter[str]:
+    """Climb the ladder of every checkpoint whose time came at least `left_for` ago; answers what was done.
+
+    Two at once share the rows (SKIP LOCKED), and each step of a ladder is taken once.
+    """
     done: Counter[str] = Counter()
     due = list(
-        Checkpoint.objects.filter(next_ladder_at__lte=at, done_at__isnull=True, cancelled_at__isnull=True)
+        Checkpoint.objects.filter(
+            next_ladder_at__lte=at - left_for, done_at__isnull=True, cancelled_at__isnull=True
+        )
         .order_by("next_ladder_at")
         .values_list("pk", flat=True)[:limit]
     )
@@ -54,9 +78,6 @@ def sweep(*, at: datetime, limit: int = 100) -> Counter[str]:
             )
             _poisoned(pk, at=at)
             done["poisoned"] += 1
-    done.update(_end_music(at=at, limit=limit))
-    done.update(_missed(at=at, limit=limit))
-    done.update(_close(at=at, limit=limit))
     return done
 
 

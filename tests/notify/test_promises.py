@@ -7,8 +7,9 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import User
-from notify.actions import cancel_for, promise
-from notify.models import OutboxMessage
+from notify.actions import cancel_for, dispatch_crisis, dispatch_due, promise, resolve_expired
+from notify.actions.callbacks import record_report
+from notify.models import DeadLetter, OutboxMessage
 from tests.notify.builders import a_mail, a_text
 
 
@@ -61,3 +62,67 @@ def test_what_waits_about_a_thing_is_taken_back_and_what_went_stays(
     assert cancel_for(alice, at=at, why="the visit moved") == 1
     states = dict(OutboxMessage.objects.values_list("pk", "state"))
     assert states == {waiting.pk: "cancelled", gone.pk: "sent", other.pk: "scheduled"}
+
+
+def under_way(message: OutboxMessage, at: datetime) -> OutboxMessage:
+    """Its sender has claimed it and died; the lease is over."""
+    OutboxMessage.objects.filter(pk=message.pk).update(
+        state="sending", attempts=1, lease_until=at - timedelta(seconds=1)
+    )
+    return message
+
+
+def test_what_was_taken_back_under_way_is_not_sent_again_once_its_sender_is_known_to_be_dead(
+    alice: User, at: datetime
+) -> None:
+    """A reminder of a visit that was cancelled in the meantime."""
+    message = under_way(a_mail(alice, at, about=alice), at)
+    assert cancel_for(alice, at=at, why="the visit was cancelled") == 0
+    resolve_expired(at=at)
+    assert dispatch_due(at=at).sent == 0
+    message.refresh_from_db()
+    assert message.state == "cancelled" and not DeadLetter.objects.exists()
+
+
+def test_what_was_taken_back_after_it_went_does_not_fall_over_when_the_carrier_could_not_deliver_it(
+    alice: User, at: datetime
+) -> None:
+    moot, wanted = (a_text(alice, at, about=alice, fallbacks=["email"]) for _ in range(2))
+    for message, sid in ((moot, "SM1"), (wanted, "SM2")):
+        OutboxMessage.objects.filter(pk=message.pk).update(state="sent", sent_at=at, provider_id=sid)
+    OutboxMessage.objects.filter(pk=wanted.pk).update(about_type="", about_id=None)
+    cancel_for(alice, at=at, why="the visit was cancelled")
+    for sid in ("SM1", "SM2"):
+        record_report(provider="twilio", sid=sid, status="undelivered", at=at)
+    after = OutboxMessage.objects.filter(channel="email").values_list("dedupe_key", flat=True)
+    assert list(after) == [f"after:{wanted.pk}"] and not DeadLetter.objects.exists()
+
+
+def test_what_was_taken_back_under_way_and_wanted_again_goes(alice: User, at: datetime) -> None:
+    """A session moved away and back while its reminder's sender was dead."""
+    message = under_way(a_mail(alice, at, about=alice, dedupe_key="reminder:1"), at)
+    cancel_for(alice, at=at, why="moved")
+    assert a_mail(alice, at, about=alice, dedupe_key="reminder:1").pk == message.pk
+    resolve_expired(at=at)
+    assert dispatch_due(at=at).sent == 1
+
+
+def test_what_was_dropped_for_being_taken_back_goes_when_it_is_wanted_again(
+    alice: User, at: datetime
+) -> None:
+    message = under_way(a_mail(alice, at, about=alice, dedupe_key="reminder:1"), at)
+    cancel_for(alice, at=at, why="moved")
+    resolve_expired(at=at)
+    dispatch_due(at=at)
+    assert a_mail(alice, at, about=alice, dedupe_key="reminder:1").pk == message.pk
+    assert dispatch_due(at=at).sent == 1
+
+
+def test_a_page_of_an_alert_that_somebody_took_is_not_sent_by_the_sender_after_a_dead_one(
+    alice: User, at: datetime
+) -> None:
+    page = under_way(a_text(alice, at, lane="crisis", about=alice, fallbacks=["email"]), at)
+    cancel_for(alice, at=at, why="taken by somebody")
+    assert dispatch_crisis(at=at).sent == 0
+    page.refresh_from_db()
+    assert page.state == "cancelled" and OutboxMessage.objects.count() == 1

@@ -141,6 +141,29 @@ def test_while_twilio_is_slow_the_rest_of_what_is_in_doubt_waits_for_the_next_ti
     assert message.state == "sent" and len(twilio.messages_to(alice.phone)) == 1
 
 
+def test_a_text_that_still_waits_in_twilios_queue_is_found_and_an_old_one_of_the_same_words_is_not(
+    twilio: TwilioServer, alice: User, at: datetime
+) -> None:
+    """PR-03, class R: what is queued has no date of sending yet, and would not be listed by one."""
+    twilio.now = lambda: at
+    a_text(alice, at)
+    assert dispatch_due(at=at).sent == 1
+    OutboxMessage.objects.all().delete()
+    later = at + timedelta(hours=2)
+    for behave, there in (("hang", 1), ("accept-then-hang", 2)):
+        twilio.now = lambda: later
+        twilio.behave = behave
+        message = a_text(alice, later)
+        dispatch_due(at=later)
+        twilio.behave = "well"
+        message.refresh_from_db()
+        resolve_expired(at=message.lease_until + timedelta(seconds=1))
+        message.refresh_from_db()
+        assert [m["resource"]["date_sent"] for m in twilio.accepted] == [None] * there
+        assert message.state == ("sent" if behave == "accept-then-hang" else "scheduled")
+        OutboxMessage.objects.filter(state="scheduled").delete()
+
+
 def test_another_text_with_the_same_words_does_not_answer_for_one_that_never_went(
     twilio: TwilioServer, alice: User, at: datetime
 ) -> None:

@@ -53,6 +53,17 @@ def test_a_person_answers_the_drill_and_nothing_of_it_is_counted(dana: User, at:
     ] * 4
 
 
+def test_the_next_days_drill_comes_though_nobody_closed_the_one_before(dana: User, at: datetime) -> None:
+    """HZ-30: a lane that is no longer tried is no longer known to work."""
+    a_shift(dana, at, hours=72)
+    first = daily_drill(at=at)
+    assert first is not None and daily_drill(at=at + 23 * 60 * MINUTE) is None
+    acknowledge(first, by=dana, at=at + MINUTE)
+    second = daily_drill(at=at + 24 * 60 * MINUTE)
+    assert second is not None and second.pk != first.pk and second.is_synthetic
+    assert OutboxMessage.objects.filter(about_id=second.pk, recipient=dana, kind="crisis_page").count() == 1
+
+
 @pytest.mark.parametrize(("after_s", "failed"), [(600, False), (601, True)])
 def test_an_unanswered_drill_is_a_real_alert_to_the_administrators_once(
     dana: User, admin_ann: User, at: datetime, after_s: int, failed: bool

@@ -11,7 +11,7 @@ from notify.actions import dispatch_crisis
 from notify.models import OutboxMessage, SandboxDelivery
 from safety import access, roster_access
 from safety.actions import add_holiday, escalate_due, remove_holiday
-from safety.actions.escalation import ladder_for
+from safety.actions.escalation import everyone, ladder_for
 from safety.management.commands.pager import Pager
 from safety.models import Alert
 from tests.safety.builders import a_shift, an_alert, close_by_force
@@ -231,11 +231,21 @@ def test_an_alert_that_cannot_climb_holds_up_no_other_one_and_is_heard_of(
         with pytest.raises(KeyError):
             pager.turn(at=late)
     assert [alert.pages for alert in Alert.objects.filter(pk__in=[one.pk for one in others])] == [2, 2]
-    # Left as it was, so that each turn tries it again; the lane does not call itself well.
+    # Everybody is called about it, once in five minutes; it is tried again each turn, and the lane does not call itself well.
     broken.refresh_from_db()
-    assert broken.pages == 1 and broken.next_page_at is not None and broken.next_page_at <= late
+    assert broken.pages == 2 and broken.next_page_at is not None and broken.next_page_at <= late
+    called = set(
+        OutboxMessage.objects.filter(about_id=broken.pk, created_at=late).values_list("recipient", flat=True)
+    )
+    assert called == {person.pk for person in everyone()} and len(called) >= 3
+    for minutes, pages in ((4, 2), (5, 3)):
+        with pytest.raises(KeyError):
+            pager.turn(at=late + timedelta(minutes=minutes))
+        broken.refresh_from_db()
+        assert broken.pages == pages
+    late += timedelta(minutes=5)
     assert access.lane_trouble(at=late) and not access.lane_is_well(at=late)
     in_force("mended", whole, late)
     pager.turn(at=late + timedelta(seconds=1))
     broken.refresh_from_db()
-    assert broken.pages == 2 and access.lane_is_well(at=late + timedelta(seconds=1))
+    assert broken.pages == 4 and access.lane_is_well(at=late + timedelta(seconds=1))

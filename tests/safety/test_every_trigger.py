@@ -19,6 +19,7 @@ from coaching.models import CheckIn
 from consults.actions import confirm_count, give_up_parcel
 from intake import actions as intake
 from measures.actions import record_cssrs, record_response
+from notify.actions.callbacks import receive_text
 from notify.models import OutboxMessage
 from safety import roster_access
 from safety.access import _shipped, refills_held
@@ -151,6 +152,14 @@ def wrote(body: str, *, topic: str = "other", after: dt.timedelta = dt.timedelta
     def scene(w: World) -> None:
         w.on_call()
         messages.open_thread(w.patient, topic=topic, body=body, by=w.alice, at=w.at + after)
+
+    return scene
+
+
+def texted(body: str) -> Scene:
+    def scene(w: World) -> None:
+        w.on_call()
+        receive_text(sid="SM1", from_number=w.alice.phone, body=body, vendor_opt_out="", at=w.at)
 
     return scene
 
@@ -289,6 +298,7 @@ SCENES: dict[tuple[str, str], Scene] = {
     ("X01", "sitter check"): seen("breathing"),
     ("X01", "check-in"): checked_in("chest_pain"),
     ("X01", "message"): wrote("I have chest pain"),
+    ("X01", "text message"): texted("I have chest pain"),
     ("X02", "suicide-risk questions"): safety_questions(
         cssrs_q2="yes", cssrs_q3="no", cssrs_q4="no", cssrs_q5="yes"
     ),
@@ -298,6 +308,7 @@ SCENES: dict[tuple[str, str], Scene] = {
     ("X02", "sitter check"): seen("speaks_of_dying"),
     ("X02", "sitter button"): the_sitter_pressed,
     ("X02", "message"): wrote("I want to kill myself"),
+    ("X02", "text message"): texted("I want to kill myself"),
     ("X03", "PHQ-9"): thought_of_death,
     ("X03", "suicide-risk questions"): safety_questions(cssrs_q1="yes"),
     ("X03", "C-SSRS of a psychiatrist"): signed_cssrs(1),
@@ -306,6 +317,7 @@ SCENES: dict[tuple[str, str], Scene] = {
     ("X03", "morning after"): next_morning(suicidal=True),
     ("X03", "check-in"): checked_in(suicidal=True),
     ("X03", "message"): wrote("I don't want to live anymore"),
+    ("X03", "text message"): texted("I don't want to live anymore"),
     ("X04", "reading"): measured,
     ("X05", "session symptom report"): felt(other_flags=["vomiting_often"]),
     ("X05", "end of session"): at_the_end(severe_symptom=True),
@@ -341,12 +353,14 @@ SCENES: dict[tuple[str, str], Scene] = {
     ("X14", "medicine report"): reported("second_dose"),
     ("X15", "medicine report"): reported("stolen"),
     ("X15", "message"): wrote("somebody stole my medication"),
+    ("X15", "text message"): texted("somebody stole my medication"),
     ("X16", "sitter check"): seen("in_water"),
     ("X16", "sitter check missed"): nobody_ticked,
     ("X16", "session symptom report"): felt(other_flags=["sitter_gone"]),
     ("X17", "check before a session"): answered(pregnant="yes"),
     ("X17", "intake"): told_in_the_intake("body", pregnant="yes"),
     ("X17", "message"): wrote("I think I am pregnant"),
+    ("X17", "text message"): texted("I think I am pregnant"),
     ("X18", "PHQ-9"): got_worse("phq9", 9),
     ("X18", "GAD-7"): got_worse("gad7", 7),
     ("X19", "checkpoint sweep"): nobody_measured,
@@ -385,10 +399,13 @@ def test_it_calls_somebody_on_the_protocols_clock_and_holds_what_it_should(
     SCENES[(trigger, source)](World(alice, dana, cole, at))
     row = ROWS[trigger]
     alert = Alert.objects.get(patient_id=alice.pk, trigger=trigger)
-    assert alert.severity <= row["worst_severity"], "graver than the table says it can be"
-    assert alert.acknowledge_by_at == roster_access.acknowledge_by(row, at=alert.escalating_since_at)
+    assert row["severity"] <= alert.severity <= row["worst_severity"], "as grave as the table says"
+    since_at = alert.escalating_since_at
+    assert alert.acknowledge_by_at == roster_access.acknowledge_by(row, at=since_at, severity=alert.severity)
     if "acknowledge_by" not in row:
-        assert alert.acknowledge_by_at - alert.escalating_since_at == CLOCKS[trigger] * MINUTE
+        # An emergency is taken within the five minutes of the urgent ladder, whatever its trigger's usual clock.
+        minutes = min(CLOCKS[trigger], 5) if alert.severity == 4 else CLOCKS[trigger]
+        assert alert.acknowledge_by_at - alert.escalating_since_at == minutes * MINUTE
     first = OutboxMessage.objects.filter(about_id=alert.pk).order_by("due_at").first()
     assert first is not None and first.created_at == alert.escalating_since_at
     quiet = row["ladder"] == "routine" and alert.severity < 3

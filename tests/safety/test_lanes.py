@@ -15,8 +15,13 @@ from safety.actions import acknowledge, close, ordinary_lane_fell_silent
 from safety.management.commands import pager as pager_command
 from safety.management.commands.pager import Pager
 from safety.models import Alert
+from safety.work import work_items
+from sessions import actions as sessions
+from sessions.actions.sweep import LEFT_BY_THE_SWEEP
+from sessions.models import Checkpoint
+from tests.sessions.builders import a_session_in_progress
 
-MINUTE = timedelta(minutes=1)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -141,3 +146,54 @@ def test_all_staff_read_it_on_every_page_and_patients_do_not(
     beat("pager:test:1", lane="crisis", at=at + MINUTE)
     both_beat(at + MINUTE)
     assert staff_banner(at=at + MINUTE) == ""
+
+
+# --- what the ordinary lane left lying ---
+
+
+def test_hz_10_a_missed_check_in_a_session_calls_somebody_without_celery_or_redis(
+    alice: User, dana: User, protocol_version: Any, at: datetime, pager: Pager, settings: Any
+) -> None:
+    settings.REDIS_URL = settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
+    session = a_session_in_progress(alice, dana, at)
+    due = Checkpoint.objects.filter(session=session, kind="sitter").earliest("next_ladder_at").next_ladder_at
+    assert due is not None
+    pager.turn(at=due + LEFT_BY_THE_SWEEP - SECOND)
+    assert not Alert.objects.filter(trigger="X16").exists(), "the sweep has its two turns first"
+    Pager().turn(at=due + LEFT_BY_THE_SWEEP)
+    alert = Alert.objects.get(trigger="X16")
+    assert alert.in_session
+    page = OutboxMessage.objects.filter(about_id=alert.pk, kind="crisis_page").earliest("created_at")
+    assert page.lane == "crisis"
+
+
+def test_what_the_sweep_took_the_pager_does_not_take_again(
+    alice: User, dana: User, protocol_version: Any, at: datetime
+) -> None:
+    session = a_session_in_progress(alice, dana, at)
+    due = Checkpoint.objects.filter(session=session, kind="sitter").earliest("next_ladder_at").next_ladder_at
+    assert due is not None
+    sessions.sweep(at=due)
+    signs = [(a.trigger, a.signs) for a in Alert.objects.all()]
+    assert signs and not sessions.watch_late(at=due + LEFT_BY_THE_SWEEP)
+    assert [(a.trigger, a.signs) for a in Alert.objects.all()] == signs
+
+
+# --- copies of the crisis lane ---
+
+
+@pytest.mark.parametrize(
+    ("heard_s", "said"), [((5, 5), False), ((5, 31), True), ((5,), True), ((31, 31), False), ((), False)]
+)
+def test_one_pager_of_two_that_is_silent_is_the_administrators_work(
+    admin_ann: User, dana: User, at: datetime, settings: Any, heard_s: tuple[int, ...], said: bool
+) -> None:
+    """When none is heard of, every page says so itself."""
+    settings.PAGER_COPIES = 2
+    for number, seconds in enumerate(heard_s):
+        beat(f"pager:host:{number}", lane="crisis", at=at - timedelta(seconds=seconds))
+    lines = [line for line in work_items(user=admin_ann, at=at) if line.kind == "lane.pagers"]
+    assert bool(lines) is said
+    assert not any(line.kind == "lane.pagers" for line in work_items(user=dana, at=at))
+    if said:
+        assert lines[0].text.startswith("1 of 2 runs")

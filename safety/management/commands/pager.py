@@ -1,8 +1,7 @@
 """`manage.py pager`: the crisis lane. It needs PostgreSQL and nothing else; run two or more of it.
 
-Each turn: climb the ladders that are due, send the pages that are due, look whether the ordinary lane goes on, say that it
-is alive. It sleeps until a page is
-promised (NOTIFY) or a second has passed. A lost database is waited for; SIGTERM ends it within two seconds.
+Each turn: send the pages that are due, climb the ladders that are due, look whether the ordinary lane goes on and what it has
+left lying in a session, say that it is alive. It sleeps until a page is promised (NOTIFY) or a second has passed. A lost database is waited for; SIGTERM ends it within two seconds.
 """
 
 import logging
@@ -20,7 +19,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, connection
 
-from common import clock
+from common import clock, hooks
 from notify import actions as notify
 from notify.actions.promises import CRISIS_CHANNEL
 from safety import actions as safety
@@ -40,6 +39,7 @@ COVERAGE_EVERY_S = 300.0
 HANDOVERS_EVERY_S = 15.0
 DEADMAN_EVERY_S = 60.0
 ORDINARY_EVERY_S = 10.0
+LATE_EVERY_S = 15.0
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 3.0)
 
 
@@ -134,7 +134,7 @@ class Pager:
         trouble: Exception | None = None
         busy = False
         # Sending first: what is promised goes before anything else is computed.
-        for work in (self._send, self._climb, self._coverage, self._watch_ordinary_lane):
+        for work in (self._send, self._climb, self._late, self._coverage, self._watch_ordinary_lane):
             try:
                 busy = work(at) or busy
             except (DatabaseError, InterfaceError):
@@ -155,6 +155,12 @@ class Pager:
 
     def _climb(self, at: datetime) -> bool:
         return safety.escalate_due(at=at) > 0
+
+    def _late(self, at: datetime) -> bool:
+        """What is late in a session and the ordinary lane did not take: its alarm must not hang on Celery."""
+        if not self._is_time("late", LATE_EVERY_S):
+            return False
+        return any(hooks.run("lane.watch", at=at))
 
     def _coverage(self, at: datetime) -> bool:
         if self._is_time("coverage", COVERAGE_EVERY_S):

@@ -1,0 +1,132 @@
+"""A text to the practice's number: STOP and HELP act, words of crisis call somebody, and a person reads all of it (HZ-29)."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from coaching import text_actions
+from notify.actions.callbacks import receive_text
+from notify.models import InboundText, OutboxMessage
+from safety.access import escalations
+from safety.models import Alert, SafetyHold
+from safety.work import work_items
+from tests.safety.builders import a_shift
+from tests.sessions.builders import a_session_in_progress
+
+STRANGER = "+14155550123"
+
+
+def says(number: str, body: str, at: dt.datetime, sid: str = "SM1") -> str:
+    return receive_text(sid=sid, from_number=number, body=body, vendor_opt_out="", at=at)
+
+
+@pytest.mark.parametrize(
+    ("body", "trigger", "severity", "hold"),
+    [
+        ("I am going to kill myself", "X02", 4, "suicide_risk"),
+        ("i want to die", "X03", 2, "suicide_risk"),
+        ("cant breathe", "X01", 4, "emergency_symptom"),
+        ("I am pregnant", "X17", 3, "pregnancy"),
+    ],
+)
+def test_urgent_words_of_a_patient_page_the_person_on_call_and_hold_the_dose(
+    alice: User, dana: User, at: dt.datetime, body: str, trigger: str, severity: int, hold: str
+) -> None:
+    a_shift(dana, at)
+    assert says(alice.phone, body, at) == "urgent"
+    alert = Alert.objects.get()
+    assert (alert.trigger, alert.severity, alert.patient_id) == (trigger, severity, alice.pk)
+    page = OutboxMessage.objects.filter(about_id=alert.pk, recipient=dana).get()
+    assert (page.lane, page.created_at) == ("crisis", at)
+    assert SafetyHold.objects.filter(patient_id=alice.pk, reason_code=hold).exists()
+    text = InboundText.objects.get()
+    assert text.handled_at is None, "a person reads it all the same"
+
+
+@pytest.mark.parametrize("body", ["Can I move my session?", "stop", "Running ten minutes late", ""])
+def test_other_words_page_nobody(alice: User, dana: User, at: dt.datetime, body: str) -> None:
+    a_shift(dana, at)
+    assert says(alice.phone, body, at) != "urgent"
+    assert not Alert.objects.exists()
+
+
+def test_the_words_of_a_sitter_are_about_whom_they_sit_with(
+    alice: User, dana: User, protocol_version: Any, at: dt.datetime
+) -> None:
+    session = a_session_in_progress(alice, dana, at)
+    assert session.sitter is not None
+    assert says(session.sitter.phone, "she is unconscious, cant wake up", at) == "urgent"
+    alert = Alert.objects.get(trigger="X01")
+    assert (alert.patient_id, alert.severity, alert.in_session) == (alice.pk, 4, True)
+
+
+def test_from_a_number_nobody_knows_the_person_on_call_is_paged_and_reads_the_text_on_the_alert(
+    dana: User, admin_ann: User, at: dt.datetime, client_for: Any
+) -> None:
+    a_shift(dana, at)
+    assert says(STRANGER, "I want to kill myself", at) == "urgent"
+    alert = Alert.objects.get()
+    assert (alert.trigger, alert.patient, alert.is_the_practices) == ("P05", None, False)
+    assert set(OutboxMessage.objects.values_list("recipient", flat=True)) == {dana.pk}
+    page = client_for(dana).get(f"/alerts/{alert.pk}/").content.decode()
+    assert "I want to kill myself" in page and f"tel:{STRANGER}" in page
+    assert str(alert.pk) in {line.key.split(":")[-1] for line in work_items(user=dana, at=at)}
+
+
+def test_a_second_stranger_is_another_alert_and_the_same_one_again_is_not(
+    dana: User, at: dt.datetime
+) -> None:
+    a_shift(dana, at)
+    for number, (phone, alerts) in enumerate(((STRANGER, 1), ("+14155550124", 2), (STRANGER, 2))):
+        says(phone, "I want to kill myself", at, sid=f"SM{number}")
+        assert Alert.objects.count() == alerts
+    assert sorted(Alert.objects.values_list("signs", flat=True)) == [1, 2]
+
+
+def test_a_text_that_comes_twice_sounds_once(alice: User, dana: User, at: dt.datetime) -> None:
+    a_shift(dana, at)
+    for _ in range(2):
+        says(alice.phone, "I want to kill myself", at)
+    assert Alert.objects.get().signs == 1 and InboundText.objects.count() == 1
+
+
+def test_what_a_colleague_texts_pages_nobody(dana: User, at: dt.datetime) -> None:
+    a_shift(dana, at)
+    assert says(dana.phone, "She said she wants to die", at) == "triage"
+    assert not Alert.objects.exists()
+
+
+def test_when_the_words_cannot_be_looked_at_the_text_is_kept_for_a_person(
+    alice: User, at: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_: Any) -> Any:
+        raise LookupError("a damaged word list")
+
+    monkeypatch.setattr(text_actions, "numbers", broken)
+    assert says(alice.phone, "I want to die", at) == "triage"
+    assert InboundText.objects.get().body == "I want to die"
+
+
+def test_the_answer_names_988_and_911_and_that_nobody_reads_at_once(
+    alice: User, dana: User, at: dt.datetime, client: Client, settings: Any
+) -> None:
+    from twilio.request_validator import RequestValidator
+
+    settings.TWILIO_AUTH_TOKEN = "the-account-token"
+    a_shift(dana, at)
+    form = {"MessageSid": "SM9", "From": alice.phone, "Body": "I want to kill myself"}
+    path = "/webhooks/twilio/inbound/"
+    signed = RequestValidator(settings.TWILIO_AUTH_TOKEN).compute_signature(settings.SITE_URL + path, form)
+    answer = client.post(path, form, HTTP_X_TWILIO_SIGNATURE=signed)
+    words = answer.content.decode()
+    assert answer.status_code == 200 and words.count("<Message>") == 1
+    assert all(part in words for part in ("988", "911", "not read at once"))
+
+
+def test_every_trigger_that_words_may_set_off_names_the_text_as_a_source(db: None, at: dt.datetime) -> None:
+    rows = {row["id"]: row for row in escalations(at=at)["triggers"]}
+    by_words = {row["trigger"] for row in text_actions.numbers(at=at)["words"]} - {""}
+    assert {name for name, row in rows.items() if "text message" in row["sources"]} == by_words | {"P05"}
