@@ -22,6 +22,8 @@ let heardOnce = false;
 let media = null; // how sound and picture travel, from the server
 let local = new MediaStream();
 let twilio = null;
+let connecting = false;
+let mediaTries = 0; // that Twilio did not take
 let shared = null; // the track of a shared screen
 let soundOnly = false;
 // For tests and for people who ask for help: what the page believes.
@@ -107,7 +109,7 @@ async function heard(news) {
   heardOnce = true;
   if (news.type !== "refused") {
     tries = 0;
-    stuck(false);
+    if (!mediaTries) stuck(false);
   }
   if (news.type === "waiting") return say(status.textContent.startsWith("The line broke") ? "You are back in the waiting room. Your place was kept." : status.textContent);
   if (news.type === "admitted" && root.dataset.waiting) return location.reload();
@@ -115,10 +117,13 @@ async function heard(news) {
   if (news.type === "refused") return refused(news);
   if (news.type === "over") return ended(news.detail);
   if (news.type === "welcome") {
-    say("You are in the visit.");
+    if (!mediaTries) say("You are in the visit.");
     await ready;
     people(news.people);
-    if (media && media.kind === "twilio") return startTwilio();
+    if (media && media.kind === "twilio") {
+      send({ type: "state", ...show });
+      return startTwilio();
+    }
     // Whoever was there already and is known to this page has the same connection still: mend it. Others get a new one.
     for (const one of news.people) if (one.here) meet(one.seat, one.page).mend(true);
     for (const [seat, peer] of peers) if (!news.people.some((one) => one.seat === seat && one.here)) peer.missing();
@@ -201,6 +206,17 @@ function card(seat) {
   write();
   return made;
 }
+
+// A browser may refuse to play before somebody has pressed something on the page.
+function heardFrom(view) {
+  view.video.play().then(
+    () => { if (view.quiet) view.news(""); view.quiet = false; },
+    (error) => { if (error.name === "NotAllowedError") { view.quiet = true; view.news("press anywhere to hear them"); } },
+  );
+}
+document.addEventListener("pointerdown", () => {
+  for (const view of cards.values()) if (view.quiet) heardFrom(view);
+});
 
 function people(list) {
   for (const one of list) {
@@ -301,7 +317,7 @@ function peer(seat, theirPage) {
       stream.addTrack(track);
     }
     view.video.srcObject = stream;
-    view.video.play().catch(() => view.news("press anywhere to hear them"));
+    heardFrom(view);
   });
   connection.addEventListener("connectionstatechange", () => {
     if (connection.connectionState === "connected") {
@@ -405,8 +421,8 @@ function tell() {
 }
 
 function mute(kind, on) {
-  for (const track of local.getTracks()) if (track.kind === kind) track.enabled = on;
   if (twilio) twilio.mute(kind, on);
+  for (const track of local.getTracks()) if (track.kind === kind) track.enabled = on;
 }
 
 function listen() {
@@ -482,32 +498,58 @@ function line(news) {
 }
 
 async function startTwilio() {
-  if (twilio || !media || over) return;
-  twilio = await carryByTwilio(media, local, {
-    picture: (seat, track) => {
-      const { video } = card(seat);
-      const stream = video.srcObject instanceof MediaStream ? video.srcObject : new MediaStream();
-      stream.addTrack(track);
-      video.srcObject = stream;
-    },
-    gone: (seat, track) => card(seat).video.srcObject?.removeTrack(track),
-    left: drop,
-    again: () => say("The line broke. Trying again."),
-    back: () => say("You are in the visit."),
-    // Its token ended while the network was away, or the room did: a fresh pass says which.
-    ended: async () => {
-      twilio = null;
-      if (over) return;
-      say("The line broke. Trying again.");
-      try {
-        if (await another()) await startTwilio();
-        if (twilio) say("You are in the visit.");
-      } catch {
-        setTimeout(startTwilio, 3_000);
-      }
-    },
-  });
+  if (twilio || connecting || !media || over) return;
+  connecting = true;
+  try {
+    const carried = await carryByTwilio(media, local, {
+      picture: (seat, track) => {
+        const view = card(seat);
+        track.attach(view.video);
+        heardFrom(view);
+      },
+      gone: (seat, track) => { if (cards.has(seat)) track.detach(card(seat).video); },
+      left: drop,
+      again: () => say("The line broke. Trying again."),
+      back: () => say("You are in the visit."),
+      notShown: () => {
+        if (show.screen) stopScreen();
+        say("The picture could not be shown to the others. Try it again.");
+      },
+      // Its token ended while the network was away, or the room did: a fresh pass says which.
+      ended: () => {
+        twilio = null;
+        startTwilioAgain("The line broke. Trying again.", 0);
+      },
+    });
+    if (over) return carried.end();
+    twilio = carried;
+  } catch {
+    mediaTries += 1;
+    startTwilioAgain("Sound and picture do not come through yet. Trying again.", Math.min(1_000 * 2 ** mediaTries, 15_000));
+    if (mediaTries >= 2) stuck(true);
+    return;
+  } finally {
+    connecting = false;
+  }
+  const before = mediaTries;
+  mediaTries = 0;
+  if (before) stuck(false);
+  say("You are in the visit.");
   if (soundOnly) twilio.soundOnly(true);
+  if (shared) twilio.replace("video", shared);
+}
+
+// With a fresh pass: the last one may be what was wrong.
+function startTwilioAgain(words, after_ms) {
+  if (over) return;
+  say(words);
+  setTimeout(async () => {
+    try {
+      if (await another()) await startTwilio();
+    } catch {
+      startTwilioAgain(words, 3_000);
+    }
+  }, after_ms);
 }
 
 async function begin() {

@@ -1,29 +1,30 @@
 // Twilio carries sound and picture; its own script (window.Twilio.Video) stands on the page only then.
 
 export async function carryByTwilio(media, local, to) {
-  const { Video } = window.Twilio;
-  const room = await Video.connect(media.token, {
+  if (!window.Twilio || !window.Twilio.Video) throw new Error("Twilio's script did not come.");
+  const room = await window.Twilio.Video.connect(media.token, {
     name: media.room,
     tracks: local.getTracks(),
     preferredVideoCodecs: "auto",
     bandwidthProfile: { video: { clientTrackSwitchOffControl: "manual" } },
   });
+  const mine = room.localParticipant;
   const videos = new Set();
   let soundOnly = false;
   const take = (participant) => {
     const add = (track) => {
-      if (!track.mediaStreamTrack) return;
+      if (track.kind === "data") return;
       if (track.kind === "video") {
         videos.add(track);
         if (soundOnly) track.switchOff();
       }
-      to.picture(participant.identity, track.mediaStreamTrack);
+      to.picture(participant.identity, track);
     };
     for (const publication of participant.tracks.values()) if (publication.track) add(publication.track);
     participant.on("trackSubscribed", add);
     participant.on("trackUnsubscribed", (track) => {
       videos.delete(track);
-      if (track.mediaStreamTrack) to.gone(participant.identity, track.mediaStreamTrack);
+      if (track.kind !== "data") to.gone(participant.identity, track);
     });
   };
   room.participants.forEach(take);
@@ -35,13 +36,18 @@ export async function carryByTwilio(media, local, to) {
   room.on("disconnected", (_, error) => { if (error) to.ended(); });
   let shared = null;
   return {
+    // Before the track itself is switched: Twilio tells the others only of a change that it makes.
     mute: (kind, on) => {
-      for (const publication of room.localParticipant[kind === "audio" ? "audioTracks" : "videoTracks"].values())
-        if (on) publication.track.enable(); else publication.track.disable();
+      for (const { track } of mine[kind === "audio" ? "audioTracks" : "videoTracks"].values())
+        if (local.getTracks().includes(track.mediaStreamTrack)) track.enable(on);
     },
+    // One picture of each person at a time: the camera goes while the screen is shown, as browser to browser.
     replace: (kind, track) => {
-      if (shared) { room.localParticipant.unpublishTrack(shared); shared = null; }
-      if (track && !local.getTracks().includes(track)) { shared = track; room.localParticipant.publishTrack(track); }
+      const camera = local.getVideoTracks()[0];
+      if (shared) mine.unpublishTrack(shared);
+      else if (camera) mine.unpublishTrack(camera);
+      shared = track && track !== camera ? track : null;
+      if (track) mine.publishTrack(track).catch(to.notShown);
     },
     soundOnly: (only) => {
       soundOnly = only;
