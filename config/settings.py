@@ -279,8 +279,8 @@ CELERY_BEAT_SCHEDULE: dict = {
 }
 
 # --- intents: how long the answer of an API write is kept for its replay, and how long the number itself is known ---
-INTENT_ANSWERS_KEPT_HOURS = int(os.environ.get("INTENT_ANSWERS_KEPT_HOURS", "24"))
-INTENTS_KEPT_DAYS = int(os.environ.get("INTENTS_KEPT_DAYS", "90"))
+INTENT_ANSWERS_KEPT_HOURS = int(os.environ.get("INTENT_ANSWERS_KEPT_HOURS", "") or "24")
+INTENTS_KEPT_DAYS = int(os.environ.get("INTENTS_KEPT_DAYS", "") or "90")
 
 # --- people ---
 AUTH_USER_MODEL = "accounts.User"
@@ -451,10 +451,11 @@ PRACTICE = {
     # The practice's own calendar: its holidays are days there, and the roster is shown in it.
     "time_zone": os.environ.get("PRACTICE_TIME_ZONE", "America/New_York"),
 }
-# How orders leave for the pharmacy (consults/gateways/pharmacy.py). The sandbox sends nothing anywhere.
-PHARMACY_GATEWAY = os.environ.get("PHARMACY_GATEWAY", "sandbox")
+# How orders leave for the pharmacy (consults/gateways/pharmacy.py). The sandbox makes up a pharmacy's answers, so it serves a
+# demo; a practice that has connected nothing hands its orders over by hand. consults/checks.py refuses a name that is none.
+PHARMACY_GATEWAY = os.environ.get("PHARMACY_GATEWAY", "") or ("by_hand" if PRODUCTION else "sandbox")
 # The telemedicine flexibility for Schedule II-V (90 FR 61301) ends on this day unless extended.
-TELEMEDICINE_FLEXIBILITY_ENDS_ON = os.environ.get("TELEMEDICINE_FLEXIBILITY_ENDS_ON", "2026-12-31")
+TELEMEDICINE_FLEXIBILITY_ENDS_ON = os.environ.get("TELEMEDICINE_FLEXIBILITY_ENDS_ON", "") or "2026-12-31"
 PTSD_PATHWAY = env_flag("PTSD_PATHWAY", False)
 
 # `manage.py clock --advance` works only with this on, and never in production.

@@ -6,6 +6,8 @@ class ConsultsConfig(AppConfig):
     verbose_name = "Visits and orders"
 
     def ready(self) -> None:
+        from django.core import checks
+
         from common import hooks
         from consults.access.introductions import introduction_work
         from consults.access.leave import leave_of
@@ -13,7 +15,11 @@ class ConsultsConfig(AppConfig):
         from consults.access.visits import patients_by_appointment
         from consults.access.work import work_items
         from consults.access.work_between import work_between_visits
+        from consults.checks import pharmacy_is_real, refuse_to_start
         from consults.gateways.calendar import files_of
+
+        refuse_to_start()
+        checks.register(pharmacy_is_real, deploy=True)
 
         hooks.register("message.files", files_of)
         hooks.register("staff.away", leave_of)

@@ -28,7 +28,9 @@ class SecondPersonForm(forms.Form):
 class WayForm(forms.Form):
     way = forms.ChoiceField(
         label="How it leaves",
-        choices=[row for row in HandOver.Way.choices if row[0] != HandOver.Way.HEARD],
+        choices=[
+            row for row in HandOver.Way.choices if row[0] not in (HandOver.Way.HEARD, HandOver.Way.PARCEL)
+        ],
         widget=forms.RadioSelect,
         error_messages={"required": "Choose how it leaves."},
     )

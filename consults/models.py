@@ -360,6 +360,7 @@ class PharmacyStatus(models.TextChoices):
     REJECTED = "rejected", "Sent back by the pharmacy"
     DISPENSED = "dispensed", "Dispensed"
     CANCELLED = "cancelled", "Cancelled at the pharmacy"
+    BLOCKED = "blocked", "Stopped: something it rests on no longer holds"
 
 
 def plain_number(value: Decimal) -> str:
@@ -395,6 +396,9 @@ IF NOT EXISTS (
     SELECT 1 FROM consults_order o WHERE o.id = NEW.order_id AND o.patient_id = NEW.patient_id
       AND o.signed_at IS NOT NULL AND o.revoked_at IS NULL AND o.superseded_at IS NULL) THEN
     RAISE EXCEPTION 'a parcel follows a signed order in force of the same patient' USING ERRCODE = 'check_violation';
+END IF;
+IF NOT EXISTS (SELECT 1 FROM consults_order o WHERE o.id = NEW.order_id AND o.pharmacy_status IN ('accepted', 'dispensed')) THEN
+    RAISE EXCEPTION 'a parcel follows an order that the pharmacy has accepted' USING ERRCODE = 'check_violation';
 END IF;
 IF NEW.count + coalesce((SELECT sum(coalesce(f.count_confirmed, f.count)) FROM consults_fulfilment f
         WHERE f.order_id = NEW.order_id AND f.lost_at IS NULL), 0)

@@ -37,6 +37,7 @@ class HandOver(models.Model):
         FAX = "fax", "Faxed to the pharmacy"
         VENDOR = "vendor", "Handed to the e-prescribing system, to be signed there"
         HEARD = "heard", "Heard from the pharmacy or the vendor"
+        PARCEL = "parcel", "A parcel of it"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     order = models.ForeignKey("consults.Order", models.PROTECT, related_name="hand_overs")
@@ -45,6 +46,9 @@ class HandOver(models.Model):
     external_id = models.CharField(max_length=80, blank=True)
     status = models.CharField(max_length=12)
     document_sha256 = models.CharField(max_length=64, blank=True)
+    reasons = models.JSONField(
+        default=list, blank=True, help_text="Codes of what no longer held, when it was stopped"
+    )
     at = models.DateTimeField()
     by = models.ForeignKey(User, models.PROTECT, related_name="+")
 

@@ -56,6 +56,19 @@ ORDER_GAPS: dict[str, str] = {
     OrderGap.SECOND_PERSON_MISSING: "A second psychiatrist has to look at this dose and agree before you sign.",
 }
 
+# Why something of a signed order was stopped on its way out: said to its prescriber and to whoever tried.
+STOPPED: dict[str, str] = {
+    OrderGap.PDMP_NOT_CHECKED: "Nobody has checked the monitoring programme of every state that counts: the one of the order, where the patient was seen, and where they live now.",
+    OrderGap.PDMP_TOO_OLD: "The last check of the monitoring programme is too old. The psychiatrist checks it again.",
+    OrderGap.PDMP_DISCREPANCY: "The monitoring programme showed something to resolve first (E55).",
+    OrderGap.NOT_LICENSED_HERE: "The prescriber is not here any more, or holds no licence and DEA registration today where the patient lives and the order was signed for.",
+    OrderGap.STATE_RULE_UNKNOWN: "The rule of the patient's state is not known. Until two administrators have entered it, nothing leaves.",
+    OrderGap.STATE_RULE_CLOSED: "The patient's state allows no controlled substance by telehealth.",
+    OrderGap.STATE_NEEDS_IN_PERSON: "The patient's state asks for an examination in person first, and the order rests on another basis.",
+    OrderGap.AUTHORITY_LAPSED: "The authority to prescribe that the order rests on is not in force today. It needs an order on another basis.",
+    OrderGap.AUTHORITY_INCOMPLETE: "The order does not say what the authority to prescribe rests on.",
+}
+
 HARD: dict[str, str] = {
     Hard.STRENGTH_INCOMPLETE: "The strength is not complete: every factor must be written down.",
     Hard.NOT_WHOLE_MICROGRAMS: "The dose does not come out at a whole number of micrograms.",

@@ -138,10 +138,55 @@ def test_every_variable_of_the_compose_file_is_told_in_the_operations_page() -> 
 
 
 def test_every_variable_the_settings_read_is_told_in_the_operations_page() -> None:
-    text = (ROOT / "config" / "settings.py").read_text()
-    read = set(re.findall(r"""(?:environ\.get|env_flag|secret|environ)[(\[]\s*["']([A-Z0-9_]+)["']""", text))
+    read = variables_of_the_settings()
     assert "SECRET_KEY" in read and "DATABASE_URL" in read
     assert {variable for variable in read if f"`{variable}`" not in OPERATIONS} == set()
+
+
+# Read by the settings and not passed on by the compose file, each for its reason.
+NOT_PASSED_ON = {
+    "DEBUG": "never in production",
+    "HEARTHSIDE_BENCH": "never in production",
+    "HEARTHSIDE_TEST_CLOCK": "never in production",
+    "HEARTHSIDE_TEST_CLOCK_FILE": "never in production",
+    "PUSH_TEST_HOSTS": "never in production",
+    "STRIPE_API_BASE": "another server in the vendor's place, for tests",
+    "TWILIO_API_BASE": "another server in the vendor's place, for tests",
+    "TEST_DATABASE_NAME": "for tests",
+    "WS_PORT": "the proxy brings both together under one address",
+    "STATIC_MANIFEST": "set in the image",
+    "STATIC_ROOT": "set in the image",
+}
+
+
+def variables_of_the_settings() -> set[str]:
+    text = (ROOT / "config" / "settings.py").read_text()
+    return set(re.findall(r"""(?:environ\.get|env_flag|secret|environ)[(\[]\s*["']([A-Z0-9_]+)["']""", text))
+
+
+def test_what_the_settings_read_reaches_every_program_or_is_named_with_its_reason(
+    compose: dict[str, Any],
+) -> None:
+    """A fixed block of variables passes on only what it names: a word in .env alone would be a setting that does nothing."""
+    read = variables_of_the_settings()
+    for name in OURS:
+        given = set(compose["services"][name]["environment"])
+        assert read - given == set(NOT_PASSED_ON), name
+
+
+def test_a_default_in_the_compose_file_is_the_default_of_the_settings(compose: dict[str, Any]) -> None:
+    text = (ROOT / "config" / "settings.py").read_text()
+    given = compose["services"]["web"]["environment"]
+    for variable in ("TELEMEDICINE_FLEXIBILITY_ENDS_ON", "INTENT_ANSWERS_KEPT_HOURS", "INTENTS_KEPT_DAYS"):
+        default = re.search(rf'environ.get\("{variable}", ""\) or "([^"]+)"', text)
+        assert default and given[variable] == f"${{{variable}:-{default[1]}}}"
+    for flag, said in (
+        ("PTSD_PATHWAY", "False"),
+        ("VIDEO_RELAY_ONLY", "False"),
+        ("SECURE_SSL_REDIRECT", "True"),
+    ):
+        assert f'env_flag("{flag}", {said})' in text
+        assert given[flag] == f"${{{flag}:-{int(said == 'True')}}}"
 
 
 def test_every_variable_given_to_the_application_is_one_it_reads(compose: dict[str, Any]) -> None:

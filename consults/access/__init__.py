@@ -41,6 +41,7 @@ from consults.access.parcels import (
 )
 from consults.access.rooms import minutes_together, room_of
 from consults.access.slots import Slot, bookable_types, offered_clinicians, open_slots
+from consults.access.standing import last_stop, no_longer_stands, no_parcel_for
 from consults.access.visits import (
     appointments_between,
     appointments_of,
@@ -74,12 +75,15 @@ __all__ = [
     "is_to_call_back",
     "kit_received",
     "kits_of",
+    "last_stop",
     "latest_pdmp_check",
     "latest_signed_note",
     "medicine_delivered",
     "medicine_used",
     "minutes_together",
     "next_appointment",
+    "no_longer_stands",
+    "no_parcel_for",
     "note_facts",
     "notes_of",
     "offered_clinicians",

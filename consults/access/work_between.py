@@ -14,12 +14,25 @@ from common.errors import Conflict
 from common.work import LIMIT, WorkItem, clock_of, kinds, line, next_working_day
 from consults.access.orders import flexibility_ends_on, is_to_call_back
 from consults.access.parcels import units_to_send
-from consults.models import Appointment, AuthorityBasis, Fulfilment, KitParcel, Order, StateRule, VisitNote
+from consults.models import (
+    Appointment,
+    AuthorityBasis,
+    Fulfilment,
+    KitParcel,
+    Order,
+    PharmacyStatus,
+    StateRule,
+    VisitNote,
+)
 from intake.models import ConsentWithdrawal, Intake
 from safety.access import mine_or_unowned, stands_in_for
 from safety.task_access import is_own, lands
 
-PATIENT, CARRIER = "the patient", "the carrier"
+PATIENT, CARRIER, PHARMACY = "the patient", "the carrier", "the pharmacy"
+HAPPENED = {
+    str(PharmacyStatus.REJECTED): "The pharmacy sent an order back",
+    str(PharmacyStatus.BLOCKED): "An order was stopped on its way to the pharmacy",
+}
 # Without a protocol in force nobody can say when a parcel is late; a list is shown all the same.
 LATE_WITHOUT_PROTOCOL = timedelta(days=4)
 
@@ -238,15 +251,16 @@ def _to_write(user: User, *, covers: frozenset[str]) -> list[WorkItem]:
 
 
 def _to_hand_over(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkItem]:
-    """Signed and not with the pharmacy, or sent back by it; or over, and the pharmacy has it still. Its prescriber's; a
-    stand-in's when they are gone."""
+    """Signed and not with the pharmacy, stopped, sent back, or not answered by it; or over, and the pharmacy has it still. Its
+    prescriber's; a stand-in's when they are gone."""
     mine = Q(prescriber=user)
     if Role.PSYCHIATRIST in covers:
         mine |= Q(prescriber__is_active=False)
     rows = (
         Order.objects.filter(
             mine,
-            (_in_force(at) & Q(pharmacy_status__in=["not_sent", "rejected"])) | is_to_call_back(),
+            (_in_force(at) & Q(pharmacy_status__in=["not_sent", "rejected", "blocked", "handed_over"]))
+            | is_to_call_back(),
         )
         .select_related("patient__user", "patient__care_team", "prescriber")
         .order_by("signed_at", "id")
@@ -254,22 +268,24 @@ def _to_hand_over(user: User, *, covers: frozenset[str], at: datetime) -> list[W
     items = []
     for order in rows[:LIMIT]:
         ended_at = order.revoked_at or order.superseded_at
-        kind = "order.call_back" if ended_at else "order.unsent"
-        back = order.pharmacy_status == "rejected"
-        since = ended_at or (order.pharmacy_updated_at if back else None) or order.signed_at or at
+        asked = order.pharmacy_status == PharmacyStatus.HANDED_OVER
+        kind = "order.call_back" if ended_at else "order.unanswered" if asked else "order.unsent"
+        since = ended_at or order.pharmacy_updated_at or order.signed_at or at
+        due_at = since + clock_of(kind)
         items.append(
             line(
                 kind,
                 key=str(order.pk),
                 owner=user,
-                due_at=since + clock_of(kind),
+                due_at=due_at,
                 patient=order.patient,
-                title="The pharmacy sent an order back" if back else "",
+                title=HAPPENED.get(order.pharmacy_status, "") if kind == "order.unsent" else "",
+                waiting_on=PHARMACY if kind == "order.unanswered" and due_at >= at else "",
                 unowned=order.prescriber_id != user.pk,
                 **lands(
                     user,
                     reverse("consults:order_pharmacy", args=[order.pk])
-                    if ended_at
+                    if ended_at or order.pharmacy_status != PharmacyStatus.NOT_SENT
                     else reverse("consults:treatment", args=[order.patient_id]),
                     kinds()[kind]["action"],
                     order.patient_id,

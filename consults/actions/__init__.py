@@ -65,6 +65,7 @@ from consults.actions.rooms import (
     open_visit_room,
     say_late,
 )
+from consults.actions.standing import DOES_NOT_STAND
 from consults.actions.state_rules import approve_state_rule, propose_state_rule
 from consults.actions.waiting_list import (
     go_round,
@@ -75,6 +76,7 @@ from consults.actions.waiting_list import (
 )
 
 __all__ = [
+    "DOES_NOT_STAND",
     "VISITOR",
     "add_addendum",
     "add_exception",

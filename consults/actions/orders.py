@@ -31,6 +31,7 @@ from consults.access.orders import (
 from consults.access.parcels import same_product
 from consults.access.visits import latest_signed_note
 from consults.actions.delivery import ask_for_count
+from consults.actions.standing import goes_on
 from consults.models import AuthorityBasis, Order, SecondOpinion
 from consults.rules.dosing import Soft, Strength, dose_ug, expires_on, hard_stops, soft_warnings
 from consults.rules.signing import order_gaps
@@ -211,6 +212,7 @@ def sign_order(order: Order, *, seen: str, by: User, at: datetime) -> Order:
         )
         if row.supersedes is not None and row.supersedes.is_in_force:
             Order.objects.filter(pk=row.supersedes.pk).update(superseded_at=at)
+            goes_on(row.supersedes, "superseded", by=by, at=at)
             audit.record("order.superseded", by=by, at=at, about=row.supersedes, patient_id=patient.pk)
             if not same_product(row, row.supersedes):
                 ask_for_count(row.supersedes, why="Another medicine was ordered instead", by=by, at=at)
@@ -219,7 +221,7 @@ def sign_order(order: Order, *, seen: str, by: User, at: datetime) -> Order:
             row.second_checked_by, row.second_checked_at = agreed.given_by, agreed.given_at
         row.pdmp_check = check
         row.warnings = sorted(map(str, warnings))
-        row.signed_facts = _facts_for_paper(row, on=facts.signing_on.isoformat())
+        row.signed_facts = _facts_for_paper(row, on=facts.on.isoformat())
         row.expires_on = expires_on(
             row.session_dates,
             row.sessions_covered,
@@ -358,6 +360,7 @@ def revoke(order: Order, *, reason: str, by: User, at: datetime) -> Order:
         if not row.is_in_force:
             raise Conflict("This order is not in force.", code="order_not_in_force")
         Order.objects.filter(pk=row.pk).update(revoked_at=at, revoked_by=by, revoke_reason=reason)
+        goes_on(row, "revoked", by=by, at=at)
         row.refresh_from_db()
         ask_for_count(row, why="The order was revoked", by=by, at=at)
         audit.record("order.revoked", by=by, at=at, about=row, patient_id=row.patient_id)

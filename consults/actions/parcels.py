@@ -12,8 +12,12 @@ from accounts.models import Patient, Role, User
 from common import audit, protocol
 from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible
+from consults.access.orders import is_to_call_back
 from consults.access.parcels import address_changed, address_checked, units_to_send
-from consults.models import Fulfilment, KitParcel, Order, StockMove
+from consults.access.standing import no_parcel_for
+from consults.actions.standing import goes_on, refused, stop
+from consults.models import Fulfilment, HandOver, KitParcel, Order, StockMove
+from consults.rules.pharmacy import TAKEN
 from notify.actions import promise
 from safety.access import owner_for, refills_held
 from safety.actions import misuse_signal, open_task, place_hold, settle_tasks_about
@@ -70,7 +74,9 @@ def _address_stands(order: Order, *, at: datetime) -> None:
 def ship(
     order: Order, *, lot: str, count: int, by: User, at: datetime, carrier_reference: str = ""
 ) -> Fulfilment:
-    """Record a parcel on its way. Raises Conflict for a second open one, or for more than the order is for (HZ-19)."""
+    """Record a parcel on its way. Raises Conflict for a second open one, for more than the order is for, and for an order that the
+    pharmacy has not accepted, or while it still has one that is over (HZ-19). What the order rests on is looked at again: where it
+    no longer holds, the parcel is stopped, that is kept, and Conflict (`does_not_stand`) says why."""
     if by.role not in (Role.PSYCHIATRIST, Role.COACH):
         raise NotPermitted("Parcels are recorded by the care team.")
     if not patients_visible_to(by).filter(pk=order.patient_id).exists():
@@ -79,7 +85,11 @@ def ship(
         raise Invalid("Write the lot number from the label.", fields={"lot": "This is empty."})
     with transaction.atomic():
         Patient.objects.select_for_update(no_key=True).get(pk=order.patient_id)
-        row = Order.objects.select_for_update(of=("self",)).select_related("patient__user").get(pk=order.pk)
+        row = (
+            Order.objects.select_for_update(of=("self",))
+            .select_related("patient__user", "prescriber", "note", "protocol")
+            .get(pk=order.pk)
+        )
         if not row.is_in_force or (
             row.expires_on and row.expires_on < local_date(at, row.patient.user.time_zone)
         ):
@@ -89,6 +99,17 @@ def ship(
                 "Something about the medicine of this person is open: exposure, loss, theft or a sign of misuse. No parcel leaves "
                 "until a psychiatrist has cleared that hold.",
                 code="refills_held",
+            )
+        if row.pharmacy_status not in TAKEN:
+            raise Conflict(
+                f"The pharmacy has not accepted this order ({row.get_pharmacy_status_display().lower()}). Its psychiatrist writes down "
+                "what the pharmacy says; then a parcel can leave.",
+                code="not_accepted",
+            )
+        if Order.objects.filter(is_to_call_back(), patient_id=row.patient_id).exists():
+            raise Conflict(
+                "The pharmacy still has an order of this person that is over. It is called back first.",
+                code="call_back_first",
             )
         parcels = Fulfilment.objects.filter(order=row)
         if parcels.filter(delivered_at__isnull=True, lost_at__isnull=True).exists():
@@ -101,33 +122,42 @@ def ship(
                 code="count_not_ordered",
                 fields={"count": f"Between 1 and {left}." if left > 0 else "Nothing is left to send."},
             )
-        parcel = Fulfilment.objects.create(
-            order=row,
-            patient_id=row.patient_id,
-            lot=lot.strip(),
-            count=count,
-            carrier_reference=carrier_reference.strip(),
-            shipped_at=at,
-            shipped_by=by,
-            due_at=at + timedelta(hours=delivery_numbers(at=at)["late_after_hours"]),
-            sent_to=row.patient.address,
-        )
-        for lost in Fulfilment.objects.filter(patient_id=row.patient_id).exclude(pk=parcel.pk):
-            settle(lost, "sent again", by=by, at=at)
-        audit.record(
-            "parcel.sent", by=by, at=at, about=parcel, patient_id=row.patient_id, detail={"count": count}
-        )
-        promise(
-            "parcel_sent",
-            to=row.patient.user,
-            channel="email",
-            context={"link": f"{settings.SITE_URL}{reverse('consults:medicine')}"},
-            due_at=at,
-            at=at,
-            about=parcel,
-            patient=row.patient,
-            dedupe_key=f"parcel_sent:{parcel.pk}",
-        )
+        reasons = no_parcel_for(row, at=at)
+        if not reasons:
+            return _sent(row, lot=lot, count=count, carrier_reference=carrier_reference, by=by, at=at)
+        stop(row, way=HandOver.Way.PARCEL, reasons=reasons, stays=True, by=by, at=at)
+    raise refused(reasons)
+
+
+def _sent(row: Order, *, lot: str, count: int, carrier_reference: str, by: User, at: datetime) -> Fulfilment:
+    parcel = Fulfilment.objects.create(
+        order=row,
+        patient_id=row.patient_id,
+        lot=lot.strip(),
+        count=count,
+        carrier_reference=carrier_reference.strip(),
+        shipped_at=at,
+        shipped_by=by,
+        due_at=at + timedelta(hours=delivery_numbers(at=at)["late_after_hours"]),
+        sent_to=row.patient.address,
+    )
+    for lost in Fulfilment.objects.filter(patient_id=row.patient_id).exclude(pk=parcel.pk):
+        settle(lost, "sent again", by=by, at=at)
+    goes_on(row, "a parcel left", by=by, at=at)
+    audit.record(
+        "parcel.sent", by=by, at=at, about=parcel, patient_id=row.patient_id, detail={"count": count}
+    )
+    promise(
+        "parcel_sent",
+        to=row.patient.user,
+        channel="email",
+        context={"link": f"{settings.SITE_URL}{reverse('consults:medicine')}"},
+        due_at=at,
+        at=at,
+        about=parcel,
+        patient=row.patient,
+        dedupe_key=f"parcel_sent:{parcel.pk}",
+    )
     return parcel
 
 

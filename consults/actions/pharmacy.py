@@ -9,7 +9,9 @@ from accounts.models import User
 from common import audit
 from common.errors import Conflict, Invalid
 from consults import access
+from consults.access.standing import no_longer_stands
 from consults.actions.orders import _prescribes
+from consults.actions.standing import refused, stop
 from consults.gateways.pharmacy import pharmacy_gateway
 from consults.models import HandOver, Order, PharmacyStatus
 from consults.paper import order_pdf
@@ -21,7 +23,7 @@ UNDER_WAY = (PharmacyStatus.HANDED_OVER, PharmacyStatus.ACCEPTED, PharmacyStatus
 def _locked(order: Order) -> Order:
     return (
         Order.objects.select_for_update(of=("self",))
-        .select_related("patient__user", "prescriber", "supersedes")
+        .select_related("patient__user", "prescriber", "supersedes", "note", "protocol")
         .get(pk=order.pk)
     )
 
@@ -34,7 +36,8 @@ def send_to_pharmacy(order: Order, *, way: str, by: User, at: datetime) -> HandO
     """Print, fax, or hand to the e-prescribing vendor; the other side's number and status are kept.
 
     Raises Conflict while it is under way already, or while the pharmacy still has an order that was revoked or superseded: a
-    pharmacy that has an order twice may dispense it twice (HZ-19). What was sent back may be sent again.
+    pharmacy that has an order twice may dispense it twice (HZ-19). What was sent back may be sent again. Authority, licence, law
+    and monitoring programme are looked at again: what no longer holds stops it, is kept, and raises Conflict (`does_not_stand`).
     """
     _prescribes(order.patient, by)
     if way not in (HandOver.Way.PRINT, HandOver.Way.FAX, HandOver.Way.VENDOR):
@@ -50,21 +53,32 @@ def send_to_pharmacy(order: Order, *, way: str, by: User, at: datetime) -> HandO
                 "The pharmacy still has an order that is over. Tell the pharmacy, and write down what it answered.",
                 code="call_back_first",
             )
-        document = order_pdf(row)
-        gateway = pharmacy_gateway()
-        # The same number for the same try: a vendor that was asked twice knows it.
-        tries = row.hand_overs.exclude(way=HandOver.Way.HEARD).count()
-        receipt = gateway.send(way=way, document=document, reference=f"{row.pk}:{tries}")
-        return _keep(
-            row, way=way, gateway=gateway.name, external_id=receipt.external_id, status=receipt.status,
-            sha256=hashlib.sha256(document).hexdigest(), by=by, at=at,
-        )  # fmt: skip
+        reasons = no_longer_stands(row, at=at)
+        if not reasons:
+            return _send(row, way=way, by=by, at=at)
+        stop(row, way=way, reasons=reasons, by=by, at=at)
+    raise refused(reasons)
+
+
+def _send(row: Order, *, way: str, by: User, at: datetime) -> HandOver:
+    document = order_pdf(row)
+    gateway = pharmacy_gateway()
+    # The same number for the same try: a vendor that was asked twice knows it. What was stopped never came to the vendor.
+    left = row.hand_overs.exclude(way__in=(HandOver.Way.HEARD, HandOver.Way.PARCEL))
+    tries = left.exclude(status=PharmacyStatus.BLOCKED).count()
+    receipt = gateway.send(way=way, document=document, reference=f"{row.pk}:{tries}")
+    return _keep(
+        row, way=way, gateway=gateway.name, external_id=receipt.external_id, status=receipt.status,
+        sha256=hashlib.sha256(document).hexdigest(), by=by, at=at,
+    )  # fmt: skip
 
 
 def hand_over(order: Order, *, status: str, external_id: str, by: User, at: datetime) -> Order:
     """Write down how far the pharmacy or the e-prescribing vendor is; without a number the one before stays.
 
     Raises Conflict for a step back, and for an order that is not in force unless the pharmacy still has it: then it is called back.
+    That it was handed over by another way is asked like a sending. What the pharmacy did is written down whatever holds, and where
+    something does not, its prescriber has it to settle.
     """
     _prescribes(order.patient, by)
     if status not in PharmacyStatus.values:
@@ -79,10 +93,18 @@ def hand_over(order: Order, *, status: str, external_id: str, by: User, at: date
                 f"An order that is “{row.get_pharmacy_status_display()}” does not become “{PharmacyStatus(status).label}”.",
                 code="no_such_step",
             )
-        _keep(
-            row, way=HandOver.Way.HEARD, gateway="", external_id=external_id.strip()[:80] or row.external_id, status=status,
-            sha256="", by=by, at=at,
-        )  # fmt: skip
+        begins = row.pharmacy_status not in UNDER_WAY and status in UNDER_WAY
+        reasons = no_longer_stands(row, at=at) if begins else frozenset()
+        refuse = bool(reasons) and status == PharmacyStatus.HANDED_OVER
+        if reasons:
+            stop(row, way=HandOver.Way.HEARD, reasons=reasons, stays=not refuse, by=by, at=at)
+        if not refuse:
+            _keep(
+                row, way=HandOver.Way.HEARD, gateway="", external_id=external_id.strip()[:80] or row.external_id, status=status,
+                sha256="", by=by, at=at,
+            )  # fmt: skip
+    if refuse:
+        raise refused(reasons)
     return Order.objects.get(pk=row.pk)
 
 

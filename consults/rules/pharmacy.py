@@ -7,7 +7,11 @@ _IN_FORCE = {
     "handed_over": frozenset({"accepted", "rejected", "dispensed"}),
     "accepted": frozenset({"rejected", "dispensed"}),
     "rejected": frozenset({"handed_over", "accepted", "dispensed"}),
+    # Stopped on the way out: never sent, so it may still leave, or turn out to be there already.
+    "blocked": frozenset({"handed_over", "accepted", "rejected", "dispensed"}),
 }
+# The pharmacy has said that it fills it: only then a parcel of it can leave.
+TAKEN = frozenset({"accepted", "dispensed"})
 _ENDED = {status: frozenset({"cancelled", "rejected", "dispensed"}) for status in AT_THE_PHARMACY}
 
 
@@ -16,4 +20,6 @@ def may_be_heard(status: str, *, in_force: bool) -> frozenset[str]:
 
     An order that was revoked, superseded or has run out is only ever called back: cancelled, sent back, or dispensed already.
     """
-    return _IN_FORCE.get(status, frozenset()) | {status} if in_force else _ENDED.get(status, frozenset())
+    if not in_force:
+        return _ENDED.get(status, frozenset())
+    return _IN_FORCE.get(status, frozenset()) | ({status} - {"blocked"})

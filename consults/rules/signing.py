@@ -136,15 +136,10 @@ class OrderGap(StrEnum):
     SECOND_PERSON_MISSING = "second_person_missing"
 
 
-@dataclass(frozen=True, slots=True)
-class OrderFacts:
-    intake_accepted: bool
-    eligibility_stands: bool
-    note_signed_at: datetime | None
-    note_suitable: bool | None
-    consent_current: bool
-    excluded_by: frozenset[str]
-    identity_verified: bool
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingFacts:
+    """On what an order stands beside the patient's own health: asked when it is signed, when it leaves, and for each further parcel."""
+
     pdmp_checked_at: datetime | None
     pdmp_finding: str
     pdmp_states: frozenset[str]
@@ -154,14 +149,34 @@ class OrderFacts:
     authority_basis: str
     authority_reference: str
     authority_expires_on: date | None
+    at: datetime
+    # The later of the two dates where the patient and where the prescriber is: what has lapsed for one of them has lapsed.
+    on: date
+    # Where the patient was at the visit, and what that state allows: its law and its monitoring programme count beside those
+    # of the state on file (protocol 4: where the patient is at the encounter). Empty: in the state of care.
+    seen_in: str = ""
+    seen_rule: str = ""
+    # Where the patient lives now, when the order was signed for another state.
+    lives_in: str = ""
+    lives_rule: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFacts(StandingFacts):
+    """What stands against signing looks at."""
+
+    intake_accepted: bool
+    eligibility_stands: bool
+    note_signed_at: datetime | None
+    note_suitable: bool | None
+    consent_current: bool
+    excluded_by: frozenset[str]
+    identity_verified: bool
     is_synthetic: bool
     another_order_in_force: bool
     held: bool
     warnings: frozenset[str]
     warning_reason: str
-    signing_at: datetime
-    # The later of the two dates where the patient and where the prescriber is: what has lapsed for one of them has lapsed.
-    signing_on: date
     address: str
     protocol_current: bool
     second_person_agreed: bool
@@ -171,10 +186,38 @@ class OrderFacts:
     sessions_on_visit: int = 0
     # A rule that asks for a safety plan first (E21) is true, and none is written.
     safety_plan_missing: bool = False
-    # Where the patient was at the visit, and what that state allows: its law and its monitoring programme count beside those
-    # of the state on file (protocol 4: where the patient is at the encounter). Empty: in the state of care.
-    seen_in: str = ""
-    seen_rule: str = ""
+
+
+def standing_gaps(
+    f: StandingFacts, order: Mapping[str, Any], *, fresh_check: bool = True
+) -> frozenset[OrderGap]:
+    """Licence, law, monitoring programme and authority, on this day. Without `fresh_check` the programme was looked at when the
+    order left, and only what was found counts."""
+    found: set[OrderGap] = set()
+    if f.pdmp_checked_at is None or not {f.state_of_care, f.seen_in, f.lives_in} - {""} <= f.pdmp_states:
+        found.add(OrderGap.PDMP_NOT_CHECKED)
+    else:
+        age = f.at - f.pdmp_checked_at
+        if fresh_check and (age > timedelta(hours=order["pdmp_check_max_age_hours"]) or age < timedelta()):
+            found.add(OrderGap.PDMP_TOO_OLD)
+        if f.pdmp_finding != "clear":
+            found.add(OrderGap.PDMP_DISCREPANCY)
+    if not {f.state_of_care, f.lives_in} - {""} <= f.licensed_states:
+        found.add(OrderGap.NOT_LICENSED_HERE)
+    rules = [f.state_rule] + [
+        rule for state, rule in ((f.seen_in, f.seen_rule), (f.lives_in, f.lives_rule)) if state
+    ]
+    for state_rule in rules:
+        law = signing_gap(state_rule, f.authority_basis)
+        if law:
+            found.add(OrderGap(law.value))
+    lasts = f.authority_expires_on
+    open_ended = lasts is None and f.authority_basis == "prior_in_person"
+    if not open_ended and (lasts is None or lasts < f.on):
+        found.add(OrderGap.AUTHORITY_LAPSED)
+    if f.authority_basis != "telemedicine_flexibility" and not f.authority_reference.strip():
+        found.add(OrderGap.AUTHORITY_INCOMPLETE)
+    return frozenset(found)
 
 
 def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
@@ -189,7 +232,7 @@ def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
     else:
         if not f.note_suitable:
             found.add(OrderGap.NOTE_NOT_SUITABLE)
-        if f.signing_at - f.note_signed_at > timedelta(days=order["note_max_age_days"]):
+        if f.at - f.note_signed_at > timedelta(days=order["note_max_age_days"]):
             found.add(OrderGap.NOTE_TOO_OLD)
         if f.sessions_on_visit > order.get("reconsult_sessions", f.sessions_on_visit):
             found.add(OrderGap.RECONSULT_DUE)
@@ -206,26 +249,7 @@ def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
         found.add(OrderGap.ELIGIBILITY_EXCLUDES)
     if not f.identity_verified:
         found.add(OrderGap.IDENTITY_NOT_VERIFIED)
-    if f.pdmp_checked_at is None or not {f.state_of_care, f.seen_in or f.state_of_care} <= f.pdmp_states:
-        found.add(OrderGap.PDMP_NOT_CHECKED)
-    else:
-        age = f.signing_at - f.pdmp_checked_at
-        if age > timedelta(hours=order["pdmp_check_max_age_hours"]) or age < timedelta():
-            found.add(OrderGap.PDMP_TOO_OLD)
-        if f.pdmp_finding != "clear":
-            found.add(OrderGap.PDMP_DISCREPANCY)
-    if f.state_of_care not in f.licensed_states:
-        found.add(OrderGap.NOT_LICENSED_HERE)
-    for state_rule in [f.state_rule] + ([f.seen_rule] if f.seen_in else []):
-        law = signing_gap(state_rule, f.authority_basis)
-        if law:
-            found.add(OrderGap(law.value))
-    lasts = f.authority_expires_on
-    open_ended = lasts is None and f.authority_basis == "prior_in_person"
-    if not open_ended and (lasts is None or lasts < f.signing_on):
-        found.add(OrderGap.AUTHORITY_LAPSED)
-    if f.authority_basis != "telemedicine_flexibility" and not f.authority_reference.strip():
-        found.add(OrderGap.AUTHORITY_INCOMPLETE)
+    found |= standing_gaps(f, order)
     if f.another_order_in_force:
         found.add(OrderGap.ANOTHER_ORDER_IN_FORCE)
     if f.held:

@@ -306,6 +306,7 @@ def treatment(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
     md = request.user.role == "psychiatrist"
     zone = request.user.time_zone
     order = access.active_order(patient, at)
+    stopped = access.last_stop(order) if order else None
     context = {
         "banner": banner_of(patient, at),
         "patient": patient,
@@ -314,6 +315,8 @@ def treatment(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
         "notes": list(access.notes_of(patient)) if md else [],
         "check": access.latest_pdmp_check(patient) if md else None,
         "order": order,
+        "stopped": stopped,
+        "stopped_why": wording.sentences(frozenset(stopped.reasons), wording.STOPPED) if stopped else [],
         "orders": list(access.orders_of(patient)),
         "drafts": access.drafts_of(patient, request.user) if md else [],
         "parcels": list(access.fulfilments_of(patient)),

@@ -24,7 +24,7 @@ from consults.forms_orders import OpinionForm, SecondPersonForm, WayForm
 from consults.gateways.pharmacy import pharmacy_gateway
 from consults.models import AuthorityBasis, Order, PharmacyStatus, plain_number
 from consults.rules.dosing import UG_PER_MG, UL_PER_ML, hard_stops, soft_warnings
-from consults.rules.pharmacy import AT_THE_PHARMACY, may_be_heard
+from consults.rules.pharmacy import AT_THE_PHARMACY, TAKEN, may_be_heard
 from consults.rules.signing import OrderGap, order_gaps
 from consults.views.common import banner_of
 from intake.access import active_medicines
@@ -288,6 +288,13 @@ def revoke(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     return render(request, "psychiatrist/consults/revoke.html", context, status=422 if form.errors else 200)
 
 
+def _say_stopped(request: HttpRequest, error: Conflict) -> None:
+    """What no longer holds was kept with the refusal, so the answer leads on and undoes nothing; any other refusal is raised."""
+    if error.code != actions.DOES_NOT_STAND:
+        raise error
+    messages.error(request, error.detail)
+
+
 @for_role("psychiatrist")
 @require_http_methods(["GET", "POST"])
 @intents.guard
@@ -303,22 +310,37 @@ def pharmacy(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         initial={"status": row.pharmacy_status, "external_id": row.external_id},
     )
     if sending and way_form.is_valid():
-        actions.send_to_pharmacy(row, way=way_form.cleaned_data["way"], by=request.user, at=at)
+        try:
+            actions.send_to_pharmacy(row, way=way_form.cleaned_data["way"], by=request.user, at=at)
+        except Conflict as error:
+            _say_stopped(request, error)
         return redirect("consults:order_pharmacy", row.pk)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
-        actions.hand_over(row, status=data["status"], external_id=data["external_id"], by=request.user, at=at)
+        try:
+            actions.hand_over(
+                row, status=data["status"], external_id=data["external_id"], by=request.user, at=at
+            )
+        except Conflict as error:
+            _say_stopped(request, error)
+            return redirect("consults:order_pharmacy", row.pk)
         return redirect("consults:treatment", row.patient_id)
+    may_send = access.runs(row, at=at) and row.pharmacy_status in ("not_sent", "rejected", "blocked")
+    gaps = access.no_longer_stands(row, at=at) if may_send else frozenset()
     context = {
         "banner": banner_of(row.patient, at),
         "order": row,
         "form": form,
         "way_form": way_form,
         "may_hear": bool(heard),
-        "connected": pharmacy_gateway().name != "sandbox",
+        "connected": pharmacy_gateway().connected,
         "call_back": not row.is_in_force and row.pharmacy_status in AT_THE_PHARMACY,
-        "may_send": row.is_in_force and row.pharmacy_status in ("not_sent", "rejected"),
-        "steps": list(row.hand_overs.select_related("by").order_by("-at")),
+        "may_send": may_send and not gaps,
+        "stops": wording.sentences(frozenset(map(str, gaps)), wording.STOPPED),
+        "steps": [
+            (step, wording.sentences(frozenset(step.reasons), wording.STOPPED))
+            for step in row.hand_overs.select_related("by").order_by("-at", "-id")
+        ],
         "statuses": dict(PharmacyStatus.choices),
         "zone": request.user.time_zone,
         "mint": intents.mint,
@@ -342,11 +364,17 @@ def ship(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
             for name, sentence in (error.fields or {"__all__": error.detail}).items():
                 form.add_error(name, sentence)
         except Conflict as error:
+            if error.code == actions.DOES_NOT_STAND:
+                _say_stopped(request, error)
+                return redirect("consults:treatment", row.patient_id)
             form.add_error(None, error.detail)
+    gaps = access.no_parcel_for(row, at=at)
     context = {
         "banner": banner_of(row.patient, at),
         "order": row,
         "form": form,
+        "stops": wording.sentences(frozenset(map(str, gaps)), wording.STOPPED),
+        "taken": row.pharmacy_status in TAKEN,
         "left": access.units_to_send(row, at=at),
         "address_changed": access.address_changed(row),
         "intent": intents.mint(),

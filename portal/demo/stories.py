@@ -277,6 +277,9 @@ def ordered(cast: Cast, index: int, *, first_session_on: dt.date | None = None) 
             note=cast.words("PdmpCheck.note", "Nothing found."),
         )
         order = _sign_order(cast, patient, doctor, first_on, at)
+        consults.send_to_pharmacy(order, way="vendor", by=doctor, at=at)
+    with clock.frozen(at + DAY):
+        consults.hand_over(order, status="accepted", external_id="", by=doctor, at=at + DAY)
     _deliver(cast, user, order, doctor, at + 3 * DAY)
     return user
 

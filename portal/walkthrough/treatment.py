@@ -148,6 +148,10 @@ def the_parcel_arrives(walk: Walk) -> str:
     """The chain from the pharmacy to her own count."""
     doctor, patient_id = walk.staff("dana"), walk.known["patient_id"]
     page = doctor.opens(f"/consults/patient/{patient_id}/")
+    page = doctor.opens(page.link(to="/pharmacy/"))
+    page = doctor.sends(page.form(has=["way"]), way="fax")
+    doctor.sends(page.form(has=["status"]), status="accepted")
+    page = doctor.opens(f"/consults/patient/{patient_id}/")
     page = doctor.opens(page.link(to="/ship/"))
     page = doctor.sends(page.form(has=["lot"]), lot="HS-4711")
     walk.goes_on(days=2)

@@ -207,9 +207,18 @@ def a_signed_order(
     )
 
 
+def dispensed(order: Order) -> Order:
+    """The pharmacy says that it has filled this order."""
+    Order.objects.filter(pk=order.pk).exclude(pharmacy_status__in=["accepted", "dispensed"]).update(
+        pharmacy_status="dispensed"
+    )
+    return order
+
+
 def a_delivered_parcel(order: Order, by: User, at: dt.datetime, **fields: Any) -> Fulfilment:
-    """The medicine of this order, delivered and counted by the patient."""
+    """The medicine of this order, which the pharmacy has dispensed, delivered and counted by the patient."""
     fields.setdefault("count", order.units_total)
+    dispensed(order)
     return Fulfilment.objects.create(
         order=order,
         patient_id=order.patient_id,

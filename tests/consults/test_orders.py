@@ -15,7 +15,13 @@ from consults import access, actions
 from consults.models import Order, VisitNote
 from intake.models import EligibilityEvaluation
 from safety.actions import place_hold
-from tests.consults.builders import a_pdmp_check, a_signed_note, a_verified_identity, weekly_dates
+from tests.consults.builders import (
+    a_pdmp_check,
+    a_signed_note,
+    a_verified_identity,
+    dispensed,
+    weekly_dates,
+)
 from tests.consults.test_on_purpose_and_entry import decided
 from tests.intake.builders import an_accepted_intake
 
@@ -356,10 +362,11 @@ def test_a_revoked_order_is_in_force_no_more(ready: Patient, dana: User, at: dt.
 
 def test_no_more_is_sent_than_was_ordered(ready: Patient, dana: User, at: dt.datetime) -> None:
     """HZ-19"""
-    order = signed(drafted(ready, dana, at), by=dana, at=at)
+    order = dispensed(signed(drafted(ready, dana, at), by=dana, at=at))
     with pytest.raises(Invalid):
         actions.ship(order, lot="L", count=3, by=dana, at=at)
     parcel = actions.ship(order, lot="L", count=1, by=dana, at=at)
+    a_pdmp_check(ready.user, dana, at + DAY)
     with pytest.raises(Conflict):
         actions.ship(order, lot="L", count=1, by=dana, at=at)
     actions.confirm_count(parcel, count=1, by=ready.user, at=at + DAY)

@@ -328,6 +328,10 @@ def test_an_order_from_draft_to_the_patients_hands(
     assert "does not send prescriptions for controlled medicines itself" in page
     send(doctor, "order_pharmacy", order.pk, status="handed_over", external_id="RX-77")
     assert "RX-77" in text_of(doctor.get(reverse("consults:treatment", args=[ready.pk])))
+    assert (
+        send(doctor, "order_ship", order.pk, lot="L-9", count="2", carrier_reference="1Z").status_code == 422
+    )
+    send(doctor, "order_pharmacy", order.pk, status="accepted", external_id="")
     send(doctor, "order_ship", order.pk, lot="L-9", count="2", carrier_reference="1Z")
     parcel = order.fulfilments.get()
     assert send(patient, "count", parcel.pk, count="").status_code == 422

@@ -19,7 +19,7 @@ from consults.models import Fulfilment, Order, StockCount
 from safety.models import Alert, SafetyHold, Task
 from sessions import actions as sessions
 from sessions.models import DosingSession
-from tests.consults.builders import a_delivered_parcel, a_kit, a_signed_order
+from tests.consults.builders import a_delivered_parcel, a_kit, a_pdmp_check, a_signed_order, dispensed
 from tests.consults.test_pages import send, text_of
 from tests.sessions.builders import (
     MINUTE,
@@ -48,11 +48,14 @@ def now(at: dt.datetime, clock_at: Any, protocol_version: Any) -> Any:
 @pytest.fixture
 def order(alice: User, dana: User, at: dt.datetime, protocol_version: Any) -> Order:
     """Two tablets a dose, two sessions, signed yesterday; dana and alice belong together."""
-    signed = a_signed_order(alice, dana, at - DAY, sessions_covered=(1, 2))
+    signed = dispensed(a_signed_order(alice, dana, at - DAY, sessions_covered=(1, 2)))
     return Order.objects.select_related("patient__user").get(pk=signed.pk)
 
 
 def ship(order: Order, count: int, by: User, at: dt.datetime) -> Fulfilment:
+    """The pharmacy has dispensed it, and a psychiatrist has looked at the monitoring programme just now."""
+    dispensed(order)
+    a_pdmp_check(order.patient.user, order.prescriber, at)
     return actions.ship(order, lot="L-1", count=count, by=by, at=at)
 
 

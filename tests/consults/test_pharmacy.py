@@ -17,7 +17,7 @@ from consults.gateways.pharmacy import Sandbox
 from consults.models import HandOver, Order
 from consults.paper import order_pdf
 from portal.work import gather
-from tests.consults.builders import a_delivered_parcel, a_signed_order
+from tests.consults.builders import a_delivered_parcel, a_pdmp_check, a_signed_order
 from tests.consults.test_pages import send, text_of
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +68,7 @@ def test_an_order_leaves_once_and_the_answer_is_kept(
     with pytest.raises(Conflict):
         actions.send_to_pharmacy(order, way="print", by=dana, at=at)
     actions.hand_over(order, status="rejected", external_id="RX-1", by=dana, at=at)
+    a_pdmp_check(order.patient.user, dana, at + DAY)
     again = actions.send_to_pharmacy(order, way=way, by=dana, at=at + DAY)
     assert again.external_id != step.external_id
     assert HandOver.objects.filter(order=order).count() == 3

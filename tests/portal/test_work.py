@@ -234,10 +234,12 @@ def between_visits(at: dt.datetime) -> dict[str, set[str]]:
             patient=patient, visit_type="consult", state__in=["booked", "completed"]
         )
         if order is not None:
-            if order.pharmacy_status in ("not_sent", "rejected"):
+            if order.pharmacy_status in ("not_sent", "rejected", "blocked"):
                 found["order.unsent"].add(str(order.pk))
             elif not order.fulfilments.filter(lost_at__isnull=True).exists():
                 found["medicine.unsent"].add(str(order.pk))
+            if order.pharmacy_status == "handed_over":
+                found["order.unanswered"].add(str(order.pk))
             if not patient.kit_parcels.filter(lost_at__isnull=True).exists():
                 found["kit.unsent"].add(str(patient.pk))
         if (

@@ -14,7 +14,7 @@ from notify.models import OutboxMessage
 from safety.access import incident_kinds, refills_held
 from safety.actions import misuse_signal, report_incident
 from safety.models import AdverseEvent, Alert, SafetyHold
-from tests.consults.builders import a_delivered_parcel, a_signed_order
+from tests.consults.builders import a_delivered_parcel, a_signed_order, dispensed
 from tests.safety.builders import a_shift
 
 
@@ -46,7 +46,7 @@ def test_x15_a_report_is_kept_calls_clinician_and_compliance_and_holds_dose_and_
 
 def test_no_parcel_leaves_while_a_report_is_open(alice: User, dana: User, at: datetime) -> None:
     """HZ-19"""
-    order = a_signed_order(alice, dana, at)
+    order = dispensed(a_signed_order(alice, dana, at))
     report_incident(patient=person(alice), kind="lost", by=alice, at=at)
     with pytest.raises(Conflict) as refused:
         ship(order, lot="L1", count=1, by=dana, at=at)
