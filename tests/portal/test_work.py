@@ -357,11 +357,15 @@ def test_every_open_thing_stands_on_exactly_one_list_also_when_those_who_owned_i
     """HZ-24: alerts stand on the list of everybody who should look, all else on one person's; first as the practice is, then
     without its busiest psychiatrist and coach, then without any clinician."""
     an_order_to_call_back(practice)
+    for status in ("not_sent", "blocked", "handed_over"):
+        runs = Order.objects.filter(signed_at__isnull=False, superseded_at=None, revoked_at=None)
+        order = runs.filter(pharmacy_status="accepted", expires_on__gt=practice)[0]
+        Order.objects.filter(pk=order.pk).update(pharmacy_status=status, pharmacy_updated_at=practice)
     things = open_things(practice)
     assert sum(len(found) for found in things.values()) > 20
     assert {kind for kind, found in things.items() if found} >= {
         "alert.open", "intake.claimed", "intake.waiting", "hold.standing", "session", "check_in.due", "visit.coming",
-        "order.unsent", "order.call_back", "event", "shift.offered", "letter", "message",
+        "order.unsent", "order.unanswered", "order.call_back", "event", "shift.offered", "letter", "message",
     }, {kind: len(found) for kind, found in things.items()}  # fmt: skip
     assert unowned_and_doubled(practice) == ([], [])
 
