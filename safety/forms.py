@@ -2,6 +2,7 @@
 
 from django import forms
 
+from common.notes import LEAST_CHARACTERS
 from safety.states import DISPOSITIONS, PRACTICE_DISPOSITIONS
 from safety.wording import DISPOSITION_WORDS
 
@@ -45,7 +46,7 @@ class ClearHoldForm(forms.Form):
 
     note = forms.CharField(
         label="Why it is safe to go on",
-        min_length=3,
+        min_length=LEAST_CHARACTERS,
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 3}),
         error_messages={

@@ -17,6 +17,7 @@ from common import audit, protocol
 from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted
 from common.models import ProtocolVersion
+from common.notes import is_a_note
 from intake import states
 from intake.access import (
     UNREAD_COUNT,
@@ -324,7 +325,7 @@ def settle(
     """
     if by.role != Role.PSYCHIATRIST or not patients_visible_to(by).filter(pk=patient.pk).exists():
         raise NotPermitted("Only a psychiatrist who cares for this person settles this.")
-    if len(note.strip()) < 3:
+    if not is_a_note(note):
         raise Invalid("Say why care may go on.", fields={"note": "Write a sentence."})
     with transaction.atomic():
         Intake.objects.select_for_update(of=("self",)).filter(patient=patient, state=states.ACCEPTED).first()

@@ -9,6 +9,7 @@ from accounts.access import patients_visible_to
 from accounts.models import Patient, Role, User
 from common import audit
 from common.errors import Conflict, Invalid, NotPermitted
+from common.notes import is_a_note
 from safety.models import Alert, SafetyHold
 
 
@@ -50,7 +51,7 @@ def clear_hold(hold: SafetyHold, *, by: User, at: datetime, note: str) -> Safety
     """
     if by.role != Role.PSYCHIATRIST or not patients_visible_to(by).filter(pk=hold.patient_id).exists():
         raise NotPermitted("Only a psychiatrist who cares for this person clears a hold.")
-    if len(note.strip()) < 3:
+    if not is_a_note(note):
         raise Invalid("Say why it is safe to go on.", fields={"note": "Write a sentence."})
     with transaction.atomic():
         current = SafetyHold.objects.select_for_update(of=("self",)).select_related("alert").get(pk=hold.pk)

@@ -16,6 +16,7 @@ from common import audit
 from common import states as common_states
 from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted
+from common.notes import is_a_note
 from notify.actions import cancel_for, promise
 from safety.models import Alert
 from sessions import rules, states
@@ -140,7 +141,7 @@ def clear_check(check: SafetyCheck, *, by: User, at: datetime, note: str) -> Saf
     """The psychiatrist has looked at the answers that hold the dose and says why it may go on today."""
     if by.role != Role.PSYCHIATRIST or check.session.patient.care_team.psychiatrist_id != by.pk:
         raise NotPermitted("Only this person's psychiatrist clears these answers.")
-    if len(note.strip()) < 3:
+    if not is_a_note(note):
         raise Invalid("Say why it is safe to go on.", fields={"note": "Write a sentence."})
     with transaction.atomic():
         changed = SafetyCheck.objects.filter(pk=check.pk, cleared_at__isnull=True).first()

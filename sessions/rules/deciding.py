@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from common.notes import is_a_note
+
 
 class DecisionGap(StrEnum):
     """A decision with one of these cannot be signed."""
@@ -45,11 +47,11 @@ class DecisionFacts:
 def decision_gaps(f: DecisionFacts, titration: Mapping[str, Any]) -> frozenset[DecisionGap]:
     """By the protocol's titration rules. A stop needs no order and may be signed at any time before the release."""
     found: set[DecisionGap] = set()
-    if not f.review.strip():
+    if not is_a_note(f.review):
         found.add(DecisionGap.REVIEW_MISSING)
     if f.released:
         found.add(DecisionGap.ALREADY_RELEASED)
-    if f.kind != "same" and not f.reason.strip():
+    if f.kind != "same" and not is_a_note(f.reason):
         found.add(DecisionGap.REASON_MISSING)
     if not f.order_in_force:
         found.add(DecisionGap.ORDER_NOT_IN_FORCE)
@@ -96,8 +98,8 @@ SENTENCES: dict[DecisionGap, str] = {
     DecisionGap.ALREADY_RELEASED: "The dose of this session was released already.",
     DecisionGap.ORDER_NOT_IN_FORCE: "The order of this course is no longer in force. Sign a new one first.",
     DecisionGap.NOT_COVERED: "The order does not cover this session. Sign an order that does first.",
-    DecisionGap.REVIEW_MISSING: "Write what you saw of the last session.",
-    DecisionGap.REASON_MISSING: "Say why the dose changes, or why it stops.",
+    DecisionGap.REVIEW_MISSING: "Write what you saw of the last session, in a sentence.",
+    DecisionGap.REASON_MISSING: "Say why the dose changes, or why it stops, in a sentence.",
     DecisionGap.NOT_THE_SAME: "The order’s dose is not the one taken last. Choose higher or lower, or change the order.",
     DecisionGap.NOT_HIGHER: "The order’s dose is not higher than the one taken last. Sign a superseding order first.",
     DecisionGap.NOT_LOWER: "The order’s dose is not lower than the one taken last. Sign a superseding order first.",

@@ -47,11 +47,12 @@ def test_nobody_but_her_psychiatrist_clears_a_hold(
 
 def test_clearing_needs_a_reason_and_happens_once(alice: User, dana: User, at: datetime) -> None:
     hold = place_hold(alice.patient, reason_code="blood_pressure", at=at, by="system:test")
-    with pytest.raises(Invalid):
-        clear_hold(hold, by=dana, at=at, note=" ")
+    for note in (" ", "ok.", "xxxxxxxxxxxx"):
+        with pytest.raises(Invalid):
+            clear_hold(hold, by=dana, at=at, note=note)
     clear_hold(hold, by=dana, at=at, note="Two readings below the limit.")
     with pytest.raises(Conflict):
-        clear_hold(hold, by=dana, at=at, note="Again.")
+        clear_hold(hold, by=dana, at=at, note="Cleared once more.")
 
 
 def test_an_adverse_event_keeps_what_a_report_needs(alice: User, cole: User, at: datetime) -> None:

@@ -170,6 +170,8 @@ def test_only_her_psychiatrist_clears_an_answer(alice, dana, cole, other_psychia
     for person in (cole, other_psychiatrist):
         with pytest.raises(NotPermitted):
             actions.clear_check(check, by=person, at=at + MINUTE, note="fine")
+    with pytest.raises(Invalid):
+        actions.clear_check(check, by=dana, at=at + MINUTE, note="ok.")
     assert actions.clear_check(check, by=dana, at=at + MINUTE, note="A cold, no fever.").cleared_by == dana
 
 

@@ -22,7 +22,7 @@ MG = 1000
 def gaps(kind="same", now=200, before=200, **more):
     facts = DecisionFacts(
         **{
-            "kind": kind, "review": "seen", "reason": "because", "order_in_force": True, "order_covers": True,
+            "kind": kind, "review": "Calm, slept well.", "reason": "Little effect at all.", "order_in_force": True, "order_covers": True,
             "order_dose_ug": now * MG, "last_dose_ug": None if before is None else before * MG, "previous_over": True,
             "released": False, "days_since_last": 7, "last_bands": frozenset(), **more,
         }
@@ -42,6 +42,17 @@ def test_a_decision_fits_the_order_and_the_protocol_at_its_edges(kind, now, befo
     assert set(map(str, gaps(kind, now, before))) == found
 
 
+@pytest.mark.parametrize("kind", ["same", "up", "down", "stop"])
+@pytest.mark.parametrize(
+    ("note", "enough"), [("x", False), ("ok", False), ("Calm day", False), ("Calm, fine.", True)]
+)
+def test_each_decision_says_what_was_seen_and_a_change_says_why(kind, note, enough):
+    now = {"up": 250, "down": 150}.get(kind, 200)
+    assert gaps(kind, now, review=note) == (set() if enough else {DecisionGap.REVIEW_MISSING})
+    asked = kind != "same" and not enough
+    assert gaps(kind, now, reason=note) == ({DecisionGap.REASON_MISSING} if asked else set())
+
+
 def test_no_step_up_after_a_high_reading_and_a_long_break_begins_lower():
     assert gaps("up", 250, 200, last_bands=frozenset({"high"})) == {DecisionGap.HIGHER_AFTER_HIGH_PRESSURE}
     assert gaps("same", last_bands=frozenset({"high"})) == set()
@@ -52,7 +63,7 @@ def test_no_step_up_after_a_high_reading_and_a_long_break_begins_lower():
 
 def test_a_protocol_without_titration_allows_no_step_up():
     facts = DecisionFacts(
-        kind="up", review="x", reason="x", order_in_force=True, order_covers=True, order_dose_ug=201, last_dose_ug=200,
+        kind="up", review="Calm, slept well.", reason="Little effect at all.", order_in_force=True, order_covers=True, order_dose_ug=201, last_dose_ug=200,
         previous_over=True, released=False, days_since_last=7, last_bands=frozenset(),
     )  # fmt: skip
     assert decision_gaps(facts, {}) == {DecisionGap.STEP_TOO_LARGE}
