@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
 from common import audit, clock, protocol
-from common.errors import DomainError
+from common.errors import Conflict, DomainError
 from common.models import AuditEntry, ClientIntent, ProtocolVersion, StateEvent
 
 ADMINISTRATOR = "administrator"
@@ -318,8 +318,11 @@ class ProtocolVersionAdmin(PracticeAdmin):
         return False
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """A proposal starts from the files that ship with the code."""
-        return {"data": protocol.from_files()}
+        """A proposal starts from what is in force, so that nothing approved is undone unsaid; the first one from the files."""
+        try:
+            return {"data": protocol.current(at=clock.now()).data}
+        except Conflict:
+            return {"data": protocol.from_files()}
 
     def save_model(self, request: HttpRequest, obj: ProtocolVersion, form: Any, change: bool) -> None:
         draft = protocol.propose(

@@ -33,18 +33,24 @@ class ChartView(models.Model):
 
 
 class RuleCount(models.Model):
-    """How often one rule was true when intakes were first sent, under one protocol version. At most 72 rows a version, never a scan."""
+    """How often one rule was true under one protocol version: of finished assessments, of intakes when they were first sent, of
+    orders when they were signed. At most 72 rows a version and stage, never a scan."""
 
     # The row of this name counts the intakes themselves.
     ALL = "ALL"
 
     protocol = models.ForeignKey(ProtocolVersion, models.PROTECT, related_name="+", db_index=False)
+    stage = models.CharField(
+        max_length=10, default="intake", choices=[(s, s) for s in ("assessment", "intake", "decision")]
+    )
     rule_id = models.CharField(max_length=4)
     hits = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["protocol", "rule_id"], name="one_count_per_version_and_rule"),
+            models.UniqueConstraint(
+                fields=["protocol", "stage", "rule_id"], name="one_count_per_version_stage_and_rule"
+            ),
         ]
         verbose_name = "eligibility rule"
 

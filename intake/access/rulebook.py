@@ -16,9 +16,40 @@ STAGE_WORDS = {
 }
 
 
+# What is counted at each stage, in the order in which a person comes to it.
+COUNTED = {
+    Stage.ASSESSMENT: "assessments finished",
+    Stage.INTAKE: "intakes sent",
+    Stage.DECISION: "orders signed",
+}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often a rule was true among `of` runs of one stage."""
+
+    what: str
+    hits: int
+    of: int
+
+    @property
+    def share(self) -> float | None:
+        """0 to 1; None while nothing was counted."""
+        return self.hits / self.of if self.of else None
+
+
+def _rates(counts: dict[tuple[str, str], int], rule_id: str, first: Stage) -> tuple[Rate, ...]:
+    """The rates of the stages at which this rule is asked: its own, and those after it."""
+    return tuple(
+        Rate(words, counts.get((stage, rule_id), 0), counts.get((stage, RuleCount.ALL), 0))
+        for stage, words in COUNTED.items()
+        if stage.order >= first.order
+    )
+
+
 @dataclass(frozen=True)
 class RuleRow:
-    """One rule under one version, and how often it was true of the intakes that were sent under it."""
+    """One rule under one version, and how often it was true of whoever was asked under it."""
 
     text: RuleText
     stage: str
@@ -26,13 +57,11 @@ class RuleRow:
     thresholds: dict[str, float]
     # The same thresholds under the names that people read.
     numbers: dict[str, float]
-    hits: int
-    sent: int
+    rates: tuple[Rate, ...]
 
-    @property
-    def share(self) -> float | None:
-        """Of the intakes sent, the share of which it was true (0 to 1); None while nothing was sent."""
-        return self.hits / self.sent if self.sent else None
+    def share(self, stage: Stage) -> float | None:
+        """Of the runs of this stage, the share in which it was true (0 to 1); None while there was none."""
+        return next((rate.share for rate in self.rates if rate.what == COUNTED[stage]), None)
 
 
 def rules_read(*, data: dict[str, Any]) -> list[str]:
@@ -50,7 +79,7 @@ def rule_rows(version: ProtocolVersion) -> list[RuleRow]:
     """All 71 rules of a version with their counts, in two queries at most, however many intakes there are."""
     document = version.data["eligibility"]
     texts = rule_texts(document)
-    counts = dict(RuleCount.objects.filter(protocol=version).values_list("rule_id", "hits"))
+    counts = {(row.stage, row.rule_id): row.hits for row in RuleCount.objects.filter(protocol=version)}
     known = {rule.id: rule for rule in rules_for(Stage.DECISION)}
     rows = []
     for raw in document["rules"]:
@@ -64,8 +93,7 @@ def rule_rows(version: ProtocolVersion) -> list[RuleRow]:
                 ),
                 thresholds=dict(raw["thresholds"]),
                 numbers={number_name(name): value for name, value in raw["thresholds"].items()},
-                hits=counts.get(raw["id"], 0),
-                sent=counts.get(RuleCount.ALL, 0),
+                rates=_rates(counts, raw["id"], rule.stage if rule is not None else Stage.ASSESSMENT),
             )
         )
     return rows
@@ -81,16 +109,15 @@ def rule_row(version: ProtocolVersion, rule_id: str) -> RuleRow | None:
     return next((row for row in rule_rows(version) if row.text.id == rule_id), None)
 
 
-def counts_of_rule(rule_id: str, limit: int = 20) -> list[dict[str, Any]]:
-    """How often a rule was true under each of the newest versions."""
+def counts_of_rule(rule_id: str, limit: int = 20) -> list[tuple[str, tuple[Rate, ...]]]:
+    """How often a rule was true under each of the newest versions, by the version's name."""
+    rule = next((one for one in rules_for(Stage.DECISION) if one.id == rule_id), None)
     found = RuleCount.objects.filter(rule_id__in=[rule_id, RuleCount.ALL]).select_related("protocol")
-    by_version: dict[uuid.UUID, dict[str, Any]] = {}
-    for count in found.order_by("-protocol__proposed_at")[: limit * 2]:
-        row = by_version.setdefault(
-            count.protocol_id, {"version": count.protocol.version, "hits": 0, "sent": 0}
-        )
-        row["sent" if count.rule_id == RuleCount.ALL else "hits"] = count.hits
-    return list(by_version.values())
+    by_version: dict[str, dict[tuple[str, str], int]] = {}
+    for row in found.order_by("-protocol__proposed_at")[: limit * 2 * len(COUNTED)]:
+        by_version.setdefault(row.protocol.version, {})[(row.stage, row.rule_id)] = row.hits
+    first = rule.stage if rule is not None else Stage.ASSESSMENT
+    return [(version, _rates(counts, rule_id, first)) for version, counts in by_version.items()]
 
 
 def dry_run(run_id: uuid.UUID) -> DryRun | None:

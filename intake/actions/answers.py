@@ -1,6 +1,7 @@
 """The patient's side: answers kept step by step, each step with its own version."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,14 +11,16 @@ from django.db import IntegrityError, transaction
 
 from accounts.actions import update_patient, update_person
 from accounts.models import Patient
-from common import audit
+from common import audit, protocol
 from common.clock import local_date
 from common.errors import Conflict, StaleVersion
 from common.states import opened
 from intake import states
 from intake.access import current_intake
+from intake.actions.counts import count_rules
 from intake.actions.eligibility import reevaluate
 from intake.models import Intake, Medicine, PatientDocument, Screening
+from intake.rules import Stage
 from intake.rules.answers import DERIVED, derived, prefill_from
 from intake.rules.branching import hidden, unanswered
 from intake.rules.merging import SCORED, Clash, flat, merge
@@ -32,9 +35,13 @@ CHART_FACTS = ("sex", "state", "address", "emergency_contact_name", "emergency_c
 
 def count_screening(*, outcome: str, reasons: tuple[str, ...], rule_version: str, at: datetime) -> Screening:
     """Add one finished assessment to the tally: outcome, rule numbers and the day. Nothing about who, or what was answered."""
-    return Screening.objects.create(
-        on=local_date(at, "UTC"), outcome=outcome, reasons=list(reasons), rule_version=rule_version
-    )
+    with transaction.atomic():
+        # While no protocol is approved there is no version to count under.
+        with suppress(Conflict):
+            count_rules(reasons, stage=Stage.ASSESSMENT, protocol_id=protocol.current(at=at).pk)
+        return Screening.objects.create(
+            on=local_date(at, "UTC"), outcome=outcome, reasons=list(reasons), rule_version=rule_version
+        )
 
 
 def start_intake(patient: Patient, *, by: Any, at: datetime) -> Intake:

@@ -27,6 +27,7 @@ from intake.access import (
     latest_evaluation,
     open_question,
 )
+from intake.actions.counts import count_rules
 from intake.models import EligibilityEvaluation, Intake
 from intake.rules import (
     EligibilityResult,
@@ -127,6 +128,9 @@ def evaluate_now(
     facts.update({name: value for name, value in (extra or {}).items() if value})
     result = result_for(facts, stage=stage, version=version, at=at)
     with transaction.atomic():
+        if cause == "order":
+            # Here at last all of them could be true or false: diagnosis, monitoring programme and papers are known.
+            count_rules(result.reasons, stage=Stage.DECISION, protocol_id=version.pk)
         kept = EligibilityEvaluation.objects.create(
             intake=intake,
             patient=intake.patient,

@@ -23,10 +23,11 @@ from intake.access import (
 )
 from intake.access.asking import asked_steps
 from intake.actions import clearance
+from intake.actions.counts import count_rules
 from intake.actions.eligibility import evaluate_now, reevaluate
-from intake.actions.rulebook import count_sent
 from intake.letters import reason_codes
 from intake.models import Decision, EligibilityEvaluation, Intake
+from intake.rules import Stage
 from intake.rules.documents import DOCUMENTS
 from intake.rules.urgency import urgency_of
 from intake.wording import rule_texts
@@ -81,7 +82,7 @@ def submit(intake: Intake, *, by: Any, at: datetime) -> Intake:
             )
         found = evaluate_now(row, by=by, at=at, cause="submit")
         if row.submitted_at is None:
-            count_sent(found)
+            count_rules(found.reasons, stage=Stage.INTAKE, protocol_id=found.protocol_id)
         move(
             row,
             states.SUBMITTED,

@@ -1,4 +1,4 @@
-"""The rules as a practice keeps them: how often each was true, a proposed change of one, and its dry run over past intakes."""
+"""The rules as a practice keeps them: a proposed change of one, and its dry run over past intakes."""
 
 import copy
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.access import states_with_prescriber
@@ -16,7 +16,7 @@ from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted
 from common.models import ProtocolVersion
 from intake.actions.eligibility import thresholds_in
-from intake.models import Decision, DryRun, DryRunCase, EligibilityEvaluation, RuleCount
+from intake.models import Decision, DryRun, DryRunCase, EligibilityEvaluation
 from intake.rules import Outcome, read_facts, thresholds_from_data
 from intake.rules.dry_run import difference
 
@@ -25,17 +25,6 @@ BATCH = 500
 # A run looks at the newest intakes only, and keeps the newest cases; the counts are of everything it looked at.
 LONGEST_RUN = 20_000
 CASES_KEPT = 500
-
-
-def count_sent(found: EligibilityEvaluation) -> None:
-    """Add an intake that is sent for the first time to the counts of its version, one row a rule, in the order of the rules."""
-    names = [RuleCount.ALL, *sorted(found.reasons)]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO intake_rulecount (protocol_id, rule_id, hits) SELECT %s, name, 1 FROM unnest(%s::text[]) AS name "
-            "ON CONFLICT (protocol_id, rule_id) DO UPDATE SET hits = intake_rulecount.hits + 1",
-            [found.protocol_id, names],
-        )
 
 
 def _changed(rule: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

@@ -101,6 +101,7 @@ class Facts:
     thyroid_treated: bool | None = None
     liver: str | None = None
     egfr: float | None = None
+    kidney: str | None = None
     cystitis: str | None = None
     luts_score: float | None = None
     resp: str | None = None
@@ -308,6 +309,16 @@ FACTS: tuple[FactSpec, ...] = (
     *_yes_no_facts(_I, "thyroid_treated"),
     _choice_fact(_I, "liver", "none", "moderate", "severe"),
     _number_fact(_I, "egfr", 0, 300, required=False),
+    # In the practice's own words beside the laboratory's number: most people do not know their eGFR. "unknown" is an answer and asks
+    # for a look; nothing at all (a table of past surveys has no such column) says nothing.
+    FactSpec(
+        "kidney",
+        _I,
+        "one of none, severe, unknown",
+        _choice("none", "severe", "unknown"),
+        required=False,
+        choices=("none", "severe", "unknown"),
+    ),
     _choice_fact(_I, "cystitis", "none", "past", "active"),
     _number_fact(_I, "luts_score", 0, 100),
     _choice_fact(_I, "resp", "none", "mild_mod", "severe"),

@@ -228,10 +228,13 @@ _is("E39", _I, "liver", "severe")
 _is("E40", _I, "liver", "moderate")
 
 
-@_rule("E41", _I, "egfr")
+@_rule("E41", _I, "egfr", "kidney")
 def severe_kidney_disease(f: Facts, t: Thresholds, p: Practice) -> Truth:
-    """Filtration below the limit, where it was measured."""
-    return below(f.egfr, t.egfr_severe_below)
+    """Filtration below the limit where it was measured, severe disease by the person's own word, or not sure of that."""
+    if f.kidney is None or (f.egfr is not None and f.kidney == "unknown"):
+        return below(f.egfr, t.egfr_severe_below)
+    told = is_one_of(f.kidney, "severe", "unknown")
+    return told if f.egfr is None else either(told, below(f.egfr, t.egfr_severe_below))
 
 
 _is("E42", _I, "cystitis", "active")

@@ -35,8 +35,6 @@ class Response:
 
     trigger: str | None
     severity: int | None
-    acknowledge_minutes: int | None
-    contact_minutes: int | None
     dosing_hold: bool
     show_help: bool
     who: str | None
@@ -81,8 +79,6 @@ def _response(row: Mapping[str, Any]) -> Response:
     return Response(
         trigger=row["trigger"],
         severity=row["severity"],
-        acknowledge_minutes=row["acknowledge_minutes"],
-        contact_minutes=row["contact_minutes"],
         dosing_hold=row["dosing_hold"],
         show_help=row["show_help"],
         who=row["who"],

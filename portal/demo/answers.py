@@ -21,6 +21,7 @@ PLAIN: dict[str, Any] = {
     "contraception": "yes",
     "luts": ["none"],
     "egfr": "95",
+    "kidney": "none",
     "audit_c_1": 1,
     "audit_c_2": 0,
     "audit_c_3": 0,

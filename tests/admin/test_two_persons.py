@@ -225,12 +225,20 @@ def test_a_protocol_is_proposed_by_one_and_approved_by_another_who_saw_the_diffe
     assert (draft.state, draft.approved_by_id) == ("approved", admin_ben.pk)
 
 
-def test_a_version_is_proposed_on_the_page_from_the_shipped_files(
-    client_for: Browser, admin_ann: User
+def test_a_version_is_proposed_on_the_page_from_what_is_in_force_and_the_first_one_from_the_shipped_files(
+    client_for: Browser, admin_ann: User, admin_ben: User, at: Any
 ) -> None:
+    """Whoever changes one number must not undo an approved one by leaving the rest as the form brings it."""
     browser = client_for(admin_ann)
-    page = browser.get(reverse("admin:common_protocolversion_add"))
+    address = reverse("admin:common_protocolversion_add")
+    page = browser.get(address)
     assert page.status_code == 200 and "systolic" in page.content.decode()
+    data = protocol.from_files()
+    data["outcomes"]["deterioration_rise_from"] = 4321
+    earlier = at - dt.timedelta(days=1)
+    draft = protocol.propose(version="changed", data=data, by=admin_ann, at=earlier)
+    protocol.approve(draft, by=admin_ben, at=earlier)
+    assert "4321" in browser.get(address).content.decode()
     response = browser.post(
         reverse("admin:common_protocolversion_add"), {"version": "v9", "note": "n", "data": '{"bp": {}}'}
     )

@@ -13,11 +13,12 @@ from accounts.models import Patient, User
 from billing import access, actions
 from billing.gateways import stripe_gateway
 from billing.models import Invoice, Payment, Refund
-from common import clock, intents
+from common import clock, hooks, intents
 from common.errors import Conflict, NotVisible
 from common.models import AuditEntry
 from consults.actions import save_note, sign_note
 from consults.models import Appointment
+from intake.models import Intake
 from notify.models import OutboxMessage
 from tests.billing.builders import a_checkout, a_paid_programme, a_recording_stripe, an_open_invoice
 from tests.consults.builders import (
@@ -191,7 +192,26 @@ def test_the_way_from_a_kept_time_over_the_payment_to_the_booking(
     assert row.state == "booked"
 
 
-def test_a_declined_intake_cancels_what_is_open(
+@pytest.mark.parametrize(("paid", "state", "refunds"), [(False, "void", 0), (True, "refunded", 1)])
+def test_a_decline_voids_what_is_open_and_gives_back_what_was_paid(
+    accepted: User, dana: User, at: dt.datetime, paid: bool, state: str, refunds: int
+) -> None:
+    """An intake that is declined although the programme was begun to be paid: whoever it was, nothing is kept (protocol 10.2)."""
+    invoice = a_paid_programme(accepted, at) if paid else an_open_invoice(accepted, at)
+    waiting = None if paid else actions.start_payment(invoice, by=accepted, at=at)
+    intake = Intake.objects.get(patient_id=accepted.pk)
+    for _ in range(2):
+        hooks.run("intake.declined", intake=intake, by=dana, at=at)
+    actions.send_due_refunds(at=at)
+    invoice.refresh_from_db()
+    assert invoice.state == state
+    assert [row.amount_cents for row in Refund.objects.all()] == [invoice.total_cents] * refunds
+    if waiting is not None:
+        waiting.refresh_from_db()
+        assert waiting.state == "expired"
+
+
+def test_a_declined_intake_without_a_bill_owes_nothing(
     alice: User, dana: User, protocol_version: Any, at: dt.datetime
 ) -> None:
     from intake.actions import decide

@@ -3,9 +3,11 @@
 import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.models import DeaRegistration, Licence, Patient, User
 from common import hooks
@@ -13,7 +15,8 @@ from common.errors import Conflict, Invalid, NotPermitted, NotVisible
 from common.models import AuditEntry
 from consults import access, actions
 from consults.models import Order, VisitNote
-from intake.models import EligibilityEvaluation
+from intake.access import rule_row
+from intake.models import EligibilityEvaluation, RuleCount
 from safety.actions import place_hold
 from tests.consults.builders import (
     a_pdmp_check,
@@ -107,6 +110,28 @@ def test_a_signed_order_carries_what_the_paper_needs_and_is_in_force(
     kept = EligibilityEvaluation.objects.filter(patient=ready, cause="order").get()
     assert (kept.stage, kept.outcome) == ("decision", "ok")
     assert not {"E08", "E55", "E69", "E70"} & set(kept.reasons)
+
+
+def test_signing_counts_the_rules_that_wait_for_the_psychiatrist(
+    ready: Patient, dana: User, at: dt.datetime
+) -> None:
+    """The hit rate of what only a consult knows: diagnosis, monitoring programme, papers. A refused order counts for nothing."""
+
+    def counted() -> dict[str, int]:
+        return dict(RuleCount.objects.filter(stage="decision").values_list("rule_id", "hits"))
+
+    refusal(ready, dana, at, strength_ug=700_000)
+    assert counted() == {}
+    signed(drafted(ready, dana, at), by=dana, at=at)
+    found = EligibilityEvaluation.objects.get(cause="order")
+    assert counted() == {"ALL": 1} | dict.fromkeys(found.reasons, 1)
+    row = rule_row(found.protocol, "E69")
+    assert row is not None and [(rate.what, rate.of) for rate in row.rates] == [("orders signed", 1)]
+    by_hand = counted()
+    RuleCount.objects.all().delete()
+    with connection.schema_editor() as editor:
+        import_module("intake.migrations.0011_rules_counted_by_stage").count_what_was_asked(None, editor)
+    assert counted() == by_hand
 
 
 def test_what_rests_on_a_signed_order_lives_in_its_transaction(

@@ -30,6 +30,7 @@ CLEAR: dict[str, str] = {
     "hyperthyroid": "none",
     "liver": "none",
     "egfr": "95",
+    "kidney": "none",
     "cystitis": "none",
     "luts_score": "0",
     "resp": "none",

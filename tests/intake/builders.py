@@ -33,6 +33,7 @@ PLAIN = {
     "contraception": "yes",
     "luts": ["none"],
     "egfr": "95",
+    "kidney": "none",
     "audit_c_1": 1,
     "audit_c_2": 0,
     "audit_c_3": 0,

@@ -15,9 +15,11 @@ from common import protocol
 from common.errors import Conflict, Invalid, NotPermitted
 from intake import access, actions
 from intake.actions import rulebook
+from intake.actions.counts import count_rules
 from intake.models import DryRun, DryRunCase, EligibilityEvaluation, RuleCount
-from intake.rules import default_data
+from intake.rules import Stage, default_data
 from tests.intake.builders import a_claimed_intake, a_submitted_intake
+from tests.intake.test_assessment_pages import walk
 from tests.intake.test_review_pages import waiting
 
 pytestmark = pytest.mark.django_db
@@ -25,8 +27,8 @@ pytestmark = pytest.mark.django_db
 WHY = "The advisory board asked for it in November."
 
 
-def counts() -> dict[str, int]:
-    return dict(RuleCount.objects.values_list("rule_id", "hits"))
+def counts(stage: str = "intake") -> dict[str, int]:
+    return dict(RuleCount.objects.filter(stage=stage).values_list("rule_id", "hits"))
 
 
 def sent(name: str, version, at, *, age: int = 40, intake=None) -> EligibilityEvaluation:
@@ -66,7 +68,7 @@ def test_intakes_that_were_sent_before_anybody_counted_are_counted_once(
     alice, dana, stranger_patient, at, protocol_version
 ):
     """The hit rate begins with the first intake: counted from the history, and again without doubling."""
-    backfill = import_module("intake.migrations.0009_counts_of_intakes_sent_before").count_what_was_sent
+    backfill = import_module("intake.migrations.0011_rules_counted_by_stage").count_what_was_asked
     intake = a_claimed_intake(alice, dana, at, medicines=("Zoloft",))
     a_submitted_intake(stranger_patient, at, medicines=("Xanax",))
     again = at + timedelta(minutes=20)
@@ -86,6 +88,21 @@ def test_intakes_that_were_sent_before_anybody_counted_are_counted_once(
         assert counts() == counted
 
 
+def test_a_finished_assessment_counts_its_rules_at_its_own_stage(
+    client, dana, at, protocol_version, clock_at
+):
+    """Nothing but numbers of rules: who answered, and what, is nowhere."""
+    with clock_at(at):
+        walk(client, monitor_available="no")
+        client.get(reverse("intake:assessment_result"))
+    assert counts("assessment")["ALL"] == 1 and counts("assessment")["E05"] == 1
+    assert counts() == {} and counts("decision") == {}
+    row = access.rule_row(protocol_version, "E05")
+    assert [(rate.what, rate.hits, rate.of) for rate in row.rates] == [
+        ("assessments finished", 1, 1), ("intakes sent", 0, 0), ("orders signed", 0, 0),
+    ]  # fmt: skip
+
+
 def test_every_rule_is_on_the_page_with_source_facts_words_numbers_and_hit_rate(
     client_for, admin_ann, dana, alice, at, protocol_version, query_budget
 ):
@@ -93,7 +110,9 @@ def test_every_rule_is_on_the_page_with_source_facts_words_numbers_and_hit_rate(
     rows = access.rule_rows(protocol_version)
     assert [row.text.id for row in rows] == [f"E{number:02d}" for number in range(1, 72)]
     assert all(row.text.source and row.facts and row.text.patient and row.text.clinician for row in rows)
-    assert {row.text.id: row.share for row in rows}["E66"] == 1 and rows[0].share == 0
+    assert {row.text.id: row.share(Stage.INTAKE) for row in rows}["E66"] == 1 and rows[0].share(
+        Stage.INTAKE
+    ) == 0
     address = reverse("admin:intake_rulecount_changelist")
     browser = client_for(admin_ann)
     browser.get(address)
@@ -101,7 +120,7 @@ def test_every_rule_is_on_the_page_with_source_facts_words_numbers_and_hit_rate(
         page = browser.get(address).content.decode()
     for rule in default_data()["rules"]:
         assert rule["id"] + " " in page and rule["source"][0] in page
-    assert "youngest age (years): 18" in page and "100% (1)" in page
+    assert "youngest age (years): 18" in page and "intakes sent: 100% (1 of 1)" in page
     assert client_for(dana).get(address).status_code in (302, 404)
 
 
@@ -363,7 +382,7 @@ def test_ten_who_send_at_once_are_ten_in_the_counts(at, protocol_version):
     def count(row) -> None:
         try:
             gate.wait(timeout=20)
-            rulebook.count_sent(row)
+            count_rules(row.reasons, stage=Stage.INTAKE, protocol_id=row.protocol_id)
         finally:
             connections.close_all()
 

@@ -79,7 +79,19 @@ def test_rules_over_one_answer_are_true_false_and_unknown(rule, fact, true, fals
 )
 def test_rules_over_one_number_turn_at_their_threshold(rule, fact, values):
     for value, expected in values.items():
-        assert holds(rule, **{fact: value}) is expected, value
+        assert holds(rule, **{"kidney": "", fact: value}) is expected, value
+
+
+@pytest.mark.parametrize(
+    ("egfr", "kidney", "expected"),
+    [
+        ("29", "none", True), ("30", "none", False), ("95", "severe", True), ("95", "unknown", False), ("29", "unknown", True),
+        ("", "severe", True), ("", "unknown", True), ("", "none", False), ("", "", None),
+    ],
+)  # fmt: skip
+def test_e41_is_the_laboratorys_number_or_the_persons_own_word(egfr, kidney, expected):
+    """A measured number answers for somebody who is not sure; it never answers for somebody who says that it is severe."""
+    assert holds("E41", egfr=egfr, kidney=kidney) is expected
 
 
 @pytest.mark.parametrize(

@@ -84,13 +84,16 @@ def test_an_absent_ptsd_score_never_qualifies_anyone(person):
     assert without.outcome.severity >= with_any.outcome.severity
 
 
-def test_the_only_fact_whose_absence_can_clear_a_person_is_the_optional_kidney_test():
-    """Written down, because it is the one gap the vocabulary leaves on purpose: eGFR is not required."""
+def test_a_kidney_test_that_nobody_made_clears_only_who_says_that_their_kidneys_are_well():
+    """eGFR is not required, because most people do not know theirs: the intake asks in words beside it."""
     measured = evaluate({**CLEAR, "egfr": "29"}, stage="intake", states=STATES)
     unmeasured = evaluate({**CLEAR, "egfr": ""}, stage="intake", states=STATES)
     assert (measured.outcome, measured.reasons) == (Outcome.REVIEW, ("E41",))
     assert unmeasured.outcome is Outcome.OK
-    assert [spec.name for spec in FACTS if not spec.required] == ["pcl5_total", "egfr"]
+    for said in ("severe", "unknown"):
+        asked = evaluate({**CLEAR, "egfr": "", "kidney": said}, stage="intake", states=STATES)
+        assert (asked.outcome, asked.reasons) == (Outcome.REVIEW, ("E41",)), said
+    assert [spec.name for spec in FACTS if not spec.required] == ["pcl5_total", "egfr", "kidney"]
 
 
 @given(people, st.data())

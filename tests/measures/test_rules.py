@@ -302,13 +302,14 @@ def test_any_yes_and_any_open_question_calls_for_something(given_):
         assert result.response.trigger is None and not result.response.dosing_hold
 
 
-def test_high_risk_is_x02_and_the_rest_x03_with_the_minutes_of_the_table():
+def test_high_risk_is_x02_and_the_rest_x03_with_the_severity_of_the_level():
     """PR-05"""
     responses = risk_screen().responses
     high = responses[RiskLevel.HIGH]
-    assert (high.trigger, high.severity, high.acknowledge_minutes, high.contact_minutes) == ("X02", 4, 5, 15)
+    # By when somebody has it, and has talked with the person, is the escalation table's to say (protocol 9), and nowhere else's.
+    assert (high.trigger, high.severity) == ("X02", 4)
     assert [responses[level].trigger for level in (RiskLevel.MODERATE, RiskLevel.LOW)] == ["X03", "X03"]
-    assert responses[RiskLevel.MODERATE].acknowledge_minutes < responses[RiskLevel.LOW].acknowledge_minutes
+    assert (responses[RiskLevel.MODERATE].severity, responses[RiskLevel.LOW].severity) == (3, 2)
     item9 = response_to_item9(1)
     assert item9 is not None and item9.trigger == "X03" and item9.dosing_hold
 
