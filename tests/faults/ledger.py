@@ -19,6 +19,9 @@ from tests.twilio_server import wall_clock
 
 # The longest that the first page of a crisis answer may take with one process killed (PR-05).
 FIRST_PAGE_S = 90.0
+# The longest that a reminder may lie when its sender is killed, and the sender after it as well: two leases of five minutes, and
+# the ticks between.
+REMINDER_S = 660.0
 
 
 class Ledger:
@@ -60,6 +63,8 @@ class Intent:
     effects: int | None = None
     # Taken back on purpose: then nothing may leave, and nothing need.
     withdrawn: bool = False
+    # It failed for good and stands, with an owner, where a person sees it: not sent, and not lost either.
+    a_person_has_it: bool = False
     # Its channel cannot be asked what it took, so one extra copy is allowed (class R).
     one_extra: bool = True
     story: list[str] = field(default_factory=list)
@@ -100,7 +105,7 @@ def judge(intent: Intent, *, first_page_s: float = FIRST_PAGE_S) -> Iterable[Fin
         if copies:
             yield finding("doubled", f"taken back, and {copies} went all the same")
         return
-    if happened and copies == 0:
+    if happened and copies == 0 and not intent.a_person_has_it:
         yield finding("lost", "promised, and no vendor ever took it")
     if intent.delivery == "R":
         if copies > (2 if intent.one_extra else 1):
@@ -109,6 +114,10 @@ def judge(intent: Intent, *, first_page_s: float = FIRST_PAGE_S) -> Iterable[Fin
             yield finding(
                 "early", f"taken {intent.due_at_s - min(intent.taken_at_s):.1f} s before it was due"
             )
+        if copies and intent.due_at_s is not None:
+            took = min(intent.taken_at_s) - intent.due_at_s
+            if took > REMINDER_S:
+                yield finding("late", f"taken {took:.0f} s after it was due, allowed are {REMINDER_S:.0f} s")
     if intent.delivery == "L" and copies and intent.due_at_s is not None:
         took = min(intent.taken_at_s) - intent.due_at_s
         if took > first_page_s:

@@ -304,7 +304,7 @@ class Storm:
             intents.append(
                 Intent(
                     reminder["words"], "reminder", "R", due_at_s=reminder["due_at_s"],
-                    one_extra=reminder["channel"] != "sms", taken_at_s=[_instant(line["at"]) for line in copies],
+                    one_extra=reminder["channel"] != "sms", a_person_has_it=self._has_an_owner(reminder["id"]), taken_at_s=[_instant(line["at"]) for line in copies],
                     story=[f"promised as {reminder}", *map(str, copies), *self._row_of(reminder["id"])],
                 )
             )  # fmt: skip
@@ -395,6 +395,16 @@ class Storm:
         about = line["alert"] if kind == "taken" else line["visit"]
         return count(
             "SELECT count(*) FROM common_auditentry WHERE action = %s AND object_id = %s", action, about
+        )
+
+    def _has_an_owner(self, message_id: str) -> bool:
+        """Twice in doubt over a channel that cannot be asked: it is somebody's work, and is not sent a third time."""
+        return bool(
+            self.world.ask(
+                "SELECT 1 FROM notify_deadletter l JOIN notify_outboxmessage m ON m.id::text = l.key "
+                "WHERE l.key = %s AND l.what = 'message' AND l.settled_at IS NULL AND l.owner_id IS NOT NULL AND m.state = 'failed'",
+                [message_id],
+            )
         )
 
     def _row_of(self, message_id: str) -> list[str]:

@@ -54,6 +54,8 @@ def test_a_run_in_which_all_went_well_has_no_findings() -> None:
         (reminder(taken_at_s=[T + 1, T + 2, T + 3]), "doubled"),
         (reminder(taken_at_s=[T + 1, T + 2], one_extra=False), "doubled"),
         (reminder(taken_at_s=[T - 1]), "early"),
+        (reminder(taken_at_s=[T + 661]), "late"),
+        (reminder(a_person_has_it=True, taken_at_s=[T + 1, T + 2, T + 3]), "doubled"),
         (reminder(withdrawn=True), "doubled"),
     ],
 )
@@ -72,6 +74,8 @@ def test_a_broken_promise_is_named_with_the_whole_story(intent: Intent, what: st
         crisis(acknowledged_at_s=None, effects=0, taken_at_s=[]),
         reminder(taken_at_s=[T + 1, T + 2]),
         reminder(withdrawn=True, taken_at_s=[]),
+        reminder(taken_at_s=[T + 660]),
+        reminder(a_person_has_it=True, taken_at_s=[]),
     ],
 )
 def test_what_the_class_allows_is_no_finding(intent: Intent) -> None:
