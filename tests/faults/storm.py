@@ -403,7 +403,7 @@ class Storm:
             self.world.ask(
                 "SELECT 1 FROM notify_deadletter l JOIN notify_outboxmessage m ON m.id::text = l.key "
                 "WHERE l.key = %s AND l.what = 'message' AND l.settled_at IS NULL AND l.owner_id IS NOT NULL AND m.state = 'failed'",
-                [message_id],
+                message_id,
             )
         )
 
