@@ -21,7 +21,8 @@ def on_text(*, text: InboundText, at: datetime) -> bool:
     A patient's own words are about that patient, a sitter's about whom they sit with now. From a number that nobody knows the
     person on call is called all the same, and reads the text on the alert (HZ-29: words are never the only path).
     """
-    triggers = match(text.body, numbers=numbers(at=at)).triggers
+    found = match(text.body, numbers=numbers(at=at))
+    triggers = found.triggers
     if not triggers or (text.sender is not None and text.sender.role != Role.PATIENT):
         return False
     if text.sender is not None:
@@ -31,7 +32,7 @@ def on_text(*, text: InboundText, at: datetime) -> bool:
     if patient is None:
         raise_alert(
             patient=None, trigger=UNKNOWN_SENDER, source=text, at=at, by=BY,
-            detail_codes=("text_needs_triage", *(f"sounds_like:{trigger}" for trigger in triggers)),
+            detail_codes=("text_needs_triage", *(f"sounds_like:{category}" for category in found.categories)),
             # One alert a number: somebody else's words are never one more sign of the first one's.
             episode=f"unknown_text:{lookup_digest(text.from_number)[:16]}",
         )  # fmt: skip

@@ -73,6 +73,7 @@ def test_from_a_number_nobody_knows_the_person_on_call_is_paged_and_reads_the_te
     assert set(OutboxMessage.objects.values_list("recipient", flat=True)) == {dana.pk}
     page = client_for(dana).get(f"/alerts/{alert.pk}/").content.decode()
     assert "I want to kill myself" in page and f"tel:{STRANGER}" in page
+    assert "Nobody we know" in page and "words that sound like: suicide now" in page
     assert str(alert.pk) in {line.key.split(":")[-1] for line in work_items(user=dana, at=at)}
 
 
