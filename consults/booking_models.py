@@ -58,6 +58,10 @@ class VisitEntry(models.Model):
     # Dates of birth that did not match; past the limit only a call helps.
     tries = models.PositiveSmallIntegerField(default=0)
     matched_at = models.DateTimeField(null=True, blank=True)
+    # With nothing on file to compare: what she said, and the clinician who found out who she is.
+    birth_date_said = EncryptedTextField(blank=True)
+    identified_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    identified_how = EncryptedTextField(blank=True)
     state = models.CharField(max_length=2, blank=True)
     at_address_on_file = models.BooleanField(null=True, blank=True)
     address_now = EncryptedTextField(
@@ -70,7 +74,8 @@ class VisitEntry(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(confirmed_at__isnull=True)
-                | Q(matched_at__isnull=False, at_address_on_file__isnull=False, state__in=STATES),
+                | (Q(matched_at__isnull=False) | Q(identified_by__isnull=False) & ~Q(identified_how=""))
+                & Q(at_address_on_file__isnull=False, state__in=STATES),
                 name="whoever_came_in_said_who_and_where",
             ),
             models.CheckConstraint(

@@ -270,19 +270,46 @@ class OrderForm(forms.Form):
         label="What it rests on",
         required=False,
         max_length=400,
-        help_text="Date and place of the visit, or the number. Not needed for the flexibility.",
+        help_text="The number. Not needed for the flexibility, nor for a visit in person.",
     )
     authority_expires_on = forms.DateField(
         label="In force until",
         required=False,
         help_text="Not needed for the flexibility, nor for your own visit in person.",
     )
+    examined_on = forms.DateField(label="Day of the visit in person", required=False)
+    examined_by = forms.CharField(
+        label="Practice and clinician",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"data-width": "medium"}),
+    )
+    examined_place = forms.CharField(
+        label="Place",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"data-width": "medium"}),
+    )
+    evaluator_reason = forms.CharField(
+        label="Why you prescribe, and not whoever saw the patient",
+        required=False,
+        widget=_area(2),
+        max_length=2_000,
+    )
     warning_reason = forms.CharField(
         label="Your reason, where the order is unusual", required=False, widget=_area(2), max_length=2_000
     )
 
-    def __init__(self, *args: Any, medicines: list[Medicine] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        medicines: list[Medicine] | None = None,
+        seen_by_another: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        if not seen_by_another:
+            del self.fields["evaluator_reason"]
         _needed_later(self, "strength_mg", "concentration_mg_per_ml", "spray_volume_ml")
         self.medicines = medicines or []
         for medicine in self.medicines:
@@ -301,6 +328,14 @@ class OrderForm(forms.Form):
             if nasal
             else {"strength_mg": "Enter the strength of one tablet or troche in mg."}
         )
+        if data.get("authority_basis") == AuthorityBasis.IN_PERSON:
+            for name, sentence in (
+                ("examined_on", "Enter the day of the visit."),
+                ("examined_by", "Write the practice and the clinician."),
+                ("examined_place", "Write where it was."),
+            ):
+                if not data.get(name) and name not in self.errors:
+                    self.add_error(name, sentence)
         if data.get("form"):
             for name, sentence in wanted.items():
                 if data.get(name) is None and name not in self.errors:
@@ -340,6 +375,10 @@ class OrderForm(forms.Form):
             "authority_basis": data["authority_basis"],
             "authority_reference": data["authority_reference"],
             "authority_expires_on": data["authority_expires_on"],
+            "examined_on": data["examined_on"],
+            "examined_by": data["examined_by"],
+            "examined_place": data["examined_place"],
+            "evaluator_reason": data.get("evaluator_reason", ""),
             "warning_reason": data["warning_reason"],
         }
 
@@ -376,22 +415,6 @@ class PharmacyForm(forms.Form):
     )
 
 
-class ParcelForm(forms.Form):
-    lot = forms.CharField(
-        label="Lot number on the label",
-        max_length=40,
-        error_messages={"required": "Write the lot number from the label."},
-        widget=forms.TextInput(attrs={"data-width": "medium"}),
-    )
-    count = WholeNumberField(label="How many are in the parcel", min_value=1, max_value=500)
-    carrier_reference = forms.CharField(
-        label="Tracking number",
-        required=False,
-        max_length=60,
-        widget=forms.TextInput(attrs={"data-width": "medium"}),
-    )
-
-
 class CountForm(forms.Form):
     count = WholeNumberField(
         label="How many did you count?",
@@ -409,7 +432,7 @@ class CountForm(forms.Form):
     )
     photo = photo_field()
     no_photo = forms.BooleanField(
-        label="I cannot take a photo: please look at it with me on our next call", required=False
+        label="I cannot take a photo: please look at it with me on a video call", required=False
     )
 
     def clean(self) -> dict[str, Any]:

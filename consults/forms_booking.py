@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 
+from common.notes import LEAST_CHARACTERS
 from common.number_fields import WholeNumberField
 from consults.forms import STATE_CHOICES, WEEKDAYS, refuse_skipped
 from consults.models import CalendarSettings
@@ -39,10 +40,8 @@ class EntryForm(forms.Form):
         help_text="Only if you are somewhere else: street, number, city.",
     )
 
-    def __init__(self, *args: Any, asks_birth_date: bool = True, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if not asks_birth_date:
-            del self.fields["date_of_birth"]
         self.fields["address_now"].needed_later = True  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
@@ -50,6 +49,17 @@ class EntryForm(forms.Form):
         if data.get("at_address") == "no" and not data.get("address_now", "").strip():
             self.add_error("address_now", "Write the address where you are, so that help can find you.")
         return data
+
+
+class WhoForm(forms.Form):
+    how = forms.CharField(
+        label="How you know who this is",
+        max_length=400,
+        min_length=LEAST_CHARACTERS,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Such as: showed a driving licence with this date of birth.",
+        error_messages={"required": "Write a sentence.", "min_length": "Write a sentence."},
+    )
 
 
 class WaitingForm(forms.Form):

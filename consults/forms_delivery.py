@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from common.files import ACCEPT
+from common.notes import LEAST_CHARACTERS
 from common.number_fields import TWO_IN_ONE, WholeNumberField
 from consults.models import StockMove
 
@@ -18,12 +19,41 @@ def photo_field() -> forms.FileField:
     )
 
 
-class KitShipForm(forms.Form):
+class TrackedForm(forms.Form):
+    """Who carries a parcel, and how it can be followed."""
+
+    carrier = forms.CharField(
+        label="Carrier",
+        max_length=40,
+        widget=forms.TextInput(attrs={"data-width": "medium"}),
+        error_messages={"required": "Write who carries it."},
+    )
     carrier_reference = forms.CharField(
         label="Tracking number",
-        required=False,
         max_length=60,
         widget=forms.TextInput(attrs={"data-width": "medium"}),
+        error_messages={"required": "Write the tracking number."},
+    )
+
+
+class KitShipForm(TrackedForm):
+    pass
+
+
+class ParcelForm(TrackedForm):
+    """A parcel of medicine that left."""
+
+    field_order = ("lot", "count", "carrier", "carrier_reference", "adult_signature")
+    lot = forms.CharField(
+        label="Lot number on the label",
+        max_length=40,
+        error_messages={"required": "Write the lot number from the label."},
+        widget=forms.TextInput(attrs={"data-width": "medium"}),
+    )
+    count = WholeNumberField(label="How many are in the parcel", min_value=1, max_value=500)
+    adult_signature = forms.BooleanField(
+        label="The carrier hands it to an adult alone, who signs",
+        error_messages={"required": "Order the signature of an adult from the carrier first."},
     )
 
 
@@ -72,6 +102,28 @@ class ArrivedForm(forms.Form):
         help_text="As the carrier wrote it.",
         error_messages={"required": "Write the name from the carrier's record."},
     )
+    adult = forms.BooleanField(
+        label="By the carrier's record this person is 18 or older",
+        error_messages={
+            "required": "Confirm it from the carrier's record. If nobody or a minor signed, give the parcel up."
+        },
+    )
+
+
+class LookForm(forms.Form):
+    """What somebody of the care team saw on a video call, in a photo's place."""
+
+    counted = WholeNumberField(
+        label="How many did you see?",
+        min_value=0,
+        max_value=500,
+        error_messages={"required": "Count them together and enter the number."},
+    )
+    note = forms.CharField(
+        label="How you saw them", max_length=500, widget=forms.Textarea(attrs={"rows": 2}), min_length=LEAST_CHARACTERS,
+        help_text="Such as: on today's call she held up the bottle and counted them into her hand.",
+        error_messages={"required": "Write a sentence.", "min_length": "Write a sentence."},
+    )  # fmt: skip
 
 
 class StockCountForm(forms.Form):

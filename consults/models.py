@@ -400,6 +400,9 @@ END IF;
 IF NOT EXISTS (SELECT 1 FROM consults_order o WHERE o.id = NEW.order_id AND o.pharmacy_status IN ('accepted', 'dispensed')) THEN
     RAISE EXCEPTION 'a parcel follows an order that the pharmacy has accepted' USING ERRCODE = 'check_violation';
 END IF;
+IF NEW.carrier = '' OR NEW.carrier_reference = '' OR NOT NEW.adult_signature THEN
+    RAISE EXCEPTION 'a parcel of medicine is tracked and given to an adult who signs' USING ERRCODE = 'check_violation';
+END IF;
 IF NEW.count + coalesce((SELECT sum(coalesce(f.count_confirmed, f.count)) FROM consults_fulfilment f
         WHERE f.order_id = NEW.order_id AND f.lost_at IS NULL), 0)
     > (SELECT o.units_per_dose * o.doses_total FROM consults_order o WHERE o.id = NEW.order_id)
@@ -462,6 +465,13 @@ class Order(models.Model):
         blank=True, help_text="Date and place of the visit, or registration number"
     )
     authority_expires_on = models.DateField(null=True, blank=True)
+    # The examination in person that the basis rests on, when it is that one.
+    examined_on = models.DateField(null=True, blank=True)
+    examined_by = EncryptedTextField(blank=True, help_text="Practice and clinician")
+    examined_place = EncryptedTextField(blank=True)
+    # Whose visit the order rests on; where that is not the prescriber, why the prescriber prescribes.
+    evaluated_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    evaluator_reason = EncryptedTextField(blank=True)
 
     warnings = models.JSONField(
         default=list, help_text="Codes of the soft checks that the prescriber went past"
@@ -557,6 +567,13 @@ class Order(models.Model):
                 | Q(second_checked_by__isnull=False, second_checked_at__isnull=False)
                 & ~Q(second_checked_by=F("prescriber")),
                 name="a_large_step_has_a_second_person",
+            ),
+            models.CheckConstraint(
+                condition=Q(signed_at__isnull=True)
+                | Q(evaluated_by__isnull=True)
+                | Q(evaluated_by=F("prescriber"))
+                | ~Q(evaluator_reason=""),
+                name="a_prescriber_who_did_not_see_the_patient_says_why",
             ),
             models.UniqueConstraint(
                 fields=["patient"],
@@ -656,7 +673,11 @@ class Fulfilment(models.Model):
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="fulfilments")
     lot = models.CharField(max_length=40)
     count = models.PositiveSmallIntegerField(help_text="Tablets, troches or sprays in the parcel")
-    carrier_reference = models.CharField(max_length=60, blank=True)
+    carrier = models.CharField(max_length=40, blank=True)
+    carrier_reference = models.CharField(max_length=60, blank=True, help_text="Tracking number")
+    adult_signature = models.BooleanField(
+        default=False, help_text="The carrier gives it to an adult alone, who signs"
+    )
     shipped_at = models.DateTimeField()
     shipped_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     delivered_at = models.DateTimeField(null=True, blank=True)
@@ -733,6 +754,7 @@ from consults.order_models import HandOver, SecondOpinion  # noqa: E402, F401
 from consults.parcel_models import (  # noqa: E402, F401
     AddressCheck,
     KitParcel,
+    ParcelLook,
     ParcelPhoto,
     ParcelProof,
     StockCount,

@@ -19,7 +19,8 @@ class KitParcel(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="kit_parcels")
     contents = models.JSONField(help_text="Codes of what was packed, as the protocol lists them")
-    carrier_reference = models.CharField(max_length=60, blank=True)
+    carrier = models.CharField(max_length=40, blank=True)
+    carrier_reference = models.CharField(max_length=60, blank=True, help_text="Tracking number")
     shipped_at = models.DateTimeField()
     shipped_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     due_at = models.DateTimeField(help_text="When it should have arrived")
@@ -66,6 +67,7 @@ class ParcelProof(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     parcel = models.OneToOneField("consults.Fulfilment", models.PROTECT, related_name="proof")
     signed_for_by = EncryptedTextField(help_text="The adult who signed, as the carrier wrote it")
+    adult = models.BooleanField(default=False, help_text="Eighteen or older, by the carrier's record")
     recorded_at = models.DateTimeField()
     recorded_by = models.ForeignKey(User, models.PROTECT, related_name="+")
 
@@ -89,6 +91,23 @@ class ParcelPhoto(models.Model):
 
     def __str__(self) -> str:
         return f"Photo of {self.parcel_id}"
+
+
+class ParcelLook(models.Model):
+    """In the photo's place: somebody of the care team saw what the patient counted, on a video call. Never edited."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    parcel = models.OneToOneField("consults.Fulfilment", models.PROTECT, related_name="look")
+    counted = models.PositiveSmallIntegerField()
+    note = EncryptedTextField(help_text="What was seen, and how")
+    looked_at = models.DateTimeField()
+    looked_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+
+    class Meta:
+        triggers = [append_only("parcel_looks_stay_as_written")]
+
+    def __str__(self) -> str:
+        return f"Look at {self.parcel_id}"
 
 
 class StockMove(models.Model):

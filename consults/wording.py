@@ -45,7 +45,10 @@ ORDER_GAPS: dict[str, str] = {
     OrderGap.STATE_RULE_CLOSED: "The patient's state, or the one where they were seen, allows no controlled substance by telehealth.",
     OrderGap.STATE_NEEDS_IN_PERSON: "The patient's state asks for an examination in person first. Choose that basis when it took place.",
     OrderGap.AUTHORITY_LAPSED: "The authority to prescribe by telemedicine is not in force today.",
-    OrderGap.AUTHORITY_INCOMPLETE: "Write what the authority to prescribe rests on: date and place, or number.",
+    OrderGap.AUTHORITY_INCOMPLETE: "Write what the authority to prescribe rests on, with its number.",
+    OrderGap.EXAMINATION_INCOMPLETE: "Write the day of the visit in person, practice and clinician, and the place.",
+    OrderGap.EXAMINATION_TO_COME: "The visit in person that the order rests on is still to come.",
+    OrderGap.EVALUATOR_DIFFERS: "Somebody else saw the patient at the visit that this order rests on. Open the draft, and write why you prescribe.",
     OrderGap.SYNTHETIC_PATIENT: "This is a made-up patient of a drill and can never hold an order.",
     OrderGap.ANOTHER_ORDER_IN_FORCE: "Another order is in force. Write one that supersedes it.",
     OrderGap.DOSING_ON_HOLD: "Dosing is on hold, or an alert is open. Clear it first.",
@@ -67,6 +70,8 @@ STOPPED: dict[str, str] = {
     OrderGap.STATE_NEEDS_IN_PERSON: "The patient's state asks for an examination in person first, and the order rests on another basis.",
     OrderGap.AUTHORITY_LAPSED: "The authority to prescribe that the order rests on is not in force today. It needs an order on another basis.",
     OrderGap.AUTHORITY_INCOMPLETE: "The order does not say what the authority to prescribe rests on.",
+    OrderGap.EXAMINATION_INCOMPLETE: "The order does not say when, where and by whom the patient was examined in person.",
+    OrderGap.EXAMINATION_TO_COME: "The visit in person that the order rests on is still to come.",
 }
 
 HARD: dict[str, str] = {

@@ -146,8 +146,8 @@ GATE: dict[str, Words] = {
         "Dose differs from the one the psychiatrist decided.",
     ),
     "medicine_not_here": Words(
-        "Your medicine must have arrived and been counted first. Tell us if it has not.",
-        "Not enough counted units at home for this dose.",
+        "Your medicine must have arrived and been counted first, with a photo or together on a call. Tell us if it has not.",
+        "Not enough counted units at home for this dose. A parcel counts once an adult's signature and a photo, or a look on a call, are kept.",
     ),
     "kit_not_here": Words(
         "Your kit with the cuff must have arrived first. Tell us if it has not.",

@@ -2,6 +2,7 @@
 
 from consults.access.orders import (
     active_order,
+    basis_ends_on,
     digest_of,
     drafts_of,
     flexibility_ends_on,
@@ -33,6 +34,7 @@ from consults.access.parcels import (
     open_kit,
     photo_of,
     practice_days,
+    proven,
     stock_of,
     stocks_of,
     units_at_home,
@@ -65,6 +67,7 @@ __all__ = [
     "address_of_order",
     "appointments_between",
     "appointments_of",
+    "basis_ends_on",
     "blockers",
     "bookable_types",
     "counts_of",
@@ -98,6 +101,7 @@ __all__ = [
     "practice_days",
     "proposal_of",
     "protocol_limits",
+    "proven",
     "room_of",
     "runs",
     "second_opinion",

@@ -14,9 +14,11 @@ from accounts.models import Patient, Role, User
 from common import hooks, protocol
 from common.clock import age_years, local_date
 from common.errors import NotVisible
+from common.notes import is_a_note
 from consults.access.state_rules import rule_in
 from consults.access.visits import latest_signed_note, notes_of
 from consults.models import (
+    AuthorityBasis,
     Fulfilment,
     Order,
     PdmpCheck,
@@ -99,6 +101,16 @@ def flexibility_ends_on() -> date:
     return date.fromisoformat(str(settings.TELEMEDICINE_FLEXIBILITY_ENDS_ON))
 
 
+def basis_ends_on(order: Order) -> date | None:
+    """The last day of the authority a draft rests on: by the setting, by the examination and the protocol's number, or as written."""
+    if order.authority_basis == AuthorityBasis.FLEXIBILITY:
+        return flexibility_ends_on()
+    if order.authority_basis == AuthorityBasis.IN_PERSON:
+        days = order.protocol.data["dosing"]["order"].get("in_person_valid_days")
+        return None if order.examined_on is None or days is None else order.examined_on + timedelta(days=days)
+    return order.authority_expires_on
+
+
 def protocol_limits(data: dict[str, Any]) -> tuple[int, int]:
     """Systolic and diastolic below which a reading is "go"; an order may be tighter, never looser."""
     limits = data["bp"]["limits"]
@@ -151,7 +163,8 @@ def medicine_used(order: Order) -> dict[str, Any]:
 READ_BEFORE_SIGNING = (
     "form", "strength_ug", "concentration_ug_per_ml", "spray_volume_ul", "units_per_dose", "dose_ug", "session_dates",
     "sessions_covered", "systolic_max_mmhg", "diastolic_max_mmhg", "holds", "directions", "authority_basis",
-    "authority_reference", "authority_expires_on", "warning_reason",
+    "authority_reference", "authority_expires_on", "examined_on", "examined_by", "examined_place", "evaluated_by_id",
+    "evaluator_reason", "warning_reason",
 )  # fmt: skip
 
 
@@ -283,6 +296,11 @@ def order_facts(
         authority_basis=order.authority_basis,
         authority_reference=order.authority_reference,
         authority_expires_on=order.authority_expires_on,
+        examined_on=order.examined_on,
+        examined_where=bool(order.examined_by.strip() and order.examined_place.strip()),
+        evaluator_unsaid=note is not None
+        and note.signed_by_id != order.prescriber_id
+        and not (order.evaluated_by_id == note.signed_by_id and is_a_note(order.evaluator_reason)),
         is_synthetic=patient.is_synthetic,
         another_order_in_force=other.exclude(pk=order.pk).exists(),
         held=holds_of(patient).exists() or has_unresolved_crisis(patient),

@@ -5,14 +5,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from accounts.access import patients_visible_to
 from accounts.models import Patient
 from common.clock import local_date
 from common.errors import NotVisible
 from consults.access.orders import medicine_used
-from consults.models import AddressCheck, Fulfilment, KitParcel, Order, ParcelPhoto, StockCount, StockMove
+from consults.models import (
+    AddressCheck,
+    Fulfilment,
+    KitParcel,
+    Order,
+    ParcelLook,
+    ParcelPhoto,
+    ParcelProof,
+    StockCount,
+    StockMove,
+)
 from vitals.models import Reading
 
 
@@ -20,17 +30,26 @@ def fulfilments_of(patient: Patient) -> QuerySet[Fulfilment]:
     """Parcels of a patient, newest first."""
     return (
         Fulfilment.objects.filter(patient=patient)
-        .select_related("order", "shipped_by", "photo", "proof")
+        .select_related("order", "shipped_by", "photo", "proof", "look__looked_by")
         .order_by("-shipped_at")
     )
 
 
-def medicine_delivered(order: Order) -> bool:
-    """Has a parcel of this order arrived, and did the patient count what was sent?"""
+def proven(*, at: datetime) -> Q:
+    """Parcels for which an adult signed and whose count somebody saw, by photo or on a video call. PostgreSQL asks the same (G14)."""
+    of = {"parcel": OuterRef("pk")}
+    return Q(Exists(ParcelProof.objects.filter(**of, adult=True, recorded_at__lte=at))) & (
+        Q(Exists(ParcelPhoto.objects.filter(**of, taken_at__lte=at)))
+        | Q(Exists(ParcelLook.objects.filter(**of, looked_at__lte=at)))
+    )
+
+
+def medicine_delivered(order: Order, *, at: datetime) -> bool:
+    """Has a parcel of this order arrived with its proof, and did the patient count what was sent?"""
     return any(
         not parcel.count_differs
         for parcel in Fulfilment.objects.filter(
-            order=order, delivered_at__isnull=False, confirmed_at__isnull=False
+            proven(at=at), order=order, delivered_at__isnull=False, confirmed_at__isnull=False
         )
     )
 
@@ -46,11 +65,11 @@ def _same_product(order: Order) -> dict[str, Any]:
 
 
 def units_at_home(order: Order, *, at: datetime) -> int:
-    """Units of this product that the patient counted in, less what left without a dose; what was taken is the caller's to subtract."""
+    """Units of this product that the patient counted in from proven parcels, less what left without a dose; what was taken is the
+    caller's to subtract."""
     same = _same_product(order)
-    came = (
-        Fulfilment.objects.filter(**same, confirmed_at__lte=at).aggregate(n=Sum("count_confirmed"))["n"] or 0
-    )
+    counted = Fulfilment.objects.filter(proven(at=at), **same, confirmed_at__lte=at)
+    came = counted.aggregate(n=Sum("count_confirmed"))["n"] or 0
     left = StockMove.objects.filter(**same).aggregate(n=Sum("units"))["n"] or 0
     return came - left
 

@@ -29,6 +29,8 @@ def standing_facts(order: Order, *, at: datetime) -> StandingFacts:
         authority_reference=order.authority_reference,
         # The setting of today: the flexibility has been extended before, and may be cut short.
         authority_expires_on=flexibility_ends_on() if flexible else order.authority_expires_on,
+        examined_on=order.examined_on,
+        examined_where=bool(order.examined_by.strip() and order.examined_place.strip()),
         at=at,
         on=on,
         seen_in=seen,

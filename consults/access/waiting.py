@@ -47,6 +47,13 @@ def entry_to(row: Appointment) -> VisitEntry | None:
     return VisitEntry.objects.filter(pk=row.pk).first()
 
 
+def nobody_knows_who(row: Appointment) -> bool:
+    """Somebody came in with nothing on file to compare, and the clinician has not said who it is."""
+    return VisitEntry.objects.filter(
+        pk=row.pk, at_address_on_file__isnull=False, confirmed_at__isnull=True
+    ).exists()
+
+
 def feed_digest(secret: str) -> str:
     """What is kept of the secret in a feed's address."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -13,13 +13,14 @@ from common.clock import local_date
 from common.errors import Conflict
 from common.work import LIMIT, WorkItem, clock_of, kinds, line, next_working_day
 from consults.access.orders import flexibility_ends_on, is_to_call_back
-from consults.access.parcels import units_to_send
+from consults.access.parcels import proven, units_to_send
 from consults.models import (
     Appointment,
     AuthorityBasis,
     Fulfilment,
     KitParcel,
     Order,
+    ParcelProof,
     PharmacyStatus,
     StateRule,
     VisitNote,
@@ -45,6 +46,7 @@ def work_between_visits(*, user: User, at: datetime) -> list[WorkItem]:
         items += _unbooked(user, covers=covers, at=at)
         items += _to_send(user, covers=covers, at=at)
         items += _on_the_way(user, covers=covers, at=at)
+        items += _unproven(user, covers=covers, at=at)
     if user.role == Role.PSYCHIATRIST or Role.PSYCHIATRIST in covers:
         items += _to_write(user, covers=covers)
         items += _to_hand_over(user, covers=covers, at=at)
@@ -214,6 +216,31 @@ def _on_the_way(user: User, *, covers: frozenset[str], at: datetime) -> list[Wor
                 )
             )  # fmt: skip
     return items
+
+
+def _unproven(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkItem]:
+    """Medicine that was counted in, and nobody has written down which adult signed, or seen the count: no session opens with it."""
+    runs = Order.objects.filter(_in_force(at), patient=OuterRef("patient"))
+    rows = (
+        Fulfilment.objects.filter(
+            mine_or_unowned(user, role=Role.COACH, covers=covers),
+            ~proven(at=at),
+            Exists(runs),
+            confirmed_at__isnull=False,
+        )
+        .annotate(signed=Exists(ParcelProof.objects.filter(parcel=OuterRef("pk"), adult=True)))
+        .select_related("patient__user", "patient__care_team")
+        .order_by("confirmed_at", "id")
+    )
+    return [
+        _line(
+            "parcel.unproven", user, parcel.patient, role="coach", key=parcel.pk,
+            due_at=(parcel.confirmed_at or at) + clock_of("parcel.unproven"),
+            title="Counted without a photo: look at it together on a video call" if parcel.signed
+            else "Counted, and nobody has written down which adult signed",
+        )
+        for parcel in rows[:LIMIT]
+    ]  # fmt: skip
 
 
 # --- the psychiatrist's ---

@@ -18,6 +18,7 @@ from consults.actions.delivery import (
     count_stock,
     give_up_parcel,
     kit_contents,
+    look_together,
     move_stock,
     practice_reading,
     record_signature,
@@ -25,7 +26,7 @@ from consults.actions.delivery import (
     sweep_parcels,
 )
 from consults.actions.double_booking import double_book
-from consults.actions.entry import arrive, birth_date_tries, come_in
+from consults.actions.entry import arrive, birth_date_tries, come_in, identify
 from consults.actions.introductions import (
     VISITOR,
     book_introduction,
@@ -107,9 +108,11 @@ __all__ = [
     "go_round",
     "hand_over",
     "hold_slot",
+    "identify",
     "join_waiting_list",
     "kit_contents",
     "leave_waiting_list",
+    "look_together",
     "make_feed",
     "mark_delivered",
     "move_introduction",

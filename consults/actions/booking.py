@@ -26,6 +26,7 @@ from consults.access.leave import is_away
 from consults.access.slots import Slot, open_slots, visit_settings
 from consults.access.state_rules import booking_refusal_in
 from consults.access.visits import blockers, is_accepted
+from consults.access.waiting import nobody_knows_who
 from consults.actions.freed import note_freed
 from consults.actions.missed import after_a_missed_visit
 from consults.actions.rooms import follow_visit
@@ -340,6 +341,11 @@ def close_visit(appointment: Appointment, *, happened: bool, by: User, at: datet
         raise NotPermitted("The clinician of this visit closes it.")
     if at < appointment.starts_at:
         raise Conflict("This visit has not begun.", code="not_begun")
+    if happened and nobody_knows_who(appointment):
+        raise Conflict(
+            "Nothing on file could be compared when this person came. Say first how you know who it was.",
+            code="not_identified",
+        )
     with transaction.atomic():
         states.move(
             appointment, "completed" if happened else "no_show", moves=APPOINTMENT_MOVES, by=by, at=at

@@ -11,13 +11,15 @@ from accounts.access import patients_visible_to
 from accounts.models import Patient, Role, User
 from common import audit, files, protocol
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible
+from common.notes import is_a_note
 from consults.access.parcels import stock_of
-from consults.actions.parcels import COUNT_DIFFERS, TROUBLE, delivery_numbers, settle, trouble
+from consults.actions.parcels import COUNT_DIFFERS, TROUBLE, delivery_numbers, settle, tracked, trouble
 from consults.models import (
     AddressCheck,
     Fulfilment,
     KitParcel,
     Order,
+    ParcelLook,
     ParcelPhoto,
     ParcelProof,
     StockCount,
@@ -51,9 +53,10 @@ def _own(patient_id: Any, by: User) -> None:
         raise NotVisible("There is no such page.")
 
 
-def ship_kit(patient: Patient, *, by: User, at: datetime, carrier_reference: str = "") -> KitParcel:
+def ship_kit(patient: Patient, *, carrier: str, carrier_reference: str, by: User, at: datetime) -> KitParcel:
     """Cuff, eye mask, journal and card are on their way. Raises Conflict while another kit is."""
     _care(patient, by)
+    tracked(carrier, carrier_reference)
     data = protocol.current(at=at).data["dosing"]["delivery"]
     with transaction.atomic():
         Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
@@ -64,6 +67,7 @@ def ship_kit(patient: Patient, *, by: User, at: datetime, carrier_reference: str
         row = KitParcel.objects.create(
             patient=patient,
             contents=list(kit_contents(at=at)),
+            carrier=carrier.strip(),
             carrier_reference=carrier_reference.strip(),
             shipped_at=at,
             shipped_by=by,
@@ -138,15 +142,27 @@ def give_up_parcel(parcel: Fulfilment | KitParcel, *, why: str, by: User, at: da
         )
 
 
-def record_signature(parcel: Fulfilment, *, signed_for_by: str, by: User, at: datetime) -> ParcelProof:
-    """Which adult signed at the door, from the carrier's record."""
+def record_signature(
+    parcel: Fulfilment, *, signed_for_by: str, adult: bool, by: User, at: datetime
+) -> ParcelProof:
+    """Who signed at the door, and that it was an adult, from the carrier's record. Without it nothing of the parcel opens a session."""
     _care(parcel.patient, by)
     if not signed_for_by.strip():
         raise Invalid("Write who signed.", fields={"signed_for_by": "Write the name from the carrier."})
+    if not adult:
+        raise Invalid(
+            "Only an adult may have signed. If nobody or a minor did, the parcel counts as lost: give it up, and ring the patient.",
+            fields={"adult": "Confirm it from the carrier's record."},
+        )
     with transaction.atomic():
         row, made = ParcelProof.objects.get_or_create(
             parcel=parcel,
-            defaults={"signed_for_by": signed_for_by.strip(), "recorded_at": at, "recorded_by": by},
+            defaults={
+                "signed_for_by": signed_for_by.strip(),
+                "adult": True,
+                "recorded_at": at,
+                "recorded_by": by,
+            },
         )
         if made:
             audit.record("parcel.signed_for", by=by, at=at, about=parcel, patient_id=parcel.patient_id)
@@ -163,6 +179,33 @@ def add_photo(parcel: Fulfilment, *, upload: Any, by: User, at: datetime) -> Par
         row = ParcelPhoto.objects.create(parcel=parcel, file=kept, taken_at=at)
         audit.record("parcel.photo", by=by, at=at, about=row, patient_id=parcel.patient_id)
     return row
+
+
+def look_together(parcel: Fulfilment, *, counted: int, note: str, by: User, at: datetime) -> ParcelLook:
+    """In a photo's place: somebody of the care team saw on a video call what the patient had counted, and says how.
+
+    Raises Conflict before the patient counted, and for another number than hers: that is a count of what is left.
+    """
+    _care(parcel.patient, by)
+    if not is_a_note(note):
+        raise Invalid("Say how you saw it.", fields={"note": "Write a sentence."})
+    with transaction.atomic():
+        row = Fulfilment.objects.select_for_update(of=("self",)).select_related("patient").get(pk=parcel.pk)
+        if row.confirmed_at is None:
+            raise Conflict("The patient has not counted it yet.", code="not_counted")
+        if counted != row.count_confirmed:
+            raise Conflict(
+                "The patient had counted another number. Count what is left together, on the page of the units.",
+                code="another_number",
+            )
+        look, made = ParcelLook.objects.get_or_create(
+            parcel=row, defaults={"counted": counted, "note": note.strip(), "looked_at": at, "looked_by": by}
+        )
+        if made:
+            audit.record("parcel.looked_at", by=by, at=at, about=row, patient_id=row.patient_id)
+            if not row.count_differs:
+                settle(row, "looked at together", by=by, at=at)
+    return look
 
 
 def move_stock(order: Order, *, kind: str, units: int, note: str, by: User, at: datetime) -> StockMove:

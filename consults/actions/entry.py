@@ -6,7 +6,8 @@ from django.db import transaction
 
 from accounts.models import User
 from common import audit
-from common.errors import Conflict, Invalid, NotVisible
+from common.errors import Conflict, Invalid, NotPermitted, NotVisible
+from common.notes import is_a_note
 from consults import wording
 from consults.access.slots import visit_settings
 from consults.access.visits import can_join
@@ -33,7 +34,8 @@ def come_in(
     """The patient says who she is and where, and is let in. The clinician still compares the photo ID.
 
     A date of birth that differs from the one on file lets nobody in: the answer has no `confirmed_at` and one more try counted.
-    After the last try it raises Conflict and only a call helps. Raises Invalid without an address when she is elsewhere.
+    After the last try it raises Conflict and only a call helps. Raises Invalid without an address when she is elsewhere. With no
+    date on file there is nothing to compare: what she said is kept, and the clinician says who she is (`identify`).
     """
     if by.pk != appointment.patient_id:
         raise NotVisible("There is no such page.")
@@ -48,6 +50,8 @@ def come_in(
         on_file = appointment.patient.date_of_birth
         if entry.confirmed_at is None and entry.tries >= birth_date_tries(at):
             raise Conflict(wording.BIRTH_DATE_CALL_US, code="birth_date_tries_used")
+        if date_of_birth is None:
+            raise Invalid("Enter your date of birth.", fields={"date_of_birth": "Enter your date of birth."})
         if on_file is not None and date_of_birth != on_file:
             entry.tries += 1
             entry.save(update_fields=["tries"])
@@ -61,8 +65,29 @@ def come_in(
         entry.address_now = "" if at_address_on_file else address_now.strip()
         if on_file is not None:
             entry.matched_at = entry.confirmed_at = at
+        else:
+            entry.birth_date_said = date_of_birth.isoformat()
         entry.save()
         arrive(appointment, state_now=state_now, by=by, at=at)
+    return entry
+
+
+def identify(appointment: Appointment, *, how: str, by: User, at: datetime) -> VisitEntry:
+    """Nothing on file could be compared: the clinician of the visit has found out who came, and says how."""
+    if by.pk != appointment.clinician_id:
+        raise NotPermitted("The clinician of this visit says who came.")
+    if not is_a_note(how):
+        raise Invalid("Say how you know who this is.", fields={"how": "Write a sentence."})
+    with transaction.atomic():
+        entry = VisitEntry.objects.select_for_update().filter(pk=appointment.pk).first()
+        if entry is None or entry.at_address_on_file is None:
+            raise Conflict("Nobody has come to this visit yet.", code="nobody_came")
+        if entry.confirmed_at is None:
+            entry.identified_by, entry.identified_how, entry.confirmed_at = by, how.strip(), at
+            entry.save(update_fields=["identified_by", "identified_how", "confirmed_at"])
+            audit.record(
+                "visit.identified", by=by, at=at, about=appointment, patient_id=appointment.patient_id
+            )
     return entry
 
 

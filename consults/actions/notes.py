@@ -15,6 +15,8 @@ from common import audit, hooks, protocol, states
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible, StaleVersion
 from consults import wording
 from consults.access.visits import note_facts, templates_for
+from consults.access.waiting import nobody_knows_who
+from consults.actions.entry import identify
 from consults.actions.missed import after_a_missed_visit
 from consults.models import Appointment, KeptSignature, PdmpCheck, VisitAddendum, VisitNote, VisitType
 from consults.rules.signing import NoteGap, note_gaps
@@ -168,6 +170,8 @@ def sign_note(note: VisitNote, *, by: User, at: datetime) -> VisitNote:
         assert row.date_of_birth_seen is not None
         if row.patient.identity_verified_at is None:
             verify_identity(row.patient, date_of_birth=row.date_of_birth_seen, by=by, at=at)
+        if nobody_knows_who(row.appointment):
+            identify(row.appointment, how="Compared with a photo ID, by the signed note", by=by, at=at)
         row.signed_at, row.signed_by = at, by
         row.save(update_fields=["signed_at", "signed_by"])
         if row.appointment.state in ("booked", "no_show"):

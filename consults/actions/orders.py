@@ -16,8 +16,8 @@ from common.errors import Conflict, Invalid, NotPermitted, NotVisible, StaleVers
 from common.locks import is_lock_trouble
 from consults import wording
 from consults.access.orders import (
+    basis_ends_on,
     digest_of,
-    flexibility_ends_on,
     latest_pdmp_check,
     medicine_used,
     order_facts,
@@ -55,6 +55,10 @@ DRAFT_FIELDS = (
     "authority_basis",
     "authority_reference",
     "authority_expires_on",
+    "examined_on",
+    "examined_by",
+    "examined_place",
+    "evaluator_reason",
     "warning_reason",
 )
 
@@ -109,8 +113,15 @@ def save_draft(
         "dose_ug": amount,
         "doses_total": len(values["sessions_covered"]),
     }
-    if values["authority_basis"] == AuthorityBasis.FLEXIBILITY:
-        values["authority_expires_on"] = flexibility_ends_on()
+    examined_on = values.get("examined_on") if values["authority_basis"] == AuthorityBasis.IN_PERSON else None
+    if examined_on is not None and examined_on > max(
+        local_date(at, patient.user.time_zone), local_date(at, by.time_zone)
+    ):
+        raise Invalid(
+            "The visit in person is still to come, so nothing can rest on it.",
+            code="examination_to_come",
+            fields={"examined_on": "This day has not come yet."},
+        )
     with transaction.atomic():
         if draft is None:
             row = Order(
@@ -135,6 +146,8 @@ def save_draft(
             row.state_of_care = patient.state
         for name, value in values.items():
             setattr(row, name, value)
+        row.authority_expires_on = basis_ends_on(row)
+        row.evaluated_by = row.note.signed_by if row.note else None
         row.save()
         audit.record(
             "order.drafted", by=by, at=at, about=row, patient_id=patient.pk, detail={"dose_ug": amount}
@@ -192,8 +205,7 @@ def sign_order(order: Order, *, seen: str, by: User, at: datetime) -> Order:
         patient = row.patient
         row.note = latest_signed_note(patient)
         row.state_of_care = patient.state
-        if row.authority_basis == AuthorityBasis.FLEXIBILITY:
-            row.authority_expires_on = flexibility_ends_on()
+        row.authority_expires_on = basis_ends_on(row)
         dosing = row.protocol.data["dosing"]
         proposal = proposal_of(row, at=at)
         stops = hard_stops(proposal, dosing)
@@ -220,6 +232,8 @@ def sign_order(order: Order, *, seen: str, by: User, at: datetime) -> Order:
         if agreed is not None:
             row.second_checked_by, row.second_checked_at = agreed.given_by, agreed.given_at
         row.pdmp_check = check
+        assert row.note is not None  # a gap otherwise
+        row.evaluated_by = row.note.signed_by
         row.warnings = sorted(map(str, warnings))
         row.signed_facts = _facts_for_paper(row, on=facts.on.isoformat())
         row.expires_on = expires_on(
@@ -246,6 +260,7 @@ def sign_order(order: Order, *, seen: str, by: User, at: datetime) -> Order:
                 "protocol": row.protocol.version,
                 "pdmp": str(check.pk),
                 "second_person": str(agreed.given_by_id) if agreed else "",
+                "seen_by": str(row.evaluated_by_id or ""),
             },
         )
         hooks.run("order.signed", order=row, by=by, at=at)
@@ -282,7 +297,7 @@ def supersede(order: Order, *, by: User, at: datetime) -> Order:
     if not order.is_in_force:
         raise Conflict("This order is not in force.", code="order_not_in_force")
     fields = {name: getattr(order, name) for name in DRAFT_FIELDS}
-    fields["warning_reason"] = ""
+    fields["warning_reason"] = fields["evaluator_reason"] = ""
     # What has had its dose is not ordered again; when nothing is left, the prescriber chooses.
     over = medicine_used(order)["sessions_over"]
     fields["sessions_covered"] = [

@@ -72,7 +72,15 @@ def _address_stands(order: Order, *, at: datetime) -> None:
 
 
 def ship(
-    order: Order, *, lot: str, count: int, by: User, at: datetime, carrier_reference: str = ""
+    order: Order,
+    *,
+    lot: str,
+    count: int,
+    carrier: str,
+    carrier_reference: str,
+    adult_signature: bool,
+    by: User,
+    at: datetime,
 ) -> Fulfilment:
     """Record a parcel on its way. Raises Conflict for a second open one, for more than the order is for, and for an order that the
     pharmacy has not accepted, or while it still has one that is over (HZ-19). What the order rests on is looked at again: where it
@@ -83,6 +91,12 @@ def ship(
         raise NotVisible("There is no such page.")
     if not lot.strip():
         raise Invalid("Write the lot number from the label.", fields={"lot": "This is empty."})
+    tracked(carrier, carrier_reference)
+    if not adult_signature:
+        raise Invalid(
+            "Medicine goes to an adult who signs for it. Ask the carrier for that.",
+            fields={"adult_signature": "Order the signature of an adult from the carrier first."},
+        )
     with transaction.atomic():
         Patient.objects.select_for_update(no_key=True).get(pk=order.patient_id)
         row = (
@@ -124,18 +138,38 @@ def ship(
             )
         reasons = no_parcel_for(row, at=at)
         if not reasons:
-            return _sent(row, lot=lot, count=count, carrier_reference=carrier_reference, by=by, at=at)
+            return _sent(
+                row, lot=lot, count=count, carrier=carrier, carrier_reference=carrier_reference, by=by, at=at
+            )
         stop(row, way=HandOver.Way.PARCEL, reasons=reasons, stays=True, by=by, at=at)
     raise refused(reasons)
 
 
-def _sent(row: Order, *, lot: str, count: int, carrier_reference: str, by: User, at: datetime) -> Fulfilment:
+def tracked(carrier: str, carrier_reference: str) -> None:
+    """Each parcel can be followed. Raises Invalid without carrier or number."""
+    empty = {
+        name: sentence
+        for name, value, sentence in (
+            ("carrier", carrier, "Write who carries it."),
+            ("carrier_reference", carrier_reference, "Write the tracking number."),
+        )
+        if not value.strip()
+    }
+    if empty:
+        raise Invalid(" ".join(empty.values()), code="not_tracked", fields=empty)
+
+
+def _sent(
+    row: Order, *, lot: str, count: int, carrier: str, carrier_reference: str, by: User, at: datetime
+) -> Fulfilment:
     parcel = Fulfilment.objects.create(
         order=row,
         patient_id=row.patient_id,
         lot=lot.strip(),
         count=count,
+        carrier=carrier.strip(),
         carrier_reference=carrier_reference.strip(),
+        adult_signature=True,
         shipped_at=at,
         shipped_by=by,
         due_at=at + timedelta(hours=delivery_numbers(at=at)["late_after_hours"]),
@@ -227,7 +261,7 @@ def confirm_count(
         troubles = [
             f"{row.count} were sent, {count} counted" if row.count_differs else "",
             f"{damaged} came broken" if damaged else "",
-            "counted without a photo: look at it together on the next call" if without_photo else "",
+            "counted without a photo: look at it together on a video call" if without_photo else "",
         ]
         if any(troubles):
             trouble(

@@ -8,6 +8,7 @@ from accounts.models import User
 from common import audit, states
 from common.errors import Conflict, MoveNotAllowed, NotPermitted
 from consults.access.rooms import ABOUT, INTRODUCTION, room_hours
+from consults.access.waiting import nobody_knows_who
 from consults.actions.missed import after_a_missed_visit
 from consults.models import Appointment, Introduction
 from consults.states import APPOINTMENT_MOVES
@@ -107,7 +108,7 @@ def close_by_attendance(*, at: datetime, limit: int = 100) -> dict[str, int]:
         row = rows[room.about_id]
         found = attendance_of(room, starts_at=row.starts_at, ends_at=row.ends_at + timedelta(hours=1))
         counts[found.finding] += 1
-        if found.finding == "unclear":
+        if found.finding == "unclear" or (found.finding == "completed" and nobody_knows_who(row)):
             continue
         try:
             with transaction.atomic():

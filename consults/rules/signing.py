@@ -126,6 +126,9 @@ class OrderGap(StrEnum):
     STATE_NEEDS_IN_PERSON = LawGap.IN_PERSON.value
     AUTHORITY_LAPSED = "authority_lapsed"
     AUTHORITY_INCOMPLETE = "authority_incomplete"
+    EXAMINATION_INCOMPLETE = "examination_incomplete"
+    EXAMINATION_TO_COME = "examination_to_come"
+    EVALUATOR_DIFFERS = "evaluator_differs"
     SYNTHETIC_PATIENT = "synthetic_patient"
     ANOTHER_ORDER_IN_FORCE = "another_order_in_force"
     DOSING_ON_HOLD = "dosing_on_hold"
@@ -149,6 +152,9 @@ class StandingFacts:
     authority_basis: str
     authority_reference: str
     authority_expires_on: date | None
+    # The examination in person that the basis rests on: its day, and whether who examined and where is written.
+    examined_on: date | None
+    examined_where: bool
     at: datetime
     # The later of the two dates where the patient and where the prescriber is: what has lapsed for one of them has lapsed.
     on: date
@@ -186,6 +192,8 @@ class OrderFacts(StandingFacts):
     sessions_on_visit: int = 0
     # A rule that asks for a safety plan first (E21) is true, and none is written.
     safety_plan_missing: bool = False
+    # Somebody else saw the patient at the visit, and the prescriber has not said, of that very person, why.
+    evaluator_unsaid: bool = False
 
 
 def standing_gaps(
@@ -211,13 +219,22 @@ def standing_gaps(
         law = signing_gap(state_rule, f.authority_basis)
         if law:
             found.add(OrderGap(law.value))
-    lasts = f.authority_expires_on
-    open_ended = lasts is None and f.authority_basis == "prior_in_person"
-    if not open_ended and (lasts is None or lasts < f.on):
-        found.add(OrderGap.AUTHORITY_LAPSED)
-    if f.authority_basis != "telemedicine_flexibility" and not f.authority_reference.strip():
+    return frozenset(found | _authority_gaps(f))
+
+
+def _authority_gaps(f: StandingFacts) -> set[OrderGap]:
+    found: set[OrderGap] = set()
+    if f.authority_basis == "prior_in_person":
+        if f.examined_on is None or not f.examined_where:
+            return {OrderGap.EXAMINATION_INCOMPLETE}
+        if f.examined_on > f.on:
+            found.add(OrderGap.EXAMINATION_TO_COME)
+    elif f.authority_basis != "telemedicine_flexibility" and not f.authority_reference.strip():
         found.add(OrderGap.AUTHORITY_INCOMPLETE)
-    return frozenset(found)
+    # Without an end nobody could say that it is in force: the basis of an examination ends by the protocol's number.
+    if f.authority_expires_on is None or f.authority_expires_on < f.on:
+        found.add(OrderGap.AUTHORITY_LAPSED)
+    return found
 
 
 def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
@@ -239,6 +256,8 @@ def order_gaps(f: OrderFacts, order: Mapping[str, Any]) -> frozenset[OrderGap]:
         # Live picture and sound, or in person: a call by phone is not enough for this medicine.
         if not f.seen_by_video:
             found.add(OrderGap.NOT_BY_VIDEO)
+    if f.evaluator_unsaid:
+        found.add(OrderGap.EVALUATOR_DIFFERS)
     if f.note_reopened:
         found.add(OrderGap.NOTE_REOPENED)
     if not f.consent_current:

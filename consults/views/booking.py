@@ -194,11 +194,7 @@ def join(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
     open_now = can_join(row, at, rules["join_opens_minutes_before"])
     entry = entry_to(row)
     tries = entry.tries if entry and not entry.confirmed_at else 0
-    form = EntryForm(
-        request.POST or None,
-        initial={"state_now": row.patient.state},
-        asks_birth_date=row.patient.date_of_birth is not None,
-    )
+    form = EntryForm(request.POST or None, initial={"state_now": row.patient.state})
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         came = actions.come_in(

@@ -15,7 +15,7 @@ from accounts.access import patient_of, visible_patient
 from accounts.actions import open_chart
 from accounts.guards import for_role
 from common import audit, clock, files, intents
-from common.errors import Invalid, NotVisible
+from common.errors import Conflict, Invalid, NotVisible
 from consults import access, actions
 from consults.forms_delivery import (
     AddressForm,
@@ -23,6 +23,7 @@ from consults.forms_delivery import (
     GiveUpForm,
     KitForm,
     KitShipForm,
+    LookForm,
     PracticeForm,
     StockCountForm,
     StockMoveForm,
@@ -150,10 +151,32 @@ def delivered(request: HttpRequest, parcel_id: uuid.UUID) -> HttpResponse:
         with transaction.atomic():
             actions.mark_delivered(parcel, by=request.user, at=at)
             actions.record_signature(
-                parcel, signed_for_by=form.cleaned_data["signed_for_by"], by=request.user, at=at
+                parcel,
+                signed_for_by=form.cleaned_data["signed_for_by"],
+                adult=form.cleaned_data["adult"],
+                by=request.user,
+                at=at,
             )
         return redirect("consults:treatment", parcel.patient_id)
     return _about_parcel(request, "arrived", parcel, form, at)
+
+
+@for_role("psychiatrist", "coach")
+@require_http_methods(["GET", "HEAD", "POST"])
+@intents.guard
+def look(request: HttpRequest, parcel_id: uuid.UUID) -> HttpResponse:
+    """What a patient without a camera for it counted, seen together on a video call."""
+    parcel, at = access.visible_parcel(request.user, parcel_id), clock.now()
+    form = LookForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.look_together(parcel, by=request.user, at=at, **form.cleaned_data)
+            return redirect("consults:treatment", parcel.patient_id)
+        except Conflict as error:
+            form.add_error("counted", error.detail)
+        except Invalid as error:
+            form.add_error("note", error.detail)
+    return _about_parcel(request, "look", parcel, form, at)
 
 
 @for_role("psychiatrist", "coach")

@@ -15,8 +15,10 @@ from accounts.step_up import require_step_up
 from common import clock, intents
 from common.errors import Invalid, NotVisible
 from consults import access, actions, wording
+from consults.access.waiting import nobody_knows_who
 from consults.actions.notes import BODY_FIELDS, WITH_NOTE
 from consults.forms import AddendumForm, NoteForm, PdmpForm, ReopenForm, RoomForm
+from consults.forms_booking import WhoForm
 from consults.models import Appointment, VisitNote
 from consults.rules.signing import minimum_minutes, note_gaps
 from consults.rules.slots import time_words, when_words
@@ -105,6 +107,7 @@ def visit(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
         "addendum_form": AddendumForm(),
         "room": access.room_of(row) if own else None,
         "late_form": LateForm(),
+        "who_form": WhoForm() if own and nobody_knows_who(row) else None,
         "kept": list(note.kept_signatures.select_related("signed_by", "opened_by"))
         if note is not None and may_read
         else [],
@@ -295,6 +298,19 @@ def pdmp(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
         "intent": intents.mint(),
     }
     return render(request, "psychiatrist/consults/pdmp.html", context, status=422 if form.errors else 200)
+
+
+@for_role("psychiatrist", "coach")
+@require_POST
+@intents.guard
+def who(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
+    """Nothing on file could be compared: the clinician says how they know who came."""
+    row = _visit(request, appointment_id)
+    form = WhoForm(request.POST)
+    if not form.is_valid():
+        raise Invalid("Say how you know who this is, in a sentence.", fields={"how": "Write a sentence."})
+    actions.identify(row, how=form.cleaned_data["how"], by=request.user, at=clock.now())
+    return redirect("consults:visit", row.pk)
 
 
 @for_role("psychiatrist", "coach")

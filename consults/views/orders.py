@@ -19,7 +19,8 @@ from common import clock, intents, protocol
 from common.clock import local_date
 from common.errors import Conflict, Invalid, NotVisible
 from consults import access, actions, wording
-from consults.forms import OrderForm, ParcelForm, PharmacyForm, RevokeForm
+from consults.forms import OrderForm, PharmacyForm, RevokeForm
+from consults.forms_delivery import ParcelForm
 from consults.forms_orders import OpinionForm, SecondPersonForm, WayForm
 from consults.gateways.pharmacy import pharmacy_gateway
 from consults.models import AuthorityBasis, Order, PharmacyStatus, plain_number
@@ -67,8 +68,17 @@ def _initial_of(row: Order) -> dict[str, Any]:
         "authority_basis": row.authority_basis,
         "authority_reference": row.authority_reference,
         "authority_expires_on": row.authority_expires_on,
+        "examined_on": row.examined_on,
+        "examined_by": row.examined_by,
+        "examined_place": row.examined_place,
+        "evaluator_reason": row.evaluator_reason,
         "warning_reason": row.warning_reason,
     }
+
+
+def _seen_by_another(patient: Patient, request: HttpRequest) -> bool:
+    note = access.latest_signed_note(patient)
+    return note is not None and note.signed_by_id != request.user.pk
 
 
 def _page(
@@ -83,6 +93,7 @@ def _page(
         "limits": dosing["dose"],
         "rules": dosing["order"],
         "flexibility_ends_on": access.flexibility_ends_on(),
+        "note": access.latest_signed_note(patient),
         "intent": intents.mint(),
     }
     return render(
@@ -107,7 +118,12 @@ def new(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
     patient, at = visible_patient(request.user, patient_id), clock.now()
     _for_this_patient(request, patient)
     medicines = active_medicines(patient)
-    form = OrderForm(request.POST or None, initial=_new_initial(patient, at), medicines=medicines)
+    form = OrderForm(
+        request.POST or None,
+        initial=_new_initial(patient, at),
+        medicines=medicines,
+        seen_by_another=_seen_by_another(patient, request),
+    )
     if request.method == "POST" and form.is_valid():
         try:
             row = actions.save_draft(patient, fields=form.values(), by=request.user, at=at)
@@ -138,7 +154,12 @@ def edit(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     initial = _initial_of(row) | {
         f"hold_{medicine.pk}": holds.get(medicine.name, medicine.hold_instruction) for medicine in medicines
     }
-    form = OrderForm(request.POST or None, initial=initial, medicines=medicines)
+    form = OrderForm(
+        request.POST or None,
+        initial=initial,
+        medicines=medicines,
+        seen_by_another=_seen_by_another(row.patient, request),
+    )
     if request.method == "POST" and form.is_valid():
         try:
             actions.save_draft(row.patient, fields=form.values(), by=request.user, at=at, draft=row)
@@ -184,6 +205,7 @@ def review(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         else None,
         "ask_intent": intents.mint(),
         "check": access.latest_pdmp_check(row.patient),
+        "note": access.latest_signed_note(row.patient),
         "zone": request.user.time_zone,
         "intent": intents.mint(),
         "discard_intent": intents.mint(),

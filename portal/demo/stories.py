@@ -307,8 +307,9 @@ def _sign_order(cast: Cast, patient: Patient, doctor: User, first_on: dt.date, a
             "weight_kg": patient.weight_kg, "session_dates": [first_on + dt.timedelta(days=7 * week) for week in range(4)],
             "sessions_covered": [1, 2, 3, 4], "systolic_max_mmhg": 140, "diastolic_max_mmhg": 90, "holds": [],
             "directions": cast.words("Order.directions", "Hold under the tongue for ten minutes, then spit out." if not nasal else "One spray in each nostril, wait a minute, repeat."),
-            "authority_basis": "prior_in_person", "authority_reference": cast.words("Order.authority_reference", "In person on file, Oakland office"),
-            "authority_expires_on": at.date() + dt.timedelta(days=365), "warning_reason": cast.words("Order.warning_reason", "Titrated by weight and response."),
+            "authority_basis": "prior_in_person", "authority_reference": "", "authority_expires_on": None, "examined_on": at.date() - dt.timedelta(days=30),
+            "examined_by": cast.words("Order.examined_by", f"Hearthside, {doctor}"),
+            "examined_place": cast.words("Order.examined_place", "Oakland office"), "warning_reason": cast.words("Order.warning_reason", "Titrated by weight and response."),
         },
     )  # fmt: skip
     return consults.sign_order(draft, seen=digest_of(draft), by=doctor, at=at)
@@ -317,15 +318,27 @@ def _sign_order(cast: Cast, patient: Patient, doctor: User, first_on: dt.date, a
 def _deliver(cast: Cast, user: User, order: Order, doctor: User, at: dt.datetime) -> None:
     with clock.frozen(at):
         parcel = consults.ship(
-            order, lot=f"HS-{cast.rng.randrange(1000, 9999)}", count=order.units_total, by=doctor, at=at
-        )
+            order, lot=f"HS-{cast.rng.randrange(1000, 9999)}", count=order.units_total, carrier="UPS",
+            carrier_reference=f"1Z{cast.rng.randrange(10**9, 10**10)}", adult_signature=True, by=doctor, at=at,
+        )  # fmt: skip
     with clock.frozen(at + DAY):
         consults.mark_delivered(parcel, by=doctor, at=at + DAY)
+        consults.record_signature(parcel, signed_for_by=user.full_name, adult=True, by=doctor, at=at + DAY)
         parcel.refresh_from_db()
         consults.confirm_count(parcel, count=order.units_total, by=user, at=at + DAY + HOUR)
+        consults.look_together(
+            parcel, counted=order.units_total, by=doctor, at=at + DAY + 2 * HOUR,
+            note=cast.words("ParcelLook.note", "Held up to the camera on the call, and counted."),
+        )  # fmt: skip
     patient = Patient.objects.select_related("user").get(pk=user.pk)
     with clock.frozen(at):
-        kit = consults.ship_kit(patient, by=doctor, at=at)
+        kit = consults.ship_kit(
+            patient,
+            carrier="UPS",
+            carrier_reference=f"1Z{cast.rng.randrange(10**9, 10**10)}",
+            by=doctor,
+            at=at,
+        )
     with clock.frozen(at + DAY):
         consults.confirm_kit(kit, missing=[], by=user, at=at + DAY + 2 * HOUR)
     for days in (1.5, 2.5):

@@ -117,7 +117,8 @@ def the_order_is_signed(walk: Walk) -> str:
         page.form(has=["session_1"]), form="sublingual_tablet", strength_mg="50", units_per_dose="2", weight_kg="68", **holds,
         **dates, sessions_covered=["1", "2", "3", "4"],
         directions="Hold under the tongue for ten minutes, then spit out.", authority_basis="prior_in_person",
-        authority_reference="In person on file, Oakland office", warning_reason="Four sessions in one order: long way to the pharmacy.",
+        examined_on=(walk.today() - timedelta(days=30)).isoformat(), examined_by="Hearthside, Dana Reyes",
+        examined_place="Oakland office", warning_reason="Four sessions in one order: long way to the pharmacy.",
     )  # fmt: skip
     page.must_say("The order as it will be signed", "100 mg")
     if page.says("Before it can be signed"):
@@ -153,18 +154,27 @@ def the_parcel_arrives(walk: Walk) -> str:
     doctor.sends(page.form(has=["status"]), status="accepted")
     page = doctor.opens(f"/consults/patient/{patient_id}/")
     page = doctor.opens(page.link(to="/ship/"))
-    page = doctor.sends(page.form(has=["lot"]), lot="HS-4711")
+    page = doctor.sends(
+        page.form(has=["lot"]),
+        lot="HS-4711",
+        carrier="UPS",
+        carrier_reference="1Z-4710",
+        adult_signature=True,
+    )
     walk.goes_on(days=2)
     page = doctor.opens(f"/consults/patient/{patient_id}/")
     page = doctor.opens(page.link(to="/delivered/"))
-    doctor.sends(page.form(has=["signed_for_by"]), signed_for_by="the patient herself")
+    doctor.sends(page.form(has=["signed_for_by"]), signed_for_by="the patient herself", adult=True)
     patient = walk.browser("patient")
     page = patient.opens("/consults/medicine/")
     page = patient.opens(page.link(to="/count/"))
     page = patient.sends(page.form(has=["count"]), count=8, no_photo=True)
-    page.must_say("Counted")
+    page.must_say("Counted", "we look at it with you on a video call")
+    page = doctor.opens(f"/consults/patient/{patient_id}/")
+    page = doctor.opens(page.link(to="/look/"))
+    doctor.sends(page.form(has=["counted"]), counted=8, note="She counted them into her hand on the call.")
     page = doctor.opens(f"/consults/patient/{patient_id}/kit/")
-    doctor.sends(page.form(has=["carrier_reference"]), carrier_reference="1Z-4711")
+    doctor.sends(page.form(has=["carrier_reference"]), carrier="UPS", carrier_reference="1Z-4711")
     page = patient.opens("/consults/medicine/kit/")
     patient.sends(page.form(to="kit"))
     for turn in (1, 2):

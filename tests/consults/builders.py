@@ -17,6 +17,8 @@ from consults.models import (
     Introduction,
     KitParcel,
     Order,
+    ParcelLook,
+    ParcelProof,
     PdmpCheck,
     SlotOffer,
     VisitNote,
@@ -32,6 +34,9 @@ NOTE_BODY = {
     "plan": "Four sessions, low starting dose.",
     "short_visit_reason": "",
 }
+
+
+TRACKED = {"carrier": "UPS", "carrier_reference": "1Z-9"}
 
 
 def any_protocol(at: dt.datetime, by: User) -> ProtocolVersion:
@@ -219,11 +224,14 @@ def a_delivered_parcel(order: Order, by: User, at: dt.datetime, **fields: Any) -
     """The medicine of this order, which the pharmacy has dispensed, delivered and counted by the patient."""
     fields.setdefault("count", order.units_total)
     dispensed(order)
-    return Fulfilment.objects.create(
+    with_proof = fields.pop("proven", True)
+    parcel = Fulfilment.objects.create(
         order=order,
         patient_id=order.patient_id,
         **{
             "lot": "LOT-7A",
+            **TRACKED,
+            "adult_signature": True,
             "shipped_at": at - dt.timedelta(days=2),
             "shipped_by": by,
             "delivered_at": at - dt.timedelta(hours=1),
@@ -233,6 +241,24 @@ def a_delivered_parcel(order: Order, by: User, at: dt.datetime, **fields: Any) -
             **fields,
         },
     )
+    if with_proof and parcel.confirmed_at is not None:
+        proven(parcel, by, parcel.confirmed_at)
+    return parcel
+
+
+def proven(parcel: Fulfilment, by: User, at: dt.datetime) -> Fulfilment:
+    """An adult signed at the door, and somebody of the care team saw the count on a video call."""
+    ParcelProof.objects.create(
+        parcel=parcel, signed_for_by="A. Lindqvist", adult=True, recorded_at=at, recorded_by=by
+    )
+    ParcelLook.objects.create(
+        parcel=parcel,
+        counted=parcel.count_confirmed,
+        note="Counted on the call.",
+        looked_at=at,
+        looked_by=by,
+    )
+    return parcel
 
 
 def an_introduction(clinician: User, at: dt.datetime, **fields: Any) -> Introduction:
@@ -252,7 +278,7 @@ def a_kit(patient: User, by: User, at: dt.datetime, **fields: Any) -> KitParcel:
     return KitParcel.objects.create(
         patient_id=patient.pk,
         **{
-            "contents": ["cuff", "eye_mask", "journal", "card"], "shipped_at": at - dt.timedelta(days=2), "shipped_by": by,
+            "contents": ["cuff", "eye_mask", "journal", "card"], **TRACKED, "shipped_at": at - dt.timedelta(days=2), "shipped_by": by,
             "due_at": at, "delivered_at": at - dt.timedelta(hours=1), "confirmed_at": at, **fields,
         },
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Two visits at one time only on purpose; who comes in from where; the four moments a licence is looked at; state rules."""
 
 import datetime as dt
+import uuid
 from typing import Any
 
 import pytest
@@ -241,6 +242,37 @@ def test_whoever_gives_the_right_date_and_place_is_in_and_the_clinician_reads_th
         assert "Canary" not in cursor.fetchone()[0]
 
 
+def test_with_no_date_of_birth_on_file_the_clinician_says_who_came_before_the_visit_counts_as_held(
+    patient: Patient, dana: User, cole: User, at: dt.datetime, client_for: Any, clock_at: Any
+) -> None:
+    """HZ-14: nothing could be compared, and that is not passed over."""
+    row = visit_now(patient, dana, at)
+    Patient.objects.filter(pk=patient.pk).update(date_of_birth=None)
+    row = Appointment.objects.select_related("patient__user", "clinician").get(pk=row.pk)
+    with pytest.raises(Invalid):
+        actions.come_in(
+            row, state_now="CA", date_of_birth=None, at_address_on_file=True, by=row.patient.user, at=at
+        )
+    entry = comes(row, at)
+    assert (entry.confirmed_at, entry.matched_at, entry.birth_date_said) == (None, None, "1988-04-02")
+    with clock_at(at + 10 * MINUTE):
+        doctor = client_for(dana)
+        page = reverse("consults:visit", args=[row.pk])
+        shown = doctor.get(page).content.decode()
+        assert "Who is this?" in shown and "1988-04-02" in shown
+        with pytest.raises(Conflict) as refused:
+            actions.close_visit(row, happened=True, by=dana, at=at + 10 * MINUTE)
+        assert refused.value.code == "not_identified"
+        with pytest.raises(NotPermitted):
+            actions.identify(row, how="Showed a driving licence.", by=cole, at=at)
+        for how, status in (("ok", 422), ("Showed a driving licence.", 302)):
+            form = {"intent": str(uuid.uuid4()), "how": how}
+            assert doctor.post(reverse("consults:visit_who", args=[row.pk]), form).status_code == status
+        shown = doctor.get(page).content.decode()
+        assert "Who is this?" not in shown and "Showed a driving licence." in shown
+        assert actions.close_visit(row, happened=True, by=dana, at=at + 10 * MINUTE).state == "completed"
+
+
 def test_a_wrong_date_of_birth_lets_nobody_in_and_the_third_ends_it(
     patient: Patient, dana: User, at: dt.datetime, client_for: Any, clock_at: Any
 ) -> None:
@@ -248,7 +280,6 @@ def test_a_wrong_date_of_birth_lets_nobody_in_and_the_third_ends_it(
     row = visit_now(patient, dana, at)
     visitor = client_for(patient.user)
     url = reverse("consults:join", args=[row.pk])
-    import uuid
 
     def types(born: str) -> Any:
         return visitor.post(

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 
 from accounts.models import DeaRegistration, Licence, Patient, User
 from common import hooks
@@ -19,6 +19,7 @@ from intake.access import rule_row
 from intake.models import EligibilityEvaluation, RuleCount
 from safety.actions import place_hold
 from tests.consults.builders import (
+    TRACKED,
     a_pdmp_check,
     a_signed_note,
     a_verified_identity,
@@ -26,6 +27,7 @@ from tests.consults.builders import (
     weekly_dates,
 )
 from tests.consults.test_on_purpose_and_entry import decided
+from tests.consults.test_pages import text_of
 from tests.intake.builders import an_accepted_intake
 
 pytestmark = pytest.mark.django_db
@@ -263,8 +265,6 @@ def test_the_telemedicine_flexibility_must_be_in_force_on_the_day_of_signing(
 @pytest.mark.parametrize(
     ("basis", "reference", "until", "fine"),
     [
-        ("prior_in_person", "2026-03-01, Oakland", None, True),
-        ("prior_in_person", "", None, False),
         ("special_registration", "SR-1", dt.date(2027, 1, 1), True),
         ("special_registration", "SR-1", None, False),
         ("special_registration", "SR-1", dt.date(2026, 11, 22), False),
@@ -287,6 +287,104 @@ def test_another_basis_needs_its_reference_and_its_term(
         assert signed(drafted(ready, dana, at, **changes), by=dana, at=at).signed_at == at
     else:
         assert refusal(ready, dana, at, **changes)
+
+
+IN_PERSON = {
+    "authority_basis": "prior_in_person", "examined_on": dt.date(2026, 11, 2), "examined_by": "Hearthside, Dana Reyes",
+    "examined_place": "Oakland office",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, ""),
+        ({"examined_on": None}, "the day of the visit in person"),
+        ({"examined_by": " "}, "the day of the visit in person"),
+        ({"examined_place": ""}, "the day of the visit in person"),
+        ({"examined_on": dt.date(2025, 11, 23)}, ""),
+        ({"examined_on": dt.date(2025, 11, 22)}, "not in force today"),
+    ],
+)
+def test_a_visit_in_person_carries_an_order_for_a_year_with_its_day_place_and_clinician(
+    changes: dict[str, Any], sentence: str, ready: Patient, dana: User, at: dt.datetime, settings: Any
+) -> None:
+    """The number of days is the protocol's; on the last of them an order is signed, on the day after none."""
+    settings.TELEMEDICINE_FLEXIBILITY_ENDS_ON = "2026-01-01"
+    if sentence:
+        assert sentence in refusal(ready, dana, at, **IN_PERSON | changes)
+        return
+    order = signed(drafted(ready, dana, at, **IN_PERSON | changes), by=dana, at=at)
+    assert order.authority_expires_on == order.examined_on + 365 * DAY
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT examined_by, examined_place FROM consults_order WHERE id = %s", [order.pk])
+        assert not any("Oakland" in kept or "Dana" in kept for kept in cursor.fetchone())
+
+
+def test_a_visit_in_person_that_is_still_to_come_is_no_basis(
+    ready: Patient, dana: User, at: dt.datetime
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        drafted(ready, dana, at, **IN_PERSON | {"examined_on": dt.date(2026, 11, 24)})
+    assert set(refused.value.fields) == {"examined_on"}
+    assert drafted(ready, dana, at, **IN_PERSON | {"examined_on": dt.date(2026, 11, 23)})
+
+
+def test_an_order_on_a_visit_in_person_leaves_until_a_year_after_it(
+    ready: Patient, dana: User, at: dt.datetime
+) -> None:
+    order = signed(
+        drafted(ready, dana, at, **IN_PERSON | {"examined_on": dt.date(2025, 11, 30)}), by=dana, at=at
+    )
+    order = Order.objects.select_related("patient__user", "prescriber", "note", "protocol").get(pk=order.pk)
+    for days, found in ((7, False), (8, True)):
+        gaps = access.no_longer_stands(order, at=at + days * DAY)
+        assert ("authority_lapsed" in gaps) is found
+
+
+def test_a_prescriber_who_did_not_see_the_patient_says_so_and_why(
+    ready: Patient, dana: User, other_psychiatrist: User, at: dt.datetime
+) -> None:
+    """Whose visit it rests on is kept with the order; PostgreSQL asks for the words as well."""
+    a_signed_note(ready.user, other_psychiatrist, at - 2 * HOUR)
+    for unsaid in ("", "ok"):
+        assert "Somebody else saw the patient" in refusal(ready, dana, at, evaluator_reason=unsaid)
+    order = drafted(ready, dana, at, evaluator_reason="Priya is on leave; I know her chart.")
+    assert order.evaluated_by == other_psychiatrist
+    with pytest.raises(DatabaseError, match="did_not_see"), transaction.atomic():
+        row = Order.objects.get(pk=order.pk)
+        row.evaluator_reason, row.signed_at, row.expires_on = "", at, at.date()
+        row.pdmp_check, row.signed_facts = access.latest_pdmp_check(ready), {}
+        row.save()
+    kept = signed(order, by=dana, at=at)
+    assert (kept.evaluated_by, kept.evaluator_reason) == (
+        other_psychiatrist, "Priya is on leave; I know her chart.",
+    )  # fmt: skip
+    assert AuditEntry.objects.get(action="order.signed").detail["seen_by"] == str(other_psychiatrist.pk)
+
+
+def test_words_about_one_evaluator_do_not_stand_for_another_who_saw_the_patient_since(
+    ready: Patient, dana: User, other_psychiatrist: User, at: dt.datetime
+) -> None:
+    order = drafted(ready, dana, at, evaluator_reason="Priya is on leave; I know her chart.")
+    assert order.evaluated_by == dana
+    a_signed_note(ready.user, other_psychiatrist, at - 2 * HOUR)
+    with pytest.raises(Invalid, match="Somebody else saw the patient"):
+        signed(order, by=dana, at=at)
+
+
+def test_the_page_of_signing_says_who_saw_the_patient(
+    ready: Patient, dana: User, other_psychiatrist: User, at: dt.datetime, client_for: Any, clock_at: Any
+) -> None:
+    with clock_at(at):
+        doctor = client_for(dana)
+        own = drafted(ready, dana, at)
+        assert "and you prescribe" not in text_of(doctor.get(f"/consults/order/{own.pk}/review/"))
+        assert "evaluator_reason" not in doctor.get(f"/consults/order/new/{ready.pk}/").content.decode()
+        a_signed_note(ready.user, other_psychiatrist, at - 2 * HOUR)
+        assert "evaluator_reason" in doctor.get(f"/consults/order/new/{ready.pk}/").content.decode()
+        shown = text_of(doctor.get(f"/consults/order/{own.pk}/review/"))
+        assert "saw this patient, and you prescribe" in shown and "not written yet" in shown
 
 
 def test_an_order_needs_a_signed_note_that_says_suitable(alice: User, dana: User, at: dt.datetime) -> None:
@@ -382,19 +480,19 @@ def test_a_revoked_order_is_in_force_no_more(ready: Patient, dana: User, at: dt.
     actions.revoke(order, reason="Rash.", by=dana, at=at + HOUR)
     assert access.active_order(ready, at + HOUR) is None
     with pytest.raises(Conflict):
-        actions.ship(order, lot="L", count=1, by=dana, at=at + HOUR)
+        actions.ship(order, lot="L", count=1, **TRACKED, adult_signature=True, by=dana, at=at + HOUR)
 
 
 def test_no_more_is_sent_than_was_ordered(ready: Patient, dana: User, at: dt.datetime) -> None:
     """HZ-19"""
     order = dispensed(signed(drafted(ready, dana, at), by=dana, at=at))
     with pytest.raises(Invalid):
-        actions.ship(order, lot="L", count=3, by=dana, at=at)
-    parcel = actions.ship(order, lot="L", count=1, by=dana, at=at)
+        actions.ship(order, lot="L", count=3, **TRACKED, adult_signature=True, by=dana, at=at)
+    parcel = actions.ship(order, lot="L", count=1, **TRACKED, adult_signature=True, by=dana, at=at)
     a_pdmp_check(ready.user, dana, at + DAY)
     with pytest.raises(Conflict):
-        actions.ship(order, lot="L", count=1, by=dana, at=at)
+        actions.ship(order, lot="L", count=1, **TRACKED, adult_signature=True, by=dana, at=at)
     actions.confirm_count(parcel, count=1, by=ready.user, at=at + DAY)
-    actions.ship(order, lot="L", count=1, by=dana, at=at + DAY)
-    assert access.medicine_delivered(order)
+    actions.ship(order, lot="L", count=1, **TRACKED, adult_signature=True, by=dana, at=at + DAY)
+    assert access.active_order(ready, at + DAY) == order
     assert VisitNote.objects.filter(patient=ready).exists()

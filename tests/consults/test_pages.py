@@ -15,6 +15,7 @@ from consults import access
 from consults.models import Appointment, Availability, AvailabilityException, Order, VisitNote
 from safety.models import SafetyHold
 from tests.consults.builders import (
+    TRACKED,
     a_booked_consult,
     a_delivered_parcel,
     a_pdmp_check,
@@ -329,10 +330,13 @@ def test_an_order_from_draft_to_the_patients_hands(
     send(doctor, "order_pharmacy", order.pk, status="handed_over", external_id="RX-77")
     assert "RX-77" in text_of(doctor.get(reverse("consults:treatment", args=[ready.pk])))
     assert (
-        send(doctor, "order_ship", order.pk, lot="L-9", count="2", carrier_reference="1Z").status_code == 422
+        send(
+            doctor, "order_ship", order.pk, lot="L-9", count="2", **TRACKED, adult_signature="on"
+        ).status_code
+        == 422
     )
     send(doctor, "order_pharmacy", order.pk, status="accepted", external_id="")
-    send(doctor, "order_ship", order.pk, lot="L-9", count="2", carrier_reference="1Z")
+    send(doctor, "order_ship", order.pk, lot="L-9", count="2", **TRACKED, adult_signature="on")
     parcel = order.fulfilments.get()
     assert send(patient, "count", parcel.pk, count="").status_code == 422
     assert send(patient, "count", parcel.pk, count="2", no_photo="on").status_code == 302

@@ -16,10 +16,18 @@ from common import files, hooks
 from common.errors import Conflict, Invalid, NotVisible
 from consults import access, actions
 from consults.models import Fulfilment, Order, StockCount
+from portal.work import gather
 from safety.models import Alert, SafetyHold, Task
 from sessions import actions as sessions
 from sessions.models import DosingSession
-from tests.consults.builders import a_delivered_parcel, a_kit, a_pdmp_check, a_signed_order, dispensed
+from tests.consults.builders import (
+    TRACKED,
+    a_delivered_parcel,
+    a_kit,
+    a_pdmp_check,
+    a_signed_order,
+    dispensed,
+)
 from tests.consults.test_pages import send, text_of
 from tests.sessions.builders import (
     MINUTE,
@@ -56,7 +64,7 @@ def ship(order: Order, count: int, by: User, at: dt.datetime) -> Fulfilment:
     """The pharmacy has dispensed it, and a psychiatrist has looked at the monitoring programme just now."""
     dispensed(order)
     a_pdmp_check(order.patient.user, order.prescriber, at)
-    return actions.ship(order, lot="L-1", count=count, by=by, at=at)
+    return actions.ship(order, lot="L-1", count=count, **TRACKED, adult_signature=True, by=by, at=at)
 
 
 def nothing_held(patient_id: Any, by: User, at: dt.datetime) -> None:
@@ -288,7 +296,7 @@ def test_a_late_parcel_becomes_a_task_once_and_its_arrival_settles_it(
     order: Order, alice: User, dana: User, at: dt.datetime
 ) -> None:
     parcel = ship(order, 4, dana, at)
-    actions.ship_kit(order.patient, by=dana, at=at)
+    actions.ship_kit(order.patient, **TRACKED, by=dana, at=at)
     due = at + 96 * HOUR
     assert actions.sweep_parcels(at=due - MINUTE) == 0
     assert actions.sweep_parcels(at=due) == 2
@@ -357,6 +365,8 @@ def test_hz_19_the_database_alone_refuses_a_parcel_without_a_signed_order(
                 "patient_id": alice.pk,
                 "lot": "L",
                 "count": 4,
+                **TRACKED,
+                "adult_signature": True,
                 "shipped_at": at,
                 "shipped_by": dana,
                 **wrong,
@@ -367,7 +377,15 @@ def test_hz_19_the_database_alone_refuses_a_parcel_without_a_signed_order(
     draft.pk, draft.signed_at, draft.expires_on = None, None, None
     draft._state.adding = True
     draft.save(force_insert=True)
-    for wrong in ({"order": draft}, {"patient_id": stranger_patient.pk}, {"count": 5}, {"count": 0}):
+    for wrong in (
+        {"order": draft},
+        {"patient_id": stranger_patient.pk},
+        {"count": 5},
+        {"count": 0},
+        {"carrier": ""},
+        {"carrier_reference": ""},
+        {"adult_signature": False},
+    ):
         with pytest.raises(DatabaseError), transaction.atomic():
             parcel(**wrong)
     Order.objects.filter(pk=order.pk).update(superseded_at=at)
@@ -400,10 +418,11 @@ def test_the_delivery_by_pages_with_signature_photo_and_count(
     order: Order, alice: User, dana: User, now: dt.datetime, client_for: Any
 ) -> None:
     doctor, patient = client_for(dana), client_for(alice)
-    send(doctor, "order_ship", order.pk, lot="L-9", count="4", carrier_reference="1Z")
+    send(doctor, "order_ship", order.pk, lot="L-9", count="4", **TRACKED, adult_signature="on")
     parcel = order.fulfilments.get()
-    assert send(doctor, "delivered", parcel.pk, signed_for_by="").status_code == 422
-    send(doctor, "delivered", parcel.pk, signed_for_by="A. Lindqvist")
+    assert send(doctor, "delivered", parcel.pk, signed_for_by="", adult="on").status_code == 422
+    assert send(doctor, "delivered", parcel.pk, signed_for_by="A. Lindqvist").status_code == 422
+    send(doctor, "delivered", parcel.pk, signed_for_by="A. Lindqvist", adult="on")
     treatment = reverse("consults:treatment", args=[alice.pk])
     assert "signed for by A. Lindqvist" in text_of(doctor.get(treatment))
     bare = send(patient, "count", parcel.pk, count="4")
@@ -441,6 +460,63 @@ def test_a_count_without_a_photo_is_looked_at_together(
     parcel = ship(order, 4, dana, now)
     assert send(client_for(alice), "count", parcel.pk, count="4", no_photo="on").status_code == 302
     assert "without a photo" in trouble()[0].detail
+    order = Order.objects.select_related("patient__user").get(pk=order.pk)
+    actions.record_signature(parcel, signed_for_by="A. Lindqvist", adult=True, by=dana, at=now)
+    assert access.units_at_home(order, at=now) == 0 and not access.medicine_delivered(order, at=now)
+    doctor, page = client_for(dana), reverse("consults:treatment", args=[alice.pk])
+    assert "Seen on a call" in text_of(doctor.get(page))
+    assert "on a video call" in text_of(client_for(alice).get(reverse("consults:medicine")))
+    assert send(doctor, "parcel_look", parcel.pk, counted="4", note="Yes.").status_code == 422
+    other = send(doctor, "parcel_look", parcel.pk, counted="3", note="Counted on the call.")
+    assert other.status_code == 422 and "another number" in text_of(other)
+    assert send(doctor, "parcel_look", parcel.pk, counted="4", note="Counted on the call.").status_code == 302
+    assert (parcel.look.looked_by, parcel.look.counted) == (dana, 4)
+    assert access.units_at_home(order, at=now) == 4 and access.medicine_delivered(order, at=now)
+    assert not trouble()
+    assert "seen by Dana Reyes" in text_of(doctor.get(page)) and "Seen on a call" not in text_of(
+        doctor.get(page)
+    )
+
+
+def test_a_parcel_of_medicine_is_tracked_and_goes_to_an_adult_and_a_kit_is_tracked(
+    order: Order, alice: User, dana: User, now: dt.datetime, client_for: Any
+) -> None:
+    good: dict[str, Any] = {"lot": "L", "count": 4, **TRACKED, "adult_signature": True}
+    for wrong in ({"carrier": " "}, {"carrier_reference": ""}, {"adult_signature": False}):
+        with pytest.raises(Invalid) as refused:
+            actions.ship(order, **(good | wrong), by=dana, at=now)
+        assert set(refused.value.fields) == set(wrong)
+    for wrong in ({"carrier": " "}, {"carrier_reference": ""}):
+        with pytest.raises(Invalid):
+            actions.ship_kit(order.patient, **(TRACKED | wrong), by=dana, at=now)
+    doctor = client_for(dana)
+    assert send(doctor, "order_ship", order.pk, lot="L", count="4", **TRACKED).status_code == 422
+    assert send(doctor, "ship_kit", alice.pk, carrier="UPS").status_code == 422
+    parcel = actions.ship(order, **good, by=dana, at=now)
+    assert (parcel.carrier, parcel.carrier_reference, parcel.adult_signature) == ("UPS", "1Z-9", True)
+
+
+@pytest.mark.parametrize("lacks", ["signature", "sight", "adult", ""])
+def test_counted_units_are_at_home_only_with_an_adults_signature_and_somebody_who_saw_them(
+    lacks: str, order: Order, alice: User, dana: User, cole: User, other_psychiatrist: User, now: dt.datetime
+) -> None:
+    parcel = ship(order, 4, dana, now)
+    with pytest.raises(Conflict):
+        actions.look_together(parcel, counted=4, note="Counted on the call.", by=cole, at=now)
+    actions.confirm_count(parcel, count=4, by=alice, at=now)
+    if lacks == "adult":
+        with pytest.raises(Invalid, match="Only an adult"):
+            actions.record_signature(parcel, signed_for_by="Tom, 12", adult=False, by=cole, at=now)
+    elif lacks != "signature":
+        actions.record_signature(parcel, signed_for_by="A. Lindqvist", adult=True, by=cole, at=now)
+    if lacks != "sight":
+        actions.look_together(parcel, counted=4, note="Counted on the call.", by=cole, at=now)
+    assert access.units_at_home(order, at=now) == (0 if lacks else 4)
+    assert access.stock_of(order, at=now).remaining == 4, "the ledger of units has them all the same"
+    lines = [item for item in gather(cole, at=now) if item.kind == "parcel.unproven"]
+    assert len(lines) == (1 if lacks else 0)
+    with pytest.raises(NotVisible):
+        actions.look_together(parcel, counted=4, note="Counted on the call.", by=other_psychiatrist, at=now)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from consults import access, actions
 from consults.models import Fulfilment, HandOver, Order
 from portal.work import gather
 from safety.models import Task
-from tests.consults.builders import a_pdmp_check, a_signed_order, dispensed
+from tests.consults.builders import TRACKED, a_pdmp_check, a_signed_order, dispensed
 from tests.consults.test_on_purpose_and_entry import decided
 from tests.consults.test_pages import send, text_of
 
@@ -39,7 +39,7 @@ def sent(order: Order, by: User, at: dt.datetime) -> HandOver:
 
 
 def shipped(order: Order, by: User, at: dt.datetime, count: int = 1) -> Fulfilment:
-    return actions.ship(fresh(order), lot="L-1", count=count, by=by, at=at)
+    return actions.ship(fresh(order), lot="L-1", count=count, **TRACKED, adult_signature=True, by=by, at=at)
 
 
 def noon(day: str, zone_hours: int = 8) -> dt.datetime:
@@ -226,7 +226,14 @@ def test_no_parcel_is_recorded_for_an_order_that_the_pharmacy_has_not_accepted(
     assert refused.value.code == "not_accepted"
     with pytest.raises(DatabaseError, match="accepted"), transaction.atomic():
         Fulfilment.objects.create(
-            order=order, patient_id=order.patient_id, lot="L", count=1, shipped_at=at, shipped_by=cole
+            order=order,
+            patient_id=order.patient_id,
+            lot="L",
+            count=1,
+            **TRACKED,
+            adult_signature=True,
+            shipped_at=at,
+            shipped_by=cole,
         )
 
 
@@ -269,7 +276,7 @@ def test_the_pages_say_why_nothing_left_and_keep_it(
         assert "Stopped: something it rests on no longer holds" in shown and "Nothing left." in shown
         dispensed(order)
         assert "No parcel can leave today" in text_of(coach.get(f"/consults/order/{order.pk}/ship/"))
-        send(coach, "order_ship", order.pk, lot="L-9", count="2", carrier_reference="1Z")
+        send(coach, "order_ship", order.pk, lot="L-9", count="2", **TRACKED, adult_signature="on")
         assert HandOver.objects.filter(way="parcel", by=cole).exists() and not Fulfilment.objects.exists()
         shown = text_of(coach.get(f"/consults/patient/{order.patient_id}/"))
         assert "Stopped on its way out" in shown and "It is on the list of Dana Reyes" in shown

@@ -78,9 +78,8 @@ def test_from_the_queue_to_a_signed_order(
     doctor.opens(f"/consults/order/new/{alice.pk}/").chooses("form", "troche")
     doctor.types("strength_mg", "50").types("units_per_dose", "1")
     doctor.types("directions", "Hold under the tongue for ten minutes, then spit out.")
-    doctor.chooses("authority_basis", "prior_in_person").types(
-        "authority_reference", "In person on file, Oakland office"
-    )
+    doctor.chooses("authority_basis", "prior_in_person").types("examined_on", "2026-11-02")
+    doctor.types("examined_by", "Hearthside, Dana Reyes").types("examined_place", "Oakland office")
     doctor.presses("Save and check").sees("The order as it will be signed", "50 mg", "Every check is passed")
     doctor.presses("Sign as Dana")
     order = Order.objects.get(patient_id=alice.pk)

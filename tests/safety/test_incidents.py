@@ -14,7 +14,7 @@ from notify.models import OutboxMessage
 from safety.access import incident_kinds, refills_held
 from safety.actions import misuse_signal, report_incident
 from safety.models import AdverseEvent, Alert, SafetyHold
-from tests.consults.builders import a_delivered_parcel, a_signed_order, dispensed
+from tests.consults.builders import TRACKED, a_delivered_parcel, a_signed_order, dispensed
 from tests.safety.builders import a_shift
 
 
@@ -49,10 +49,10 @@ def test_no_parcel_leaves_while_a_report_is_open(alice: User, dana: User, at: da
     order = dispensed(a_signed_order(alice, dana, at))
     report_incident(patient=person(alice), kind="lost", by=alice, at=at)
     with pytest.raises(Conflict) as refused:
-        ship(order, lot="L1", count=1, by=dana, at=at)
+        ship(order, lot="L1", count=1, **TRACKED, adult_signature=True, by=dana, at=at)
     assert refused.value.code == "refills_held"
     SafetyHold.objects.update(cleared_at=at, cleared_by=dana, note="Found again.")
-    assert ship(order, lot="L1", count=1, by=dana, at=at).pk
+    assert ship(order, lot="L1", count=1, **TRACKED, adult_signature=True, by=dana, at=at).pk
 
 
 def test_every_kind_names_a_known_trigger_and_hold(db: None, at: datetime) -> None:

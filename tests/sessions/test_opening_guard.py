@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from accounts.models import User
 from common import clock
 from common.errors import Conflict
-from consults.models import StockMove
+from consults.models import Fulfilment, ParcelLook, ParcelProof, StockMove
 from sessions import actions
 from sessions.access.facts import not_at_home
 from sessions.models import DosingSession
@@ -90,6 +90,30 @@ def _counted_tomorrow(s: DosingSession, dana: User, at: dt.datetime) -> None:
     a_delivered_parcel(s.course.order, dana, at + DAY)
 
 
+def _no_signature(s: DosingSession, dana: User, at: dt.datetime) -> None:
+    all_but(s, "medicine", dana, at)
+    parcel = a_delivered_parcel(s.course.order, dana, at - HOUR, proven=False)
+    ParcelLook.objects.create(
+        parcel=parcel, counted=parcel.count, note="Counted on the call.", looked_at=at - HOUR, looked_by=dana
+    )
+
+
+def _signed_by_a_minor(s: DosingSession, dana: User, at: dt.datetime) -> None:
+    _no_signature(s, dana, at)
+    parcel = Fulfilment.objects.get(order=s.course.order)
+    ParcelProof.objects.create(
+        parcel=parcel, signed_for_by="Tom", adult=False, recorded_at=at - HOUR, recorded_by=dana
+    )
+
+
+def _nobody_saw_the_count(s: DosingSession, dana: User, at: dt.datetime) -> None:
+    all_but(s, "medicine", dana, at)
+    parcel = a_delivered_parcel(s.course.order, dana, at - HOUR, proven=False)
+    ParcelProof.objects.create(
+        parcel=parcel, signed_for_by="A. Lindqvist", adult=True, recorded_at=at - HOUR, recorded_by=dana
+    )
+
+
 def _one_unit_short(s: DosingSession, dana: User, at: dt.datetime) -> None:
     all_but(s, "medicine", dana, at)
     a_delivered_parcel(s.course.order, dana, at - HOUR, count_confirmed=s.course.order.units_per_dose - 1)
@@ -142,6 +166,9 @@ WAYS: dict[str, tuple[str, Missing]] = {
     "the parcel is on its way": ("medicine_not_here", _on_its_way),
     "nobody counted": ("medicine_not_here", _not_counted),
     "counted on a day to come": ("medicine_not_here", _counted_tomorrow),
+    "nobody signed at the door": ("medicine_not_here", _no_signature),
+    "a minor signed at the door": ("medicine_not_here", _signed_by_a_minor),
+    "no photo and no look on a call": ("medicine_not_here", _nobody_saw_the_count),
     "one unit short of a dose": ("medicine_not_here", _one_unit_short),
     "what came was destroyed": ("medicine_not_here", _given_back),
     "no kit was sent": ("kit_not_here", _no_kit),
