@@ -227,11 +227,11 @@ def _handler(server: TwilioServer) -> type[BaseHTTPRequestHandler]:
             more = f"https://www.twilio.com/docs/errors/{code}"
             self._answer(status, {"status": status, "code": code, "message": message, "more_info": more})
 
-        def _nonsense(self) -> None:
+        def _nonsense(self, status: int = 201) -> None:
             """A gateway's page in place of an answer, with a status that says all is well."""
             raw = b"<html>Service page</html>"
             with contextlib.suppress(OSError):
-                self.send_response(201)
+                self.send_response(status)
                 self.send_header("Content-Type", "text/html")
                 self.send_header("Content-Length", str(len(raw)))
                 self.end_headers()
@@ -254,6 +254,10 @@ def _handler(server: TwilioServer) -> type[BaseHTTPRequestHandler]:
             if parts.path != f"/2010-04-01/Accounts/{server.account_sid}/Messages.json":
                 server.problems.append(f"unknown path {parts.path}")
                 return self._refuse(404, 20404, "not found")
+            if server.behave.startswith("refuse:401"):
+                return self._refuse(401, 20003, "told to refuse")
+            if server.behave == "nonsense":
+                return self._nonsense(200)
             since = query.get("DateSent>")
             after = dt.datetime.fromisoformat(since) if since and server.now is not None else None
             found = [

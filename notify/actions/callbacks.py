@@ -4,7 +4,7 @@ import logging
 from datetime import datetime
 
 import phonenumbers
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from accounts.models import User
 from common import audit, hooks
@@ -29,11 +29,18 @@ def record_report(*, provider: str, sid: str, status: str, at: datetime) -> bool
     """Keep a vendor's report and act on it; False for one that was already here. Late reports change nothing."""
     try:
         with transaction.atomic():
+            one_at_a_time(sid)
             ProviderEvent.objects.create(provider=provider, sid=sid, status=status, received_at=at)
             apply_report(sid, status, at=at)
     except IntegrityError:
         return False
     return True
+
+
+def one_at_a_time(sid: str) -> None:
+    """Until this transaction ends nobody else notes or reports about this message of a vendor's, so that neither misses the other."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 7007))", [sid])
 
 
 def apply_report(sid: str, status: str, *, at: datetime | None) -> None:

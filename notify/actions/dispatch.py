@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
+
 from accounts.models import User
 from common import clock, hooks
 from common.encryption import lookup_digest
@@ -25,7 +27,14 @@ from notify.actions.push import address_of, devices_of, notices_for
 from notify.actions.rendering import Overrides, own_words, render_message
 from notify.gateways import Envelope, Gateway, InDoubt, Receipt, Refused
 from notify.models import Lane, OptOut, OutboxMessage, ProviderEvent, PushSubscription, State
-from notify.rules import FALLBACK_ZONE, is_quiet, moves_forward, retry_after_seconds, wants
+from notify.rules import (
+    FALLBACK_ZONE,
+    NOT_DELIVERED,
+    is_quiet,
+    moves_forward,
+    retry_after_seconds,
+    wants,
+)
 from notify.wording import DEFAULT_LANGUAGE
 
 log = logging.getLogger("notify")
@@ -40,6 +49,10 @@ TURNED_OFF = "turned off by this person"
 # which would cut a batch off in the middle, and long before the lease.
 SLOW_SEND_BUDGET_S = 25.0
 TWICE_IN_DOUBT = "twice in doubt and the vendor cannot be asked: it may have arrived, perhaps twice"
+NEVER_KNOWN = "in doubt, and the vendor could not be asked in time: it may have arrived"
+# How long a vendor that does not say what it took is asked again. By then it has been down for longer than a reminder is early, or
+# our keys are wrong and nothing mends itself: a person hears of it while ringing up still helps. What ends earlier ends the wait.
+ASKED_FOR_AT_MOST = timedelta(hours=1)
 AT_ONCE = 8
 
 Devices = dict[Any, list[PushSubscription]]
@@ -317,8 +330,9 @@ def dispatch_due(*, at: datetime, limit: int = 500) -> Dispatched:
             (result,) = gateway.send_many([envelope])
             _note(row, envelope, result, batch, counts)
             # Over a network each answer is written at once: a crash then leaves one message in doubt, not five hundred.
-            batch.write()
-            _catch_up_with_reports(row.pk)
+            with transaction.atomic():
+                batch.write()
+                _catch_up_with_reports(row.pk)
     batch.write()
     return counts
 
@@ -349,21 +363,51 @@ def resolve_expired(*, at: datetime, limit: int = 100) -> int:
             continue
         try:
             known = gateway.find(envelope)
-        except (Refused, InDoubt) as trouble:
-            # The vendor cannot be asked: better late than twice, so it waits until it can.
+        except Exception as trouble:
+            # The vendor cannot be asked, or answers what nobody foresaw: better late than twice, so this one waits until it can.
             log.warning(
                 "vendor cannot be asked: %s",
-                trouble.why,
+                trouble.why if isinstance(trouble, (Refused, InDoubt)) else type(trouble).__name__,
                 extra={"event": "vendor_silent", "channel": row.channel},
             )
-            batch.in_doubt.append(row.pk)
+            if at >= _asked_until(row):
+                # Not over to the next channel and never sent again by itself, for it may have arrived: to a person.
+                put_over(row, "failed", NEVER_KNOWN, batch, counts)
+            else:
+                batch.in_doubt.append(row.pk)
             continue
-        if known is not None:
+        if known is None:
+            batch.later.append((row.pk, at, "the sender stopped before sending", 0, 0))
+        elif gateway.instant:
             batch.sent.append((row.pk, known.provider_id, known.status))
         else:
-            batch.later.append((row.pk, at, "the sender stopped before sending", 0, 0))
+            _note_found(row, known, batch)
     batch.write()
     return len(rows)
+
+
+def _asked_until(row: OutboxMessage) -> datetime:
+    until = row.due_at + ASKED_FOR_AT_MOST
+    return until if row.expires_at is None else min(until, row.expires_at)
+
+
+def _note_found(row: OutboxMessage, known: Receipt, batch: Batch) -> None:
+    """The vendor has it: sent, and as far as the vendor and its reports say; what did not arrive goes its other way at once."""
+    from notify.actions.callbacks import apply_report, one_at_a_time
+
+    with transaction.atomic():
+        one_at_a_time(known.provider_id)
+        if OutboxMessage.objects.filter(provider_id=known.provider_id).exclude(pk=row.pk).exists():
+            # A twin with the same words was told of the same one a moment ago: asked again, the vendor names another or none.
+            batch.in_doubt.append(row.pk)
+            return
+        lost = known.status in NOT_DELIVERED
+        batch.sent.append((row.pk, known.provider_id, "" if lost else known.status))
+        # At once: whoever is asked about next must not be answered with this one.
+        batch.write()
+        _catch_up_with_reports(row.pk)
+        if lost:
+            apply_report(known.provider_id, known.status, at=batch.at)
 
 
 def dispatch_crisis(*, at: datetime, limit: int = AT_ONCE) -> Dispatched:
@@ -406,10 +450,12 @@ def _catch_up_with_reports(message_id: uuid.UUID) -> None:
     message = OutboxMessage.objects.filter(pk=message_id, state=State.SENT).exclude(provider_id="").first()
     if message is None:
         return
-    from notify.actions.callbacks import apply_report
+    from notify.actions.callbacks import apply_report, one_at_a_time
 
-    for status in (
-        ProviderEvent.objects.filter(sid=message.provider_id).order_by("id").values_list("status", flat=True)
-    ):
-        if moves_forward(message.provider_status, status):
-            apply_report(message.provider_id, status, at=message.sent_at)
+    with transaction.atomic():
+        # A report that is just being written is waited for; one that comes later finds the message.
+        one_at_a_time(message.provider_id)
+        came = ProviderEvent.objects.filter(sid=message.provider_id).order_by("id")
+        for status in came.values_list("status", flat=True):
+            if moves_forward(message.provider_status, status):
+                apply_report(message.provider_id, status, at=message.sent_at)

@@ -10,6 +10,7 @@ from datetime import datetime, time
 from typing import Any
 
 from django.db import connection, models, transaction
+from django.db.models import Q
 
 from accounts.models import Patient, User
 from common import audit
@@ -106,16 +107,21 @@ def _once(row: OutboxMessage, dedupe_key: str) -> OutboxMessage:
         OutboxMessage.objects.filter(pk=found.pk, state__in=(State.SENDING, State.SENT)).update(
             taken_back_at=None
         )
+        # Refused since and waiting for its next try: it waits on, as it is promised now. What may have gone stays counted.
+        OutboxMessage.objects.filter(pk=found.pk, state=State.SCHEDULED).update(
+            taken_back_at=None, due_at=row.due_at, wanted_at=row.wanted_at, expires_at=row.expires_at, context=row.context,
+        )  # fmt: skip
         found.refresh_from_db()
-    if found.pk != row.pk and found.state == State.CANCELLED:
+    # One that failed after it was taken back is nobody's work, so it is wanted again like one that never went.
+    over = Q(state=State.CANCELLED) | Q(state=State.FAILED, taken_back_at__isnull=False)
+    if found.pk != row.pk and found.state in (State.CANCELLED, State.FAILED):
         again = {
             "due_at": row.due_at, "wanted_at": row.wanted_at, "expires_at": row.expires_at, "context": row.context,
             "channel": row.channel, "fallbacks": row.fallbacks, "attempts": 0, "doubts": 0, "last_error": "", "taken_back_at": None,
+            "provider_id": "", "provider_status": "",
         }  # fmt: skip
         # Compare and set: of two who want it again at once, one revives it.
-        if OutboxMessage.objects.filter(pk=found.pk, state=State.CANCELLED).update(
-            state=State.SCHEDULED, **again
-        ):
+        if OutboxMessage.objects.filter(over, pk=found.pk).update(state=State.SCHEDULED, **again):
             found = OutboxMessage.objects.get(pk=found.pk)
     return found
 
@@ -245,7 +251,13 @@ def try_again(message: OutboxMessage, *, by: User, at: datetime) -> None:
     """A person sends a failed message once more. Raises Conflict when it is no longer failed."""
     with transaction.atomic():
         changed = OutboxMessage.objects.filter(pk=message.pk, state=State.FAILED).update(
-            state=State.SCHEDULED, due_at=at, attempts=0, doubts=0, lease_until=None, last_error=""
+            state=State.SCHEDULED,
+            due_at=at,
+            attempts=0,
+            doubts=0,
+            lease_until=None,
+            last_error="",
+            taken_back_at=None,
         )
         if not changed:
             raise Conflict("This message is not waiting for a person any more. Reload the page.")

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import User
-from notify.actions import cancel_for, dispatch_crisis, dispatch_due, promise, resolve_expired
+from notify.actions import cancel_for, dispatch_crisis, dispatch_due, promise, resolve_expired, try_again
 from notify.actions.callbacks import record_report
 from notify.models import DeadLetter, OutboxMessage
 from tests.notify.builders import a_mail, a_text
@@ -115,6 +115,47 @@ def test_what_was_dropped_for_being_taken_back_goes_when_it_is_wanted_again(
     resolve_expired(at=at)
     dispatch_due(at=at)
     assert a_mail(alice, at, about=alice, dedupe_key="reminder:1").pk == message.pk
+    assert dispatch_due(at=at).sent == 1
+
+
+def test_what_was_taken_back_under_way_refused_and_then_wanted_again_goes(
+    alice: User, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sender was alive after all, was refused, and had put it back for a later try."""
+    message = a_text(alice, at, about=alice, dedupe_key="reminder:1")
+    monkeypatch.setenv("HEARTHSIDE_SANDBOX_FAIL", "sms")
+    dispatch_due(at=at)
+    OutboxMessage.objects.filter(pk=message.pk).update(taken_back_at=at)
+    monkeypatch.delenv("HEARTHSIDE_SANDBOX_FAIL")
+    later = at + timedelta(hours=1)
+    assert a_text(alice, later, about=alice, dedupe_key="reminder:1").pk == message.pk
+    message.refresh_from_db()
+    assert message.wanted_at == later
+    assert dispatch_due(at=later).sent == 1
+
+
+def test_what_failed_after_it_was_taken_back_goes_when_it_is_wanted_again(alice: User, at: datetime) -> None:
+    """The carrier lost a reminder of a session that had moved; the session moved back."""
+    message = a_text(alice, at, about=alice, dedupe_key="reminder:1")
+    OutboxMessage.objects.filter(pk=message.pk).update(state="sent", sent_at=at, provider_id="SM1")
+    cancel_for(alice, at=at, why="moved")
+    record_report(provider="twilio", sid="SM1", status="undelivered", at=at)
+    later = at + timedelta(hours=1)
+    assert a_text(alice, later, about=alice, dedupe_key="reminder:1").pk == message.pk
+    assert dispatch_due(at=later).sent == 1
+    # What failed and was never taken back is its owner's, and is not begun anew behind their back.
+    lost = a_text(alice, at, about=alice, dedupe_key="reminder:2")
+    OutboxMessage.objects.filter(pk=lost.pk).update(state="failed")
+    a_text(alice, later, about=alice, dedupe_key="reminder:2")
+    assert dispatch_due(at=later).claimed == 0
+
+
+def test_what_a_person_sends_again_goes_though_it_had_been_taken_back(
+    alice: User, admin_ann: User, at: datetime
+) -> None:
+    message = a_text(alice, at, about=alice)
+    OutboxMessage.objects.filter(pk=message.pk).update(state="failed", taken_back_at=at)
+    try_again(message, by=admin_ann, at=at)
     assert dispatch_due(at=at).sent == 1
 
 

@@ -12,8 +12,9 @@ from twilio.request_validator import RequestValidator
 from accounts.models import User
 from notify import access, gateways
 from notify.actions import dispatch, dispatch_crisis, dispatch_due, resolve_expired
+from notify.actions.callbacks import record_report
 from notify.gateways import twilio_gateway
-from notify.models import InboundText, OptOut, OutboxMessage, ProviderEvent
+from notify.models import DeadLetter, InboundText, OptOut, OutboxMessage, ProviderEvent
 from tests.notify.builders import a_text
 from tests.twilio_server import TwilioServer, recording_twilio
 
@@ -214,6 +215,85 @@ def test_while_twilio_cannot_be_asked_nothing_is_sent(
     assert dispatch_due(at=later).claimed == 0
     message.refresh_from_db()
     assert message.state == "sending"
+
+
+@pytest.mark.parametrize("ways", [["email"], []])
+@pytest.mark.parametrize("known_by", ["the vendor", "a report that came first"])
+def test_a_text_in_doubt_that_the_carrier_did_not_deliver_goes_its_other_way_or_to_a_person(
+    twilio: TwilioServer, alice: User, cole: User, at: datetime, known_by: str, ways: list[str]
+) -> None:
+    """PR-03: found is not delivered, whoever says so, and however early."""
+    twilio.behave = "accept-then-hang"
+    message = a_text(alice, at, patient=alice.patient, fallbacks=ways)
+    assert dispatch_due(at=at).in_doubt == 1
+    twilio.behave = "well"
+    (taken,) = twilio.accepted
+    if known_by == "the vendor":
+        taken["resource"]["status"] = "undelivered"
+    else:
+        soon = at + timedelta(seconds=20)
+        assert record_report(provider="twilio", sid=taken["sid"], status="undelivered", at=soon)
+    message.refresh_from_db()
+    later = message.lease_until + timedelta(seconds=1)
+    assert resolve_expired(at=later) == 1
+    message.refresh_from_db()
+    assert (message.state, message.provider_status, message.provider_id) == (
+        "failed", "undelivered", taken["sid"],
+    )  # fmt: skip
+    # The report that comes after all is no second mail and no second letter.
+    record_report(provider="twilio", sid=taken["sid"], status="failed", at=later)
+    assert OutboxMessage.objects.filter(channel="email").count() == len(ways)
+    assert [letter.owner for letter in DeadLetter.objects.all()] == ([] if ways else [cole])
+    assert dispatch_due(at=later).sent == len(ways) and len(twilio.accepted) == 1
+
+
+@pytest.mark.parametrize("behave", ["refuse:401:20003", "nonsense"])
+@pytest.mark.parametrize("ends", [timedelta(minutes=20), None])
+def test_a_vendor_that_never_says_what_it_took_is_asked_for_a_while_and_then_a_person_has_the_text(
+    twilio: TwilioServer, alice: User, cole: User, at: datetime, behave: str, ends: timedelta | None
+) -> None:
+    """PR-03: neither in doubt for ever nor sent again blindly, over this channel or another."""
+    twilio.behave = "hang"
+    rows = [
+        a_text(alice, at, patient=alice.patient, fallbacks=["email"], expires_at=ends and at + ends,
+               context={"body": f"Word {n}."})
+        for n in range(2)
+    ]  # fmt: skip
+    assert dispatch_due(at=at).in_doubt == 2
+    twilio.behave = behave
+    last = at + (ends or dispatch.ASKED_FOR_AT_MOST)
+    before = last - timedelta(minutes=1)
+    # The first of them does not keep the second from being asked about.
+    assert resolve_expired(at=before) == 2
+    for row in rows:
+        row.refresh_from_db()
+        assert (row.state, row.last_error, row.lease_until > before) == ("sending", "in doubt", True)
+    assert not DeadLetter.objects.exists()
+    assert resolve_expired(at=last) == 2
+    for row in rows:
+        row.refresh_from_db()
+        assert row.state == "failed" and "may have arrived" in row.last_error
+    assert [(x.owner, x.error) for x in DeadLetter.objects.all()] == [(cole, dispatch.NEVER_KNOWN)] * 2
+    assert dispatch_due(at=last + timedelta(hours=1)).claimed == 0
+    assert not OutboxMessage.objects.filter(channel="email").exists()
+
+
+def test_of_two_texts_of_one_wording_in_doubt_together_only_the_one_that_went_counts_as_sent(
+    twilio: TwilioServer, alice: User, at: datetime
+) -> None:
+    """PR-03, class R, never none: one sender died between the two."""
+    pair = [a_text(alice, at) for _ in range(2)]
+    twilio.behave = "accept-then-hang"
+    assert dispatch_due(at=at, limit=1).in_doubt == 1
+    OutboxMessage.objects.update(state="sending", lease_until=at)
+    twilio.behave = "well"
+    later = at + timedelta(seconds=1)
+    assert resolve_expired(at=later) == 2
+    assert dispatch_due(at=later).sent == 1
+    for message in pair:
+        message.refresh_from_db()
+    assert {m.provider_id for m in pair} == {m["sid"] for m in twilio.messages_to(alice.phone)}
+    assert len(twilio.accepted) == 2
 
 
 def signed(client: Client, settings: Any, path: str, form: dict[str, str], token: str = TOKEN) -> Any:
