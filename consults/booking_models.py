@@ -61,6 +61,7 @@ class VisitEntry(models.Model):
     # With nothing on file to compare: what she said, and the clinician who found out who she is.
     birth_date_said = EncryptedTextField(blank=True)
     identified_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    identified_at = models.DateTimeField(null=True, blank=True)
     identified_how = EncryptedTextField(blank=True)
     state = models.CharField(max_length=2, blank=True)
     at_address_on_file = models.BooleanField(null=True, blank=True)

@@ -471,6 +471,7 @@ class Order(models.Model):
     examined_place = EncryptedTextField(blank=True)
     # Whose visit the order rests on; where that is not the prescriber, why the prescriber prescribes.
     evaluated_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    evaluated_at = models.DateTimeField(null=True, blank=True, help_text="When that visit began")
     evaluator_reason = EncryptedTextField(blank=True)
 
     warnings = models.JSONField(

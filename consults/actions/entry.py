@@ -83,8 +83,9 @@ def identify(appointment: Appointment, *, how: str, by: User, at: datetime) -> V
         if entry is None or entry.at_address_on_file is None:
             raise Conflict("Nobody has come to this visit yet.", code="nobody_came")
         if entry.confirmed_at is None:
-            entry.identified_by, entry.identified_how, entry.confirmed_at = by, how.strip(), at
-            entry.save(update_fields=["identified_by", "identified_how", "confirmed_at"])
+            entry.identified_by, entry.identified_how = by, how.strip()
+            entry.identified_at = entry.confirmed_at = at
+            entry.save(update_fields=["identified_by", "identified_how", "identified_at", "confirmed_at"])
             audit.record(
                 "visit.identified", by=by, at=at, about=appointment, patient_id=appointment.patient_id
             )

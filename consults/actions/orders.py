@@ -148,6 +148,7 @@ def save_draft(
             setattr(row, name, value)
         row.authority_expires_on = basis_ends_on(row)
         row.evaluated_by = row.note.signed_by if row.note else None
+        row.evaluated_at = row.note.appointment.starts_at if row.note else None
         row.save()
         audit.record(
             "order.drafted", by=by, at=at, about=row, patient_id=patient.pk, detail={"dose_ug": amount}
@@ -233,7 +234,7 @@ def sign_order(order: Order, *, seen: str, by: User, at: datetime) -> Order:
             row.second_checked_by, row.second_checked_at = agreed.given_by, agreed.given_at
         row.pdmp_check = check
         assert row.note is not None  # a gap otherwise
-        row.evaluated_by = row.note.signed_by
+        row.evaluated_by, row.evaluated_at = row.note.signed_by, row.note.appointment.starts_at
         row.warnings = sorted(map(str, warnings))
         row.signed_facts = _facts_for_paper(row, on=facts.on.isoformat())
         row.expires_on = expires_on(

@@ -360,6 +360,7 @@ def test_a_prescriber_who_did_not_see_the_patient_says_so_and_why(
     assert (kept.evaluated_by, kept.evaluator_reason) == (
         other_psychiatrist, "Priya is on leave; I know her chart.",
     )  # fmt: skip
+    assert kept.evaluated_at == at - 3 * HOUR, "when that visit began"
     assert AuditEntry.objects.get(action="order.signed").detail["seen_by"] == str(other_psychiatrist.pk)
 
 
