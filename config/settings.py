@@ -481,5 +481,10 @@ LOGGING = {
         # Paths only, never query strings or bodies.
         "django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False},
         "django.server": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        # The vendors' own clients name what they ask about: numbers, addresses, keys of records. Whatever LOG_LEVEL says.
+        **{
+            name: {"level": "WARNING"}
+            for name in ("twilio", "twilio.http_client", "stripe", "urllib3", "botocore")
+        },
     },
 }

@@ -2,15 +2,17 @@
 `anymail+postmark://TOKEN`, `anymail+mailgun://KEY@sender.domain`, `anymail+amazon_ses://`.
 """
 
+import contextlib
 import functools
 import smtplib
-import socket
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import requests
 from anymail.exceptions import AnymailError, AnymailRecipientsRefused, AnymailRequestsAPIError
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
+from urllib3.exceptions import NewConnectionError
 
 from notify.gateways.base import Envelope, Gateway, InDoubt, Receipt, Refused
 
@@ -43,6 +45,14 @@ def connection_settings(url: str) -> tuple[str, tuple[tuple[str, Any], ...]]:
     )
 
 
+def _never_connected(error: BaseException | None) -> bool:
+    """Did it fail before anything could be handed over?"""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error is not None and error.args else None
+    return isinstance(reason, NewConnectionError)
+
+
 class EmailGateway(Gateway):
     """Plain text, one recipient, no tracking of any kind; beside the text at most the files that go with it."""
 
@@ -53,25 +63,33 @@ class EmailGateway(Gateway):
         backend, arguments = connection_settings(settings.EMAIL_URL)
         host = urlsplit(settings.SITE_URL).hostname or "localhost"
         message_id = f"<{envelope.reference}@{host}>"
+        connection = get_connection(backend, **dict(arguments))
         mail = EmailMessage(
             envelope.subject,
             envelope.body,
             settings.DEFAULT_FROM_EMAIL,
             [envelope.to],
             headers={"Message-ID": message_id, "Auto-Submitted": "auto-generated"},
-            connection=get_connection(backend, **dict(arguments)),
+            connection=connection,
         )
         for name, content, kind in envelope.extra.get("files", ()):
             mail.attach(name, content, kind)
         try:
+            # By itself, because a server that was never reached, or let us in no further than this, certainly took nothing.
+            connection.open()
+        except (smtplib.SMTPException, OSError) as error:
+            code = getattr(error, "smtp_code", 0)
+            why = (
+                f"mail server answered {code}"
+                if code
+                else f"no connection to the mail server: {type(error).__name__}"
+            )
+            raise Refused(why) from None
+        try:
             taken = mail.send()
         except (AnymailRecipientsRefused, smtplib.SMTPRecipientsRefused):
             raise Refused("the address was refused", permanent=True) from None
-        except (
-            smtplib.SMTPAuthenticationError,
-            smtplib.SMTPConnectError,
-            smtplib.SMTPResponseException,
-        ) as error:
+        except smtplib.SMTPResponseException as error:
             raise Refused(f"mail server answered {error.smtp_code}") from None
         except AnymailRequestsAPIError as error:
             status = (
@@ -81,11 +99,15 @@ class EmailGateway(Gateway):
             )
             if 400 <= status < 500:
                 raise Refused(f"mail vendor answered {status}") from None
+            if _never_connected(error.__cause__):
+                raise Refused("no connection to the mail vendor") from None
             raise InDoubt(f"mail vendor answered {status or 'nothing'}") from None
-        except (ConnectionRefusedError, socket.gaierror):
-            raise Refused("no connection to the mail server") from None
         except (AnymailError, smtplib.SMTPException, OSError) as error:
             raise InDoubt(f"mail: {type(error).__name__}") from None
+        finally:
+            # What was taken stays taken, however the server says good-bye.
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                connection.close()
         if not taken:
             raise Refused("the mail server took nothing")
         vendor_id = getattr(getattr(mail, "anymail_status", None), "message_id", None)

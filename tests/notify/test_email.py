@@ -1,5 +1,6 @@
 """What goes over the wire to a mail server, and how its answers are read."""
 
+import socket
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ import pytest
 from accounts.models import User
 from notify import gateways
 from notify.actions import dispatch_due, resolve_expired, try_again
+from notify.gateways import email_gateway
 from notify.gateways.email_gateway import connection_settings
 from notify.models import DeadLetter, OutboxMessage
+from notify.rules import RETRY_SECONDS
 from tests.notify.builders import a_mail
 
 
@@ -22,6 +25,8 @@ class _Session(socketserver.StreamRequestHandler):
     server: "_Server"
 
     def handle(self) -> None:
+        if self.server.behave == "hang-up":
+            return
         self.say("220 ready")
         data: list[str] | None = None
         for raw in self.rfile:
@@ -45,6 +50,9 @@ class _Session(socketserver.StreamRequestHandler):
                 self.say("354 go on")
                 data = []
             elif verb == "QUIT":
+                if self.server.behave == "rude":
+                    self.say("999 what")
+                    return
                 self.say("221 bye")
                 return
             else:
@@ -119,6 +127,69 @@ def test_a_server_that_is_not_there_is_tried_again_later(alice: User, at: dateti
     dispatch_due(at=at)
     message.refresh_from_db()
     assert message.state == "scheduled" and message.due_at > at
+
+
+def a_full_house() -> tuple[socket.socket, list[socket.socket], int]:
+    """A port that takes no connection and refuses none."""
+    house = socket.create_server(("127.0.0.1", 0), backlog=0)
+    guests = []
+    for _ in range(4):
+        guest = socket.socket()
+        guest.setblocking(False)
+        guest.connect_ex(house.getsockname())
+        guests.append(guest)
+    return house, guests, house.getsockname()[1]
+
+
+@pytest.mark.parametrize("trouble", ["hang-up", "no connection", "no answer", "no TLS"])
+def test_a_mail_server_that_cannot_be_reached_is_tried_for_hours_and_then_the_other_way_is_taken(
+    mail_server: _Server, alice: User, cole: User, at: datetime, settings: Any, trouble: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """PR-03: nothing was handed over, so nothing is in doubt: an outage of the mail server is no heap of dead letters."""
+    monkeypatch.setattr(email_gateway, "TIMEOUT_S", 0.05)
+    connection_settings.cache_clear()
+    house, guests, full = a_full_house()
+    silent = socket.create_server(("127.0.0.1", 0))
+    if trouble == "hang-up":
+        mail_server.behave = "hang-up"
+    elif trouble == "no connection":
+        settings.EMAIL_URL = f"smtp://127.0.0.1:{full}?tls=0"
+    elif trouble == "no answer":
+        settings.EMAIL_URL = f"smtp://127.0.0.1:{silent.getsockname()[1]}?tls=0"
+    else:
+        settings.EMAIL_URL = settings.EMAIL_URL.removesuffix("?tls=0")
+    message = a_mail(alice, at, patient=alice.patient, fallbacks=["sms"], respect_quiet_hours=False)
+    moment = at
+    for wait in RETRY_SECONDS:
+        assert dispatch_due(at=moment).later == 1
+        message.refresh_from_db()
+        assert (message.state, message.doubts) == ("scheduled", 0) and "no connection" in message.last_error
+        assert wait <= (message.due_at - moment).total_seconds() <= wait * 1.25
+        moment = message.due_at
+    assert dispatch_due(at=moment).failed == 1
+    assert OutboxMessage.objects.get(channel="sms").dedupe_key == f"after:{message.pk}"
+    assert mail_server.mails == [] and not DeadLetter.objects.exists()
+    for one in (house, silent, *guests):
+        one.close()
+    connection_settings.cache_clear()
+
+
+def test_a_mail_that_was_taken_is_sent_however_the_server_says_good_bye(
+    mail_server: _Server, alice: User, at: datetime
+) -> None:
+    mail_server.behave = "rude"
+    a_mail(alice, at)
+    assert dispatch_due(at=at).sent == 1
+
+
+def test_a_mail_vendor_that_cannot_be_reached_is_tried_again_later(
+    alice: User, at: datetime, settings: Any
+) -> None:
+    settings.EMAIL_URL = "anymail+postmark://abc"
+    settings.ANYMAIL = {"POSTMARK_API_URL": "http://127.0.0.1:9/"}
+    a_mail(alice, at)
+    assert dispatch_due(at=at).later == 1
 
 
 @pytest.mark.parametrize(

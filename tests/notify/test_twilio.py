@@ -10,6 +10,7 @@ from django.test import Client
 from twilio.request_validator import RequestValidator
 
 from accounts.models import User
+from common.logs import AllowListFormatter
 from notify import access, gateways
 from notify.actions import dispatch, dispatch_crisis, dispatch_due, resolve_expired
 from notify.actions.callbacks import record_report
@@ -294,6 +295,22 @@ def test_of_two_texts_of_one_wording_in_doubt_together_only_the_one_that_went_co
         message.refresh_from_db()
     assert {m.provider_id for m in pair} == {m["sid"] for m in twilio.messages_to(alice.phone)}
     assert len(twilio.accepted) == 2
+
+
+def test_pr_14_neither_a_text_nor_the_question_after_it_leaves_a_number_in_the_log(
+    twilio: TwilioServer, alice: User, dana: User, at: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    twilio.behave = "accept-then-hang"
+    message = a_text(alice, at)
+    a_text(dana, at, channel="voice", lane="crisis")
+    assert (dispatch_due(at=at).in_doubt, dispatch_crisis(at=at).later) == (1, 1)
+    twilio.behave = "well"
+    message.refresh_from_db()
+    assert resolve_expired(at=message.lease_until + timedelta(seconds=1)) == 1
+    assert "GET" in [request["method"] for request in twilio.requests]
+    lines = [AllowListFormatter().format(record) for record in caplog.records]
+    for number in (alice.phone, dana.phone, "+15550100199"):
+        assert [line for line in lines if number[-10:] in line] == []
 
 
 def signed(client: Client, settings: Any, path: str, form: dict[str, str], token: str = TOKEN) -> Any:
