@@ -50,8 +50,8 @@ class _Session(socketserver.StreamRequestHandler):
                 self.say("354 go on")
                 data = []
             elif verb == "QUIT":
-                if self.server.behave == "rude":
-                    self.say("999 what")
+                if self.server.behave == "no-good-bye":
+                    self.rfile.read()  # until the other side has had enough
                     return
                 self.say("221 bye")
                 return
@@ -176,11 +176,14 @@ def test_a_mail_server_that_cannot_be_reached_is_tried_for_hours_and_then_the_ot
 
 
 def test_a_mail_that_was_taken_is_sent_however_the_server_says_good_bye(
-    mail_server: _Server, alice: User, at: datetime
+    mail_server: _Server, alice: User, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mail_server.behave = "rude"
+    monkeypatch.setattr(email_gateway, "TIMEOUT_S", 0.2)
+    connection_settings.cache_clear()
+    mail_server.behave = "no-good-bye"
     a_mail(alice, at)
     assert dispatch_due(at=at).sent == 1
+    connection_settings.cache_clear()
 
 
 def test_a_mail_vendor_that_cannot_be_reached_is_tried_again_later(
