@@ -310,6 +310,10 @@ class OrderForm(forms.Form):
         super().__init__(*args, **kwargs)
         if not seen_by_another:
             del self.fields["evaluator_reason"]
+        _needed_later(
+            self,
+            *{"examined_on", "examined_by", "examined_place", "evaluator_reason"} & set(self.fields),
+        )
         _needed_later(self, "strength_mg", "concentration_mg_per_ml", "spray_volume_ml")
         self.medicines = medicines or []
         for medicine in self.medicines:

@@ -54,6 +54,8 @@ def no_parcel_for(order: Order, *, at: datetime) -> frozenset[OrderGap]:
 
 
 def last_stop(order: Order) -> HandOver | None:
-    """The step at which it was stopped, while that is the newest one."""
+    """The step at which it was stopped, while nothing has left or been heard since."""
     newest = order.hand_overs.select_related("by").order_by("-at", "-id").first()
-    return newest if newest is not None and newest.status == PharmacyStatus.BLOCKED else None
+    if newest is None or newest.status != PharmacyStatus.BLOCKED:
+        return None
+    return None if Fulfilment.objects.filter(order=order, shipped_at__gte=newest.at).exists() else newest

@@ -175,8 +175,10 @@ def test_a_first_parcel_rests_on_the_look_at_the_hand_over_and_each_further_one_
         shipped(order, cole, at + 4 * DAY)
     assert "too old" in refused.value.detail
     (task,) = Task.objects.filter(kind="order.stopped", done_at__isnull=True)
+    assert access.last_stop(order)
     a_pdmp_check(alice, dana, at + 4 * DAY)
     assert shipped(order, cole, at + 4 * DAY + HOUR)
+    assert access.last_stop(order) is None
     task.refresh_from_db()
     assert task.done_at is not None and task.outcome == "a parcel left"
 
