@@ -37,6 +37,16 @@ def now() -> datetime:
     return current + timedelta(seconds=_offset_seconds()) if settings.TEST_CLOCK else current
 
 
+def database_now() -> datetime:
+    """This instant by the database's clock, the one that all hosts share: for whatever claims rows and holds leases."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT hearthside_now()")
+        at: datetime = cursor.fetchone()[0]
+        return at
+
+
 def monotonic_s() -> float:
     """Seconds that only ever rise, for measuring how long something took."""
     return _time.monotonic()

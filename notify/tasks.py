@@ -16,13 +16,16 @@ TICK_BUDGET_S = 60.0
 
 @shared_task(name="notify.tasks.dispatch_due")
 def dispatch_due() -> None:
-    """Everything that is due now, in batches; also what a dead sender left behind."""
+    """Everything that is due now, in batches; also what a dead sender left behind.
+
+    By the database's clock, one for all workers: a host whose own is wrong neither sends early nor takes a living sender's rows.
+    """
     started = clock.monotonic_s()
-    actions.beat(f"ordinary:{socket.gethostname()}:{os.getpid()}", lane="ordinary", at=clock.now())
+    actions.beat(f"ordinary:{socket.gethostname()}:{os.getpid()}", lane="ordinary", at=clock.database_now())
     # First what a dead sender left: it has waited longest. Asking a vendor is slow, so this too keeps to the tick.
     while clock.monotonic_s() - started < TICK_BUDGET_S:
-        if actions.resolve_expired(at=clock.now(), limit=ASKED_AT_ONCE) < ASKED_AT_ONCE:
+        if actions.resolve_expired(at=clock.database_now(), limit=ASKED_AT_ONCE) < ASKED_AT_ONCE:
             break
     while clock.monotonic_s() - started < TICK_BUDGET_S:
-        if actions.dispatch_due(at=clock.now(), limit=BATCH).claimed < BATCH:
+        if actions.dispatch_due(at=clock.database_now(), limit=BATCH).claimed < BATCH:
             return

@@ -65,7 +65,7 @@ def _silent_s() -> float | None:
     from notify.access import ordinary_lane_silent_s
 
     try:
-        return ordinary_lane_silent_s(at=clock.now())
+        return ordinary_lane_silent_s(at=clock.database_now())
     finally:
         connection.close()
 

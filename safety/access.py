@@ -33,13 +33,6 @@ class SqlNow(Func):
     output_field = DateTimeField()
 
 
-def database_now() -> datetime:
-    """This instant by the database's clock, the one that all hosts share."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT hearthside_now()")
-        return cursor.fetchone()[0]
-
-
 CLINICAL_ROLES = (Role.PSYCHIATRIST, Role.COACH)
 CRISIS_SEVERITY = 3
 ORDINARY_BEATS = ("ordinary", "sweeps")

@@ -7,9 +7,13 @@ import pytest
 from django.db import connection
 
 from accounts.models import User
+from common import clock
 from common.encryption import lookup_digest
 from notify.actions import dispatch_crisis, dispatch_due, resolve_expired
-from notify.models import OptOut, OutboxMessage, SandboxDelivery
+from notify.actions.dispatch import ORDINARY_LEASE
+from notify.models import Heartbeat, OptOut, OutboxMessage, SandboxDelivery
+from notify.tasks import dispatch_due as look_for_what_is_due
+from sessions.tasks import sweep_overdue
 from tests.notify.builders import a_mail, a_text
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -287,3 +291,21 @@ def test_a_page_keeps_its_place_when_it_changes_its_channel(
     for n in range(10):
         dispatch_crisis(at=at + timedelta(seconds=n))
     assert OutboxMessage.objects.get(channel="email").priority == 4
+
+
+def test_a_worker_whose_host_has_a_wrong_clock_goes_by_the_databases(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour ahead it sends nothing early, and takes no row that another worker has under way."""
+    at = clock.database_now()
+    early = a_mail(alice, at, due_at=at + timedelta(minutes=30), respect_quiet_hours=False)
+    under_way = a_mail(alice, at, respect_quiet_hours=False)
+    lease_until = at + ORDINARY_LEASE
+    OutboxMessage.objects.filter(pk=under_way.pk).update(state="sending", attempts=1, lease_until=lease_until)
+    monkeypatch.setattr(clock, "now", lambda: at + timedelta(hours=1))
+    look_for_what_is_due()
+    sweep_overdue()
+    early.refresh_from_db(), under_way.refresh_from_db()
+    assert (early.state, under_way.state, under_way.lease_until) == ("scheduled", "sending", lease_until)
+    beats = Heartbeat.objects.filter(lane__in=("ordinary", "sweeps")).values_list("at", flat=True)
+    assert len(beats) == 2 and all(abs(beat - at) < timedelta(minutes=1) for beat in beats)

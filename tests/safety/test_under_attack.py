@@ -367,10 +367,10 @@ def test_a_page_goes_though_the_clock_of_the_host_that_promised_it_runs_ahead(
 def test_pagers_go_by_the_databases_clock(db: None, roster: None) -> None:
     """Two hosts whose clocks differ climb no ladder twice and see no lease as over: both ask the same clock."""
     ClockOffset.set_seconds(3600)
-    assert dt.timedelta(minutes=59) < access.database_now() - wall() < dt.timedelta(minutes=61)
+    assert dt.timedelta(minutes=59) < clock.database_now() - wall() < dt.timedelta(minutes=61)
     Pager().run(once=True)
     beat = Heartbeat.objects.get(lane="crisis")
-    assert abs(beat.at - access.database_now()) < MINUTE
+    assert abs(beat.at - clock.database_now()) < MINUTE
 
 
 # --- vendors ---

@@ -25,7 +25,6 @@ from notify.actions.promises import CRISIS_CHANNEL
 from safety import actions as safety
 from safety.access import (
     ORDINARY_BEATS,
-    database_now,
     lane_is_well,
     ordinary_lane_beats,
     ordinary_lane_patience_s,
@@ -105,7 +104,7 @@ class Pager:
                 # After every reconnect: whoever promises a page wakes us.
                 self._listen()
                 # The database's clock, one for all pagers: a host whose own is wrong neither climbs early nor sends late.
-                busy = self.turn(at=database_now())
+                busy = self.turn(at=clock.database_now())
                 failures = 0
             except (DatabaseError, InterfaceError) as error:
                 failures += 1
