@@ -77,6 +77,13 @@ class InstrumentResponse(models.Model):
     def __str__(self) -> str:
         return f"{self.get_instrument_display()} {self.timepoint}"
 
+    @property
+    def result_words(self) -> str:
+        """What came out, for the care team: "PHQ-9 12, moderate"; "Safety questions, low risk"."""
+        head = str(self.get_instrument_display()) + ("" if self.total is None else f" {self.total}")
+        tail = [self.band.replace("_", " "), f"{self.risk_level} risk" if self.risk_level else ""]
+        return ", ".join([head, *(one for one in tail if one)])
+
 
 class CssrsResult(models.Model):
     """The result of a C-SSRS interview that a psychiatrist held and signed. Its licensed questions are not in the product.

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from common.errors import Invalid, NotPermitted
+from measures.models import InstrumentResponse
 from sessions import actions
 from sessions.access import gate_inputs
 from sessions.models import DoseDecision, DosingSession
@@ -128,8 +129,18 @@ def test_sql_alone_refuses_what_is_no_psychiatrists_decision(alice, dana, cole, 
 def test_the_page_shows_the_session_before(client_for, clock_at, alice, dana, at):
     first = a_finished_session(alice, dana, at)
     second = DosingSession.objects.get(course=first.course, number=2)
+    for instrument, result in (
+        ("phq9", {"total": 12, "band": "moderate", "item9": 0}),
+        ("suicide_risk", {"risk_level": "low"}),
+    ):
+        InstrumentResponse.objects.create(
+            patient_id=alice.pk, instrument=instrument, instrument_version="1", timepoint="after_session_1", items={},
+            completed_at=fresh(first).dose_at + dt.timedelta(hours=20), recorded_by=f"user:{alice.pk}", **result,
+        )  # fmt: skip
     with clock_at(at + DAY):
         page = client_for(dana).get(f"/sessions/{second.pk}/decide/")
         assert page.status_code == 200
         assert "Session 1" in page.content.decode() and "Sign the decision" in page.content.decode()
+        words = page.content.decode()
+        assert "PHQ-9 12, moderate" in words and "Safety questions, low risk" in words
     assert actions.may_be_decided(fresh(second))

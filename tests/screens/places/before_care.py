@@ -6,7 +6,14 @@ from intake.models import ClearanceRequest, Consent
 from intake.rules.steps import assessment_screens
 from tests.journeys.steps import ASSESSMENT
 from tests.screens.camera import Camera
-from tests.screens.places.hands import CAPTIONS_OF_STEPS, fill, first_link, no_to_everything, press
+from tests.screens.places.hands import (
+    CAPTIONS_OF_STEPS,
+    fill,
+    first_link,
+    no_to_everything,
+    press,
+    served_with,
+)
 
 
 def assessment(camera: Camera) -> None:
@@ -53,6 +60,7 @@ def assessment(camera: Camera) -> None:
     link = f"/introduction/link/{introduction_token(row)}/"
     shows("", link, "introduction-link", "The same link on a desk.")
     shows("", f"{link}move/", "introduction-move", "Another time for the call.", phone=True)
+    shows("", f"{link}cancel/", "introduction-cancel", "Cancelling the call.", phone=True)
     doctor = row.clinician.email.split("@")[0]
     shows(
         doctor,
@@ -98,6 +106,14 @@ def intake(camera: Camera) -> None:
     for step, caption in CAPTIONS_OF_STEPS.items():
         shows("half way", f"/intake/{step}/", f"intake-{step}", caption, phone=True)
     shows("half way", "/intake/about/", "intake-about", "A step on a desk.")
+    with served_with(camera, PTSD_PATHWAY="1"):
+        shows(
+            "half way",
+            "/intake/ptsd/",
+            "intake-pcl5",
+            "PCL-5, word for word, where the practice has turned the PTSD pathway on.",
+            phone=True,
+        )
     shows(
         "half way",
         "/intake/medicines/",

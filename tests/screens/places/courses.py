@@ -41,6 +41,12 @@ def course(camera: Camera) -> None:
         "stop-course",
         "Ending a course, with a reason the patient reads.",
     )
+    shows(
+        "doctor of after two",
+        f"/sessions/{ahead.pk}/decide/",
+        "session-decide",
+        "The dose of the next session: same, up, down or stop, signed after the last one is read.",
+    )
     shows("after two", "/coaching/check-in/", "check-in", "Half a minute a day.", phone=True)
     shows("finished", "/outcomes/", "outcomes", "Scores over time and the four-week summary.", both=True)
     shows("finished", "/home/", "patient-home-finished", "After the last session.", phone=True)
@@ -155,6 +161,8 @@ def dosing_day(camera: Camera) -> None:
         "Lost, stolen, or somebody else took it.",
         phone=True,
     )
+    shows("sitter", f"/s/{secret}/symptoms/", "sitter-symptoms", "What the sitter sees or hears.", phone=True)
+    shows("sitter", f"/s/{secret}/help/", "sitter-help", "The sitter asks for help.", phone=True)
     call_command("clock", advance="14m")
     shows("sitter", f"/s/{secret}/", "sitter-check", "“Please look in now.”", phone=True)
     shows(desk, room, "session-desk-watch", "The desk while somebody is watched.")

@@ -1,9 +1,18 @@
 """What every area of the pictures needs: pressing, choosing, filling in."""
 
+import os
 import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from playwright.sync_api import Page
+
+from tests.screens.camera import Camera
 
 MINUTE = timedelta(minutes=1)
 ATTESTED = ("adult", "sober", "present", "stays", "read_card")
@@ -51,3 +60,39 @@ def fill(page: Page, **answers: str) -> None:
 def first_link(page: Page, pattern: str) -> str:
     hrefs = page.eval_on_selector_all("main a[href]", "all => all.map(one => one.getAttribute('href'))")
     return next((str(href) for href in hrefs if re.search(pattern, href)), "")
+
+
+@contextmanager
+def served_with(camera: Camera, **environment: str) -> Iterator[None]:
+    """The same practice, served once more with another setting, while the block lasts."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    program = [
+        sys.executable,
+        "-m",
+        "granian",
+        "--interface",
+        "wsgi",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--no-access-log",
+    ]
+    server = subprocess.Popen(
+        [*program, "config.wsgi:application"], env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )  # fmt: skip
+    before, camera.url = camera.url, f"http://127.0.0.1:{port}"
+    try:
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            with socket.socket() as tried:
+                if tried.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.2)
+        yield
+    finally:
+        camera.url = before
+        server.terminate()
+        server.wait(10)

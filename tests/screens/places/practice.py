@@ -1,9 +1,15 @@
 """Messages, safety, the work list, the administration."""
 
+from datetime import date
+
+from accounts import actions as people
+from accounts.models import CredentialRequest, RoleGrant
 from coaching.models.messages import MessageThread
-from common import clock
+from common import clock, protocol
+from intake.models import DryRun
 from safety.models import AdverseEvent, Alert, OnCallShift, Task
 from tests.screens.camera import Camera
+from tests.screens.places.hands import press
 
 
 def messages(camera: Camera) -> None:
@@ -127,6 +133,19 @@ def safety(camera: Camera) -> None:
         "Lost, stolen, or taken by somebody else.",
         both=True,
     )
+    shows(
+        "after two", "/medicine-report/done/", "medicine-reported", "Told: who gets in touch, and what waits until then.", phone=True
+    )  # fmt: skip
+    shows("after two", "/safety-plan/", "safety-plan", "One's own safety plan.", both=True)
+    shows(
+        "doctor of after two", f"/safety-plan/{person}/", "safety-plan-staff", "The same, for the care team."
+    )
+    shows(
+        "doctor of after two",
+        f"/c-ssrs/{person}/",
+        "c-ssrs",
+        "The result of a C-SSRS that the psychiatrist asked; its text is not here.",
+    )
 
 
 def work(camera: Camera) -> None:
@@ -169,5 +188,65 @@ def administration(camera: Camera) -> None:
         "admin-wording-new",
         "Own words for a message, tried before they are kept.",
     )
-    shows("ann", f"/admin/accounts/user/{camera.person('dana').pk}/change/", "admin-user", "One person.")
+    shows("ann", f"/admin/accounts/user/{camera.person('dana').pk}/change/", "admin-person", "One person.")
+    two_persons(camera)
+    changing_a_rule(camera)
     shows("", "/components/", "components", "The parts that pages are made of.")
+
+
+def two_persons(camera: Camera) -> None:
+    """A role and a licence that one administrator entered and another decides about."""
+    ben, at = camera.person("ben"), clock.now()
+    cole = camera.person("cole")
+    grant = RoleGrant.objects.filter(decided_at=None).first() or people.propose_role(
+        cole, role="administrator", reason="Stands in for Ann in December.", by=ben, at=at
+    )
+    camera.shows(
+        "ann", f"/admin/accounts/rolegrant/{grant.pk}/decide/", "admin-role-decide", "A role: the second person decides."
+    )  # fmt: skip
+    entered = CredentialRequest.objects.filter(decided_at=None).first() or people.propose_credential(
+        kind="licence", psychiatrist=camera.person("noah"), state="WA", number="WA-20417", expires_on=date(2028, 6, 30), by=ben, at=at
+    )  # fmt: skip
+    camera.shows(
+        "ann",
+        f"/admin/accounts/credentialrequest/{entered.pk}/decide/",
+        "admin-credential-decide",
+        "A licence: the second person compares it with its source.",
+    )
+
+
+def changing_a_rule(camera: Camera) -> None:
+    """One rule, a change of it that is proposed, its dry run, and the page on which a second person approves."""
+    page = camera.page("ann")
+    page.goto(f"{camera.url}/admin/intake/rulecount/rule/E66/")
+    camera.keeps(
+        page, "admin-rule", "One rule: its source, how often it was true, and the proposal of a change."
+    )
+    at = clock.now()
+    plain = protocol.propose(
+        version=f"{at:%Y.%m.%d}-words", data=protocol.current(at=at).data, note="Clearer words for one rule.", by=camera.person("ann"), at=at
+    )  # fmt: skip
+    camera.shows(
+        "ann", f"/admin/intake/dryrun/of/{plain.pk}/", "admin-dryrun-of", "A draft that was not tried on past intakes yet."
+    )  # fmt: skip
+    page.goto(f"{camera.url}/admin/intake/rulecount/rule/E66/")
+    page.fill("[name=version]", f"{at:%Y.%m.%d}-e66")
+    page.fill("[name=note]", "A psychiatrist looks at each of them first.")
+    page.select_option("[name=outcome]", "review")
+    press(page, "Propose")
+    page.wait_for_url("**/intake/dryrun/*/change/")
+    run = DryRun.objects.select_related("draft").latest("asked_at")
+    for _ in range(40):
+        if DryRun.objects.filter(pk=run.pk, finished_at__isnull=False).exists():
+            break
+        page.wait_for_timeout(500)
+    page.reload()
+    camera.keeps(
+        page, "admin-dry-run", "A dry run: who would have been answered otherwise; numbers, no names."
+    )
+    camera.shows(
+        "ben",
+        f"/admin/common/protocolversion/{run.draft.pk}/review/",
+        "admin-protocol-review",
+        "Old and new beside each other, for the second person's signature.",
+    )
