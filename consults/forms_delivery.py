@@ -10,9 +10,9 @@ from common.number_fields import TWO_IN_ONE, WholeNumberField
 from consults.models import StockMove
 
 
-def photo_field() -> forms.FileField:
+def photo_field(label: str = "A photo of what you counted") -> forms.FileField:
     return forms.FileField(
-        label="A photo of what you counted",
+        label=label,
         required=False,
         help_text="Only your care team sees it. Where and with what it was taken is removed.",
         widget=forms.FileInput(attrs={"accept": ACCEPT["image"]}),
@@ -64,7 +64,7 @@ class KitForm(forms.Form):
         help_text="Tick nothing when everything is there and works.",
         widget=forms.CheckboxSelectMultiple,
     )
-    photo = photo_field()
+    photo = photo_field("A photo of what came")
 
     def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

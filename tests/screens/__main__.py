@@ -3,6 +3,7 @@
     make up                                     # in one terminal
     python -m tests.screens                     # in another: every area
     python -m tests.screens --only safety work  # some of them; the index keeps the rest
+    python -m tests.screens --missing           # which pages nobody has photographed; needs no browser and no practice
     python -m tests.screens --judge             # axe and the width of each page as well; ends with 1 where something is wrong
 
 It books a call, runs a dosing day and a video visit and moves the demo's clock for it, so draw from a practice nobody needs.
@@ -27,9 +28,15 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screens")
     parser.add_argument("--only", nargs="*", default=[], metavar="AREA")
     parser.add_argument("--judge", action="store_true")
+    parser.add_argument("--missing", action="store_true")
     parser.add_argument("--dark", action="store_true", help="in the dark; for looking at, not for the docs")
     options = parser.parse_args()
     set_up()
+    if options.missing:
+        from tests.screens.routes import without_a_picture
+
+        print("\n".join(found := without_a_picture()))
+        return 1 if found else 0
 
     from playwright.sync_api import sync_playwright
 
