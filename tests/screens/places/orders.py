@@ -51,6 +51,12 @@ def orders(camera: Camera) -> None:
         shows(
             doctor, f"/consults/parcels/{parcel.pk}/delivered/", "parcel-delivered", "The carrier says it arrived: who signed."
         )  # fmt: skip
+        shows(
+            doctor,
+            f"/consults/parcel/{parcel.pk}/look/",
+            "parcel-look",
+            "Counted together on a video call, where no photo can be sent.",
+        )
         shows(doctor, f"/consults/parcel/{parcel.pk}/lost/", "parcel-lost", "A parcel is lost or of no use.")
     shows(
         "after two",
@@ -74,7 +80,13 @@ def orders(camera: Camera) -> None:
     booked = camera.patient("consult booked")
     shows("doctor of consult booked", f"/consults/patient/{booked.pk}/kit/", "kit-ship", "The kit leaves.")
     if not access.open_kit(booked):
-        consults.ship_kit(booked, by=camera.person("doctor of consult booked"), at=clock.now())
+        consults.ship_kit(
+            booked,
+            carrier="UPS",
+            carrier_reference="1Z 999 AA1 01 2345 6784",
+            by=camera.person("doctor of consult booked"),
+            at=clock.now(),
+        )
     shows(
         "consult booked",
         "/consults/medicine/kit/",
