@@ -9,13 +9,13 @@ import pytest
 from django.test import Client
 
 from accounts.models import Patient, User
+from common import clock
 from common.clock import now as wall
 from common.errors import Conflict, NotPermitted
 from common.models import AuditEntry, ClockOffset
 from notify.actions import dispatch_crisis
 from notify.gateways import twilio_gateway
 from notify.models import Heartbeat, OutboxMessage
-from safety import access
 from safety.actions import acknowledge, close, escalate_due, record_contact, remove_shift, take_over
 from safety.management.commands.pager import Pager
 from safety.models import Alert
