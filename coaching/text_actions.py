@@ -1,49 +1,69 @@
-"""What the words of a text to our number ask for: the same words, and the same alerts, as in a secure message."""
+"""What a text to our number asks for: the same words, and the same alerts, as in a secure message; in a session any text at all."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from accounts.models import Patient, Role
+from accounts.models import Patient, User
 from coaching.message_access import numbers
-from coaching.rules.messages import match
+from coaching.rules.messages import Match, match
 from common.encryption import lookup_digest
 from notify.models import InboundText
 from safety.access import trigger_of
 from safety.actions import place_hold, raise_alert
-from sessions.access import active_session, patient_beside
+from sessions.access import patient_beside, under_the_medicine
 
 UNKNOWN_SENDER = "P05"
+# Whatever somebody texts while a patient is under the medicine, HELP among it: the coach looks now (X07).
+IN_SESSION = "X07"
 BY = "system:twilio"
 
 
 def on_text(*, text: InboundText, at: datetime) -> bool:
-    """Hook `text.received`: call somebody when urgent words stand in a text. Answers whether it did.
+    """Hook `text.received`: call somebody when urgent words stand in a text, or when it comes out of a session. Answers whether it did.
 
-    A patient's own words are about that patient, a sitter's about whom they sit with now. From a number that nobody knows the
-    person on call is called all the same, and reads the text on the alert (HZ-29: words are never the only path).
+    A sitter's words are about whom they sit with now, whoever else has that number; a patient's own are about that patient, and
+    about each where several share a telephone. From a number that nobody knows the person on call is called all the same, and
+    reads the text on the alert (HZ-29: words are never the only path).
     """
     found = match(text.body, numbers=numbers(at=at))
-    triggers = found.triggers
-    if not triggers or (text.sender is not None and text.sender.role != Role.PATIENT):
+    beside = patient_beside(text.from_number)
+    with_number = Patient.objects.filter(user__phone=text.from_number, user__is_active=True)
+    patients = [beside] if beside is not None else list(with_number.select_related("user"))
+    called = False
+    for patient in patients:
+        called = _about(patient, text, found, shared=len(patients) > 1, at=at) or called
+    if patients or not found.triggers:
+        return called
+    if User.objects.filter(phone=text.from_number, is_active=True).exists():
+        # A colleague's own words about somebody are theirs to act on.
         return False
-    if text.sender is not None:
-        patient = Patient.objects.filter(pk=text.sender_id).first()
-    else:
-        patient = patient_beside(text.from_number)
-    if patient is None:
-        raise_alert(
-            patient=None, trigger=UNKNOWN_SENDER, source=text, at=at, by=BY,
-            detail_codes=("text_needs_triage", *(f"sounds_like:{category}" for category in found.categories)),
-            # One alert a number: somebody else's words are never one more sign of the first one's.
-            episode=f"unknown_text:{lookup_digest(text.from_number)[:16]}",
-        )  # fmt: skip
-        return True
-    in_session = active_session(patient) is not None
+    raise_alert(
+        patient=None, trigger=UNKNOWN_SENDER, source=text, at=at, by=BY,
+        detail_codes=("text_needs_triage", *(f"sounds_like:{category}" for category in found.categories)),
+        # One alert a number: somebody else's words are never one more sign of the first one's.
+        episode=f"unknown_text:{lookup_digest(text.from_number)[:16]}",
+    )  # fmt: skip
+    return True
+
+
+def _about(patient: Patient, text: InboundText, found: Match, *, shared: bool, at: datetime) -> bool:
+    """The alerts of one text about one patient, each with the hold of its row."""
+    in_session = under_the_medicine(patient)
+    triggers: Sequence[str] = found.triggers or ((IN_SESSION,) if in_session else ())
+    codes = ["text_needs_triage"] if found.triggers else ["text_in_session"]
+    if shared:
+        codes.append("number_shared")
     for trigger in triggers:
         row = trigger_of(trigger, at=at)
         alert = raise_alert(
-            patient=patient, trigger=trigger, source=text, at=at, by=BY, detail_codes=("text_needs_triage",),
+            patient=patient,
+            trigger=trigger,
+            source=text,
+            at=at,
+            by=BY,
+            detail_codes=codes,
             in_session=in_session,
-        )  # fmt: skip
+        )
         if row["hold"]:
             place_hold(patient, reason_code=row["hold"], at=at, by=BY, alert=alert)
-    return True
+    return bool(triggers)

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import logging
 import uuid
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -23,6 +24,8 @@ from safety.table_rules import table_troubles
 from safety.task_access import mine_or_unowned as mine_or_unowned
 from safety.task_access import owner_for as owner_for
 from safety.task_access import stands_in_for as stands_in_for
+
+log = logging.getLogger("safety")
 
 
 class SqlNow(Func):
@@ -48,13 +51,29 @@ def escalations(*, at: datetime) -> dict[str, Any]:
 
     The crisis path fails open: a missing approval must never keep a page from going.
     """
-    data = (
+    key, data = (
         ProtocolVersion.objects.filter(state="approved", effective_from__lte=at)
         .order_by("-effective_from", "-approved_at")
-        .values_list("data__escalations", flat=True)
+        .values_list("pk", "data__escalations")
         .first()
-    )
-    return data or _shipped()
+    ) or (None, None)
+    return data if data and _can_be_used(key, data) else _shipped()
+
+
+# Whether the table of an approved version can be climbed by, by key: approved numbers never change, so each is read through once.
+_usable: dict[Any, bool] = {}
+
+
+def _can_be_used(key: Any, table: Any) -> bool:
+    """A table that was approved and cannot be read (by an older release, past the page) must not take an alert's transaction down."""
+    if key not in _usable:
+        _usable[key] = not table_troubles(table, needed=frozenset())
+        if not _usable[key]:
+            log.error(
+                "the escalation table in force cannot be read; the shipped one serves",
+                extra={"event": "table_unusable", "object_id": str(key)},
+            )
+    return _usable[key]
 
 
 def escalations_read(*, data: dict[str, Any]) -> list[str]:
@@ -202,6 +221,14 @@ def pages_of(alert: Alert) -> QuerySet[OutboxMessage]:
         .select_related("recipient")
         .order_by("created_at", "id")
     )
+
+
+def may_take(user: User, alert: Alert, *, at: datetime) -> bool:
+    """Clinicians and whoever is on call take any alert they see; administrators the practice's own, and any while the practice has
+    no clinician at all."""
+    if alert.is_the_practices or alert.is_synthetic or user.role in CLINICAL_ROLES or is_on_call(user, at=at):
+        return True
+    return not User.objects.filter(is_active=True, role__in=CLINICAL_ROLES).exists()
 
 
 def may_close(user: User, alert: Alert, *, at: datetime) -> bool:

@@ -115,6 +115,7 @@ def _alert_page(
             or alert.is_synthetic
             or request.user.role in access.CLINICAL_ROLES,
             "viewer_id": request.user.pk,
+            "may_take": access.may_take(request.user, alert, at=at),
             "may_close": access.may_close(request.user, alert, at=at),
             "may_clear": visible and request.user.role == "psychiatrist" and not alert.is_live,
             "form": close_form,

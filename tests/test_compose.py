@@ -202,9 +202,8 @@ def test_what_the_crisis_lane_reads_from_the_environment_reaches_the_pager(compo
     read = set(re.findall(r'"(PAGER_[A-Z_]+)"', READERS))
     assert read == {"PAGER_DEADMAN_URL", "PAGER_DAILY_DRILL", "PAGER_DRILL_ACCOUNT", "PAGER_COPIES"}
     for variable in read:
-        assert pager[variable] == (
-            "${PAGER_COPIES:-2}" if variable == "PAGER_COPIES" else f"${{{variable}:-}}"
-        )
+        default = {"PAGER_COPIES": "2", "PAGER_DAILY_DRILL": "1"}.get(variable, "")
+        assert pager[variable] == f"${{{variable}:-{default}}}"
         assert f"`{variable}`" in OPERATIONS
 
 

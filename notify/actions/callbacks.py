@@ -99,7 +99,9 @@ def receive_text(*, sid: str, from_number: str, body: str, vendor_opt_out: str, 
             elif meaning == "start":
                 OptOut.objects.filter(number_digest=digest).delete()
             audit.record(f"text.{meaning}", by="system:twilio", at=at, about=text)
-            if meaning == "triage" and _calls_somebody(text, at=at):
+            if meaning in ("triage", "help") and _calls_somebody(text, at=at):
+                # Also a HELP that came out of a session: a person reads it.
+                InboundText.objects.filter(pk=text.pk).update(meaning="triage", handled_at=None)
                 return "urgent"
     except IntegrityError:
         log.info("this text is already here", extra={"event": "replayed_text"})

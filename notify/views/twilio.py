@@ -68,10 +68,17 @@ def twilio_inbound(request: HttpRequest) -> HttpResponse:
         vendor_opt_out=request.POST.get("OptOutType", ""),
         at=clock.now(),
     )
+    phone = always_known()["practice_phone"]
     if meaning == "urgent":
         return twiml(
             "<Message>If you are in danger, call 911. In crisis, call or text 988, at any hour. Texts here are not read at once; we "
-            f"have told a person. You can also call us at {always_known()['practice_phone']}.</Message>"
+            f"have told a person. You can also call us at {phone}.</Message>"
+        )
+    if meaning == "triage" and not request.POST.get("OptOutType"):
+        # Also what was sent once more because our answer was lost: it is never met with silence.
+        return twiml(
+            "<Message>A person reads this, but not at once. If you are in danger, call 911. In crisis, call or text 988, at any hour. "
+            f"Our number is {phone}.</Message>"
         )
     # When the carrier has answered by itself, a second answer would only confuse.
     if meaning == "help" and not request.POST.get("OptOutType"):

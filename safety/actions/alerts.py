@@ -11,7 +11,7 @@ from accounts.models import Patient, User
 from common import audit, states
 from common.errors import Conflict, Invalid, NotPermitted
 from notify.actions import cancel_for, promise
-from safety.access import alerts_visible_to, escalations, may_close, trigger_of
+from safety.access import alerts_visible_to, escalations, may_close, may_take, trigger_of
 from safety.actions import escalation
 from safety.models import LIVE_STATES, Alert
 from safety.roster_access import acknowledge_by, figures_of
@@ -192,6 +192,12 @@ def acknowledge(
     """
     if not isinstance(by, User) or not alerts_visible_to(by).filter(pk=alert.pk).exists():
         raise NotPermitted("Only somebody who was paged, or who cares for this person, can take this.")
+    if not may_take(by, alert, at=at):
+        # Taken, it would page nobody for an hour, and an administrator may not close it.
+        raise NotPermitted(
+            "A clinician takes this. Find one who answers: it goes on calling until one has it.",
+            code="clinician_needed",
+        )
     with transaction.atomic():
         current = (
             Alert.objects.select_for_update(of=("self",)).select_related("acknowledged_by").get(pk=alert.pk)

@@ -12,6 +12,7 @@ from accounts.models import Role, User
 from common import audit, states
 from common.errors import Conflict, Invalid, NotPermitted
 from notify.actions import promise
+from safety.access import on_call_now
 from safety.actions import escalation
 from safety.models import Alert, OnCallShift
 from safety.models_roster import ShiftHandover
@@ -215,14 +216,20 @@ def _split(
 def _carry_out(row: ShiftHandover, *, by: Any, at: datetime) -> None:
     """Alerts that the giver took go along; alerts that nobody has taken ring with the new holder at once."""
     ShiftHandover.objects.filter(pk=row.pk).update(alerts_moved_at=at)
-    move_alerts(row.giver, row.taker, by=by, at=at)
+    # Between the yes and the hour the taker may have left or given it on: what counts is who holds the level now.
+    holder = on_call_now(at=at, level=row.shift.level) if row.ends_at > at else row.taker
+    if holder is None or not holder.is_active:
+        # The giver still has what they took. Nobody to give it to is a hole in the roster, which pages by itself.
+        return
+    if holder.pk != row.giver_id:
+        move_alerts(row.giver, holder, by=by, at=at)
     if row.ends_at <= at:
         return
     for alert in Alert.objects.select_for_update(of=("self",)).filter(
         state="open", level__gte=row.shift.level
     ):
         if not alert.is_the_practices:
-            escalation.page([row.taker], alert, at=at)
+            escalation.page([holder], alert, at=at)
 
 
 def _tell(people: Iterable[User], kind: str, row: ShiftHandover, *, at: datetime) -> None:

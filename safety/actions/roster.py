@@ -166,14 +166,18 @@ def check_coverage(*, at: datetime) -> Alert | None:
     from safety.actions.alerts import raise_alert
 
     holes = [(level, begins, ends) for level, found in upcoming_gaps(at=at).items() for begins, ends in found]
+    live = Alert.objects.filter(patient__isnull=True, episode_key="roster_gap", state__in=LIVE_STATES).first()
+    # A hole that has begun moves its beginning with the clock; it is one and the same until it is filled.
+    codes = sorted(f"level_{n}_{'now' if b <= at else format(b, '%Y%m%dT%H%MZ')}" for n, b, _ in holes)
+    if live is not None and not set(live.detail_codes) <= set(codes):
+        # What was filled is known no longer, so that the next hole of its name is news.
+        live.detail_codes = sorted(set(live.detail_codes) & set(codes))
+        live.save(update_fields=["detail_codes"])
     if not holes:
         return None
     # A hole in the first level that begins within half a day is severe: it does not wait for office hours.
     near = any(level == 1 and begins < at + NEAR for level, begins, _ in holes)
     severity = 3 if near else 2
-    # A hole that has begun moves its beginning with the clock; it is one and the same until it is filled.
-    codes = sorted(f"level_{n}_{'now' if b <= at else format(b, '%Y%m%dT%H%MZ')}" for n, b, _ in holes)
-    live = Alert.objects.filter(patient__isnull=True, episode_key="roster_gap", state__in=LIVE_STATES).first()
     if live is not None and live.severity >= severity and set(codes) <= set(live.detail_codes):
         return live
     with transaction.atomic():

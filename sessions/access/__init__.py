@@ -17,6 +17,7 @@ from sessions.access.visible import (
     sessions_visible_to,
     shared_journal_of,
     stop_of,
+    under_the_medicine,
     visible_session,
 )
 
@@ -44,5 +45,6 @@ __all__ = [
     "shared_journal_of",
     "stop_of",
     "timeline_for",
+    "under_the_medicine",
     "visible_session",
 ]

@@ -62,6 +62,11 @@ def active_session(patient: Patient) -> DosingSession | None:
     )
 
 
+def under_the_medicine(patient: Patient) -> bool:
+    """Is a dose taken and the session not yet over? Then whatever comes from patient or sitter is looked at now."""
+    return DosingSession.objects.filter(patient=patient, state__in=(states.DOSING, states.OBSERVING)).exists()
+
+
 def patient_beside(phone: str) -> Patient | None:
     """Whom somebody with this number sits with in a session that goes on now; None for every other number."""
     links = SitterLink.objects.filter(

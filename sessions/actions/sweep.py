@@ -76,7 +76,12 @@ def late_checkpoints(*, at: datetime, limit: int, left_for: timedelta = timedelt
             log.exception(
                 "a late row could not be worked off", extra={"event": "poison", "object_id": str(pk)}
             )
-            _poisoned(pk, at=at)
+            try:
+                _poisoned(pk, at=at)
+            except Exception:
+                # Not even the alarm could be raised: the pager's own trouble says so, and the rows behind it have their turn.
+                log.exception("a late row raises no alarm", extra={"event": "poison", "object_id": str(pk)})
+                _let_it_rest(pk, at=at)
             done["poisoned"] += 1
     return done
 
@@ -90,6 +95,11 @@ def _lock_patient_of(pk: Any) -> bool:
         .first()
         is not None
     )
+
+
+def _let_it_rest(pk: Any, *, at: datetime) -> None:
+    """Tried again in two minutes, in a transaction of its own."""
+    Checkpoint.objects.filter(pk=pk).update(next_ladder_at=at + AGAIN_AFTER)
 
 
 def _poisoned(pk: Any, *, at: datetime) -> None:
@@ -114,7 +124,8 @@ def _late(row: Checkpoint, *, at: datetime) -> str:
     elif row.kind == Checkpoint.Kind.SITTER:
         _tell_sitter(session, "sitter_check_late", at=at, key=f"late:{row.pk}:{step}")
         stay_together(session, at=at, key=str(row.pk), sitter=False)
-        alarm(session, "X16", source=row, by=BEAT, at=at, codes=("sitter_check_missed",))
+        # Each one that is missed is a sign of its own, so it pages afresh though somebody has taken the one before.
+        alarm(session, "X16", source=row, by=BEAT, at=at, codes=(f"sitter_check_missed:minute {row.minute}",))
         next_at = None
     elif row.kind == Checkpoint.Kind.RELEASE:
         alarm(session, "X19", source=row, by=BEAT, at=at, codes=("not_closed_by_rule",))

@@ -63,6 +63,65 @@ def test_the_words_of_a_sitter_are_about_whom_they_sit_with(
     assert (alert.patient_id, alert.severity, alert.in_session) == (alice.pk, 4, True)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "HELP",
+        "help me please",
+        "call 911",
+        "he left the house",
+        "ayuda",
+        "she is throwing up and very confused",
+    ],
+)
+def test_whatever_comes_out_of_a_session_is_looked_at_now(
+    alice: User, dana: User, protocol_version: Any, at: dt.datetime, body: str
+) -> None:
+    """Even the word that elsewhere only asks for our number."""
+    session = a_session_in_progress(alice, dana, at)
+    for number, phone in enumerate((alice.phone, session.sitter.phone)):
+        assert says(phone, body, at, sid=f"SM{number}") == "urgent"
+    alert = Alert.objects.get()
+    assert (alert.trigger, alert.patient_id, alert.in_session, alert.signs) == ("X07", alice.pk, True, 2)
+    assert OutboxMessage.objects.filter(about_id=alert.pk, lane="crisis").exists()
+    assert not InboundText.objects.filter(handled_at__isnull=False).exists()
+
+
+def test_help_outside_a_session_only_asks_for_our_number(alice: User, dana: User, at: dt.datetime) -> None:
+    a_shift(dana, at)
+    assert says(alice.phone, "HELP", at) == "help"
+    assert not Alert.objects.exists()
+
+
+def test_stop_is_no_word_of_a_session(
+    alice: User, dana: User, protocol_version: Any, at: dt.datetime
+) -> None:
+    a_session_in_progress(alice, dana, at)
+    assert says(alice.phone, "STOP", at) == "stop"
+    assert not Alert.objects.exists()
+
+
+def test_a_sitter_who_is_a_patient_too_speaks_of_whom_they_sit_with(
+    alice: User, stranger_patient: User, dana: User, protocol_version: Any, at: dt.datetime
+) -> None:
+    session = a_session_in_progress(alice, dana, at)
+    User.objects.filter(pk=stranger_patient.pk).update(phone=session.sitter.phone)
+    assert says(session.sitter.phone, "she is unconscious", at) == "urgent"
+    assert Alert.objects.get().patient_id == alice.pk
+
+
+def test_two_patients_of_one_telephone_are_both_looked_at(
+    alice: User, stranger_patient: User, dana: User, at: dt.datetime
+) -> None:
+    """Nobody can say who of them wrote, so neither is passed over."""
+    a_shift(dana, at)
+    User.objects.filter(pk=stranger_patient.pk).update(phone=alice.phone)
+    assert says(alice.phone, "I am going to kill myself", at) == "urgent"
+    alerts = Alert.objects.all()
+    assert {alert.patient_id for alert in alerts} == {alice.pk, stranger_patient.pk}
+    assert all("number_shared" in alert.detail_codes for alert in alerts)
+
+
 def test_from_a_number_nobody_knows_the_person_on_call_is_paged_and_reads_the_text_on_the_alert(
     dana: User, admin_ann: User, at: dt.datetime, client_for: Any
 ) -> None:
@@ -127,7 +186,25 @@ def test_the_answer_names_988_and_911_and_that_nobody_reads_at_once(
     assert all(part in words for part in ("988", "911", "not read at once"))
 
 
+@pytest.mark.parametrize("body", ["Can I move my session?", "I want to kill myself"])
+def test_no_text_that_waits_for_a_person_is_met_with_silence_sent_once_or_twice(
+    alice: User, dana: User, at: dt.datetime, client: Client, settings: Any, body: str
+) -> None:
+    from twilio.request_validator import RequestValidator
+
+    settings.TWILIO_AUTH_TOKEN = "the-account-token"
+    a_shift(dana, at)
+    form = {"MessageSid": "SM9", "From": alice.phone, "Body": body}
+    path = "/webhooks/twilio/inbound/"
+    signed = RequestValidator(settings.TWILIO_AUTH_TOKEN).compute_signature(settings.SITE_URL + path, form)
+    for _ in range(2):
+        words = client.post(path, form, HTTP_X_TWILIO_SIGNATURE=signed).content.decode()
+        assert "988" in words and "911" in words and "at once" in words
+    assert InboundText.objects.count() == 1
+
+
 def test_every_trigger_that_words_may_set_off_names_the_text_as_a_source(db: None, at: dt.datetime) -> None:
     rows = {row["id"]: row for row in escalations(at=at)["triggers"]}
     by_words = {row["trigger"] for row in text_actions.numbers(at=at)["words"]} - {""}
-    assert {name for name, row in rows.items() if "text message" in row["sources"]} == by_words | {"P05"}
+    named = {name for name, row in rows.items() if "text message" in row["sources"]}
+    assert named == by_words | {"P05", "X07"}

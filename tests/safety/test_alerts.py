@@ -15,6 +15,8 @@ from safety.actions import acknowledge, close, escalate_due, raise_alert
 from safety.models import Alert
 from tests.safety.builders import a_shift, an_alert
 
+MINUTE = timedelta(minutes=1)
+
 
 def pages(alert: Alert) -> list[tuple[str, str]]:
     rows = OutboxMessage.objects.filter(about_id=alert.pk, kind="crisis_page").order_by(
@@ -274,3 +276,29 @@ def test_a_sign_graded_an_emergency_is_urgent_whatever_its_usual_pace(
 ) -> None:
     a_shift(dana, at)
     assert pages(an_alert(alice, at, trigger="X10", severity=4))
+
+
+def test_an_administrator_does_not_take_what_only_a_clinician_can_answer(
+    alice: User, dana: User, admin_ann: User, at: datetime, client_for: Any
+) -> None:
+    """HZ-25: everyone is paged in the end, and an administrator's "I am taking this" would silence an emergency for an hour."""
+    a_shift(dana, at)
+    alert = an_alert(alice, at, trigger="X01", episode="emergency", in_session=True)
+    for minute in range(1, 12):
+        escalate_due(at=at + minute * MINUTE)
+    assert OutboxMessage.objects.filter(about_id=alert.pk, recipient=admin_ann).exists()
+    with pytest.raises(NotPermitted) as refused:
+        acknowledge(alert, by=admin_ann, at=at + 12 * MINUTE)
+    assert refused.value.code == "clinician_needed"
+    alert.refresh_from_db()
+    assert alert.state == "open" and alert.next_page_at is not None
+    page = client_for(admin_ann).get(f"/alerts/{alert.pk}/").content.decode()
+    assert "I am taking this" not in page and "A clinician takes this" in page
+    acknowledge(alert, by=dana, at=at + 13 * MINUTE)
+
+
+def test_in_a_practice_without_a_clinician_an_administrator_takes_it(
+    stranger_patient: User, admin_ann: User, at: datetime
+) -> None:
+    alert = an_alert(stranger_patient, at)
+    assert acknowledge(alert, by=admin_ann, at=at).acknowledged_by == admin_ann

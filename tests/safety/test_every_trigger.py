@@ -164,6 +164,16 @@ def texted(body: str) -> Scene:
     return scene
 
 
+def texted_in_a_session(body: str) -> Scene:
+    def scene(w: World) -> None:
+        a_session(w, states.DOSING)
+        receive_text(
+            sid="SM1", from_number=w.alice.phone, body=body, vendor_opt_out="", at=w.at + 20 * MINUTE
+        )
+
+    return scene
+
+
 def reported(kind: str, *, by_coach: bool = False) -> Scene:
     def scene(w: World) -> None:
         w.on_call()
@@ -329,6 +339,7 @@ SCENES: dict[tuple[str, str], Scene] = {
     ("X07", "session symptom report"): felt(other_flags=["panic"]),
     ("X07", "sitter check"): seen("distressed"),
     ("X07", "help button"): pressed(not_safe=False),
+    ("X07", "text message"): texted_in_a_session("HELP"),
     ("X07", "session stopped early"): stopped,
     ("X08", "session symptom report"): felt(other_flags=["blood_in_urine"]),
     ("X08", "morning after"): next_morning("blood_in_urine"),

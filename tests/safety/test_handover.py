@@ -21,11 +21,13 @@ from safety.actions import (
     decline_handover,
     offer_handover,
     remove_holiday,
+    remove_shift,
     remove_time_away,
     withdraw_handover,
 )
 from safety.models import OnCallShift
-from tests.safety.builders import a_shift, an_alert
+from tests.conftest import a_psychiatrist
+from tests.safety.builders import a_shift, an_alert, close_by_force
 
 HOUR = timedelta(hours=1)
 
@@ -232,3 +234,29 @@ def test_the_gap_notice_names_the_hours_of_both_levels_and_a_new_hole_is_told_ag
     # Time goes on, and a second hole comes into view while the first is still open.
     assert check_coverage(at=at + 19 * HOUR) == alert
     assert OutboxMessage.objects.filter(kind="roster_gap").count() == 2
+
+
+@pytest.mark.parametrize("successor", [True, False])
+def test_alerts_never_go_to_somebody_who_left_between_the_yes_and_the_hour(
+    alice: User,
+    dana: User,
+    other_psychiatrist: User,
+    admin_ann: User,
+    at: datetime,
+    successor: bool,
+) -> None:
+    """What counts is who holds the level when the hour comes; when nobody does, whoever took the alert still has it."""
+    shift = a_shift(dana, at, hours=12)
+    alert = acknowledge(an_alert(alice, at), by=dana, at=at)
+    offer = offer_handover(shift, taker=other_psychiatrist, starts_at=at + 4 * HOUR, by=dana, at=at)
+    new = accept_handover(offer, by=other_psychiatrist, at=at + HOUR)
+    remove_shift(new, by=admin_ann, at=at + 2 * HOUR)
+    close_by_force(other_psychiatrist)
+    third = a_psychiatrist("Noor Haddad", "CA") if successor else dana
+    if successor:
+        a_shift(third, at + 4 * HOUR + timedelta(minutes=1), hours=8)
+    carry_out_handovers(at=at + 4 * HOUR)
+    alert.refresh_from_db()
+    assert alert.acknowledged_by == third
+    later = OutboxMessage.objects.filter(about_id=alert.pk, created_at=at + 4 * HOUR)
+    assert {page.recipient for page in later} == ({third} if successor else set())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from sessions.actions.sweep import LEFT_BY_THE_SWEEP
 from sessions.models import Checkpoint
 from tests.sessions.builders import a_session_in_progress
 
+# The name `sweep` of the package is the function.
+sweep_module = import_module("sessions.actions.sweep")
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
@@ -177,6 +180,48 @@ def test_what_the_sweep_took_the_pager_does_not_take_again(
     signs = [(a.trigger, a.signs) for a in Alert.objects.all()]
     assert signs and not sessions.watch_late(at=due + LEFT_BY_THE_SWEEP)
     assert [(a.trigger, a.signs) for a in Alert.objects.all()] == signs
+
+
+def test_each_look_of_a_sitter_that_is_missed_pages_afresh_though_somebody_took_the_one_before(
+    alice: User, dana: User, protocol_version: Any, at: datetime
+) -> None:
+    """HZ-10: the second miss is worse than the first."""
+    session = a_session_in_progress(alice, dana, at)
+    due = list(
+        Checkpoint.objects.filter(session=session, kind="sitter", done_at=None)
+        .order_by("next_ladder_at")
+        .values_list("next_ladder_at", flat=True)
+    )
+    assert len(due) >= 2
+    sessions.sweep(at=due[0])
+    alert = Alert.objects.get(trigger="X16")
+    acknowledge(alert, by=dana, at=due[0] + MINUTE)
+    sessions.sweep(at=due[1])
+    alert.refresh_from_db()
+    assert (alert.state, alert.signs, alert.escalating_since_at) == ("open", 2, due[1])
+
+
+def test_a_late_row_that_not_even_raises_an_alarm_starves_no_other(
+    alice: User, dana: User, protocol_version: Any, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HZ-10, HZ-24: the rows behind it have their turn, and it is tried again."""
+    a_session_in_progress(alice, dana, at)
+    last = at + timedelta(minutes=40)
+    late = Checkpoint.objects.filter(next_ladder_at__lte=last).order_by("next_ladder_at")
+    first, second = late[0], late[1]
+    real = sweep_module.alarm
+
+    def alarm(session: Any, trigger: str, **given: Any) -> Alert:
+        if given["source"].pk == first.pk:
+            raise ValueError("a mistake of ours")
+        return real(session, trigger, **given)
+
+    monkeypatch.setattr(sweep_module, "alarm", alarm)
+    done = sessions.sweep(at=last)
+    assert done["poisoned"] == 1
+    assert Alert.objects.filter(source_id=str(second.pk)).exists()
+    first.refresh_from_db()
+    assert first.next_ladder_at == last + sweep_module.AGAIN_AFTER
 
 
 # --- copies of the crisis lane ---

@@ -9,7 +9,7 @@ from accounts.models import User
 from common.errors import Conflict, Invalid, NotPermitted
 from notify.models import OutboxMessage
 from safety import access
-from safety.actions import add_shift, check_coverage, daily_drill, remove_shift
+from safety.actions import acknowledge, add_shift, check_coverage, daily_drill, remove_shift
 from safety.models import Alert, OnCallShift
 from tests.safety.builders import a_shift, close_by_force
 
@@ -146,3 +146,22 @@ def test_the_daily_drill_is_marked_and_comes_once_a_day(dana: User, admin_ann: U
     )
     assert daily_drill(at=hours(at, 23)) is None
     assert daily_drill(at=hours(at, 24)) is not None
+
+
+def test_a_hole_that_opens_again_is_told_though_the_alert_of_the_one_before_is_not_closed(
+    dana: User, admin_ann: User, at: datetime
+) -> None:
+    """HZ-25: what was filled in between is forgotten, so the next hole is news."""
+    alert = check_coverage(at=at)
+    assert alert is not None and "level_1_now" in alert.detail_codes
+    acknowledge(alert, by=admin_ann, at=at)
+    shifts = [a_shift(dana, at, hours=100), a_shift(dana, at, level=2, hours=100)]
+    assert check_coverage(at=hours(at, 0.1)) is None
+    alert.refresh_from_db()
+    assert alert.detail_codes == [] and alert.state == "acknowledged"
+    type(shifts[0]).objects.filter(pk=shifts[0].pk).update(removed_at=hours(at, 2))
+    again = check_coverage(at=hours(at, 2))
+    assert again is not None and again.pk == alert.pk
+    again.refresh_from_db()
+    assert again.state == "open" and "level_1_now" in again.detail_codes
+    assert OutboxMessage.objects.filter(about_id=alert.pk, created_at=hours(at, 2)).exists()
