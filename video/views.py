@@ -90,7 +90,7 @@ def who_waits(request: HttpRequest) -> HttpResponse:
 def layout_of(role: str) -> str:
     if role == "patient":
         return "components/layout_patient.html"
-    return "components/layout_staff.html" if role else "components/layout_sitter.html"
+    return "components/layout_staff.html" if role else "components/layout_guest.html"
 
 
 def show(

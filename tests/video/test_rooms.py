@@ -148,6 +148,23 @@ def test_a_guest_comes_by_a_link_that_is_kept_nowhere_and_waits_like_everybody(
         actions.remove(her_seat(room), by=dana, at=at)
 
 
+def test_no_page_of_a_guest_speaks_to_a_sitter(
+    alice: User, dana: User, at: dt.datetime, clock_at: Any, client: Any
+) -> None:
+    room = a_room(alice, dana, at)
+    guest, secret = actions.invite_guest(room, kind="interpreter", name="Iris", by=dana, at=at)
+    link = f"/v/{secret}/"
+    with clock_at(at):
+        pages = [client.get(link), client.get(f"{link}check/")]
+        client.post(f"{link}in/", {"intent": "2f0c8a5e-8f0e-4a5b-9d56-6f1c3a1b0c01"})
+        pages.append(client.get(link))
+        actions.admit(Seat.objects.get(pk=guest.pk), by=dana, at=at)
+        pages.append(client.get(link))
+    for page in (one.content.decode() for one in pages):
+        assert "Online visit" in page and "Nothing of a visit is recorded" in page
+        assert "Sitter" not in page and "until the session is closed" not in page
+
+
 def test_a_room_takes_five_people_and_not_six(alice: User, dana: User, at: dt.datetime) -> None:
     room = a_room(alice, dana, at)
     for number in range(rules.MAX_SEATS - 2):
