@@ -23,6 +23,8 @@ PRODUCTION_LIKE = {
     "EMAIL_URL": "smtp+tls://user:password@mail.example.org:587",
     "DATABASE_URL": "postgres://hearthside:password@db.example.org/hearthside",
     "REDIS_URL": "redis://redis.example.org:6379/0",
+    "PAGER_DEADMAN_URL": "https://deadman.example.org/practice",
+    "PAGER_DAILY_DRILL": "1",
 }
 
 

@@ -6,10 +6,15 @@ class SafetyConfig(AppConfig):
     verbose_name = "Safety"
 
     def ready(self) -> None:
+        from django.core import checks
+
         from common import hooks
         from safety import access, task_access, work
         from safety.actions import person_left
         from safety.actions.duty import on_duty_ends
+        from safety.checks import lane_is_watched
+
+        checks.register(lane_is_watched, deploy=True)
 
         # Before anything else moves: what cannot be passed on refuses the whole action.
         hooks.register("duty.ends", on_duty_ends)
