@@ -10,7 +10,6 @@ import random
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,6 +25,7 @@ from notify.actions.promises import in_their_day, quiet_hours_of
 from notify.actions.push import address_of, devices_of, notices_for
 from notify.actions.rendering import Overrides, own_words, render_message
 from notify.gateways import Envelope, Gateway, InDoubt, Receipt, Refused
+from notify.gateways.at_once import send_at_once
 from notify.models import Lane, OptOut, OutboxMessage, ProviderEvent, PushSubscription, State
 from notify.rules import (
     FALLBACK_ZONE,
@@ -43,6 +43,10 @@ ORDINARY_LEASE = timedelta(minutes=5)
 CRISIS_LEASE = timedelta(seconds=40)
 CRISIS_TRIES_PER_CHANNEL = 2
 CRISIS_RETRY_SECONDS = 2.0
+# The longest that a page waits for its vendor, whatever the vendor does: two tries and the wait between them are half a minute,
+# so that a page swallowed by both of Twilio's channels is with the third one within a minute. Longer than one time limit of a
+# vendor's client (10 s), which can tell "never reached" from "in doubt", and far shorter than the lease.
+CRISIS_SEND_S = 12.0
 TURNED_OFF = "turned off by this person"
 # Under a slow vendor the rest of a batch is left to the next one. A batch may begin at the very end of a tick (notify/tasks.py:
 # 60 s), and its last message may wait for one vendor's answer (10 s): together they end before Celery's soft limit (100 s),
@@ -426,22 +430,24 @@ def dispatch_crisis(*, at: datetime, limit: int = AT_ONCE) -> Dispatched:
     for row in fatal:
         put_over(row, "failed", "its senders died over this channel", batch, counts, other_channel=True)
     rows = [row for row in rows if row not in fatal]
+    slow = []
     for gateway, group in _by_channel(_prepare(rows, batch, counts)) if rows else ():
-        if gateway.instant:
-            results = gateway.send_many([envelope for _, envelope in group])
-        else:
-            # At the same time, so that ten pages to a silent vendor do not wait for one another.
-            with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-                results = [
-                    one for part in pool.map(gateway.send_many, [[e] for _, e in group]) for one in part
-                ]
+        if not gateway.instant:
+            slow += [(gateway, row, envelope) for row, envelope in group]
+            continue
+        results = gateway.send_many([envelope for _, envelope in group])
         for (row, envelope), result in zip(group, results, strict=True):
             _note(row, envelope, result, batch, counts)
-        batch.write()
-        if not gateway.instant:
-            for row, _ in group:
-                _catch_up_with_reports(row.pk)
     batch.write()
+    # All channels at the same time, so that ten pages to a silent vendor do not wait for one another, nor a mail for a text.
+    known = {envelope.reference: (row, envelope) for _, row, envelope in slow}
+    pairs = [(gateway, envelope) for gateway, _, envelope in slow]
+    for come in send_at_once(pairs, within_s=CRISIS_SEND_S):
+        for reference, result in come:
+            _note(*known[reference], result, batch, counts)
+        batch.write()
+        for reference, _ in come:
+            _catch_up_with_reports(reference)
     return counts
 
 

@@ -1,5 +1,7 @@
 """A page goes on over the next channel whatever the vendor does, and a key press takes it (PR-05, PR-07, PR-18)."""
 
+import socket
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,8 +11,9 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from notify.actions import dispatch_crisis
-from notify.gateways import twilio_gateway
+from common import clock
+from notify.actions import dispatch, dispatch_crisis
+from notify.gateways import at_once, twilio_gateway
 from notify.models import OutboxMessage
 from safety.actions import escalate_due
 from safety.models import Alert
@@ -60,6 +63,76 @@ def test_pr_18_with_twilio_down_the_page_goes_by_mail_within_a_minute(
             break
     assert channels(alert) == [("sms", "failed"), ("voice", "failed"), ("email", "sent")]
     assert {row.recipient for row in OutboxMessage.objects.filter(about_id=alert.pk)} == {dana}
+
+
+@pytest.fixture
+def swallowed(twilio: TwilioServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Twilio's name has four addresses, and each takes a connection and never says a word."""
+    house = socket.create_server(("127.0.0.1", 0), backlog=0)
+    guests = []
+    for _ in range(4):
+        guest = socket.socket()
+        guest.setblocking(False)
+        guest.connect_ex(house.getsockname())
+        guests.append(guest)
+    port = house.getsockname()[1]
+    known = socket.getaddrinfo
+
+    def four(host: Any, *rest: Any, **more: Any) -> Any:
+        found = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+        return [found] * 4 if host == "twilio.example" else known(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", four)
+    settings.TWILIO_API_BASE = f"http://twilio.example:{port}"
+    monkeypatch.setattr(at_once, "_lines", {})
+    yield
+    for one in (house, *guests):
+        one.close()
+
+
+def until_mailed(alert: Alert, at: datetime, *, turns: int = 60) -> float:
+    """Turn after turn until the page is by mail; how many seconds passed on the wall."""
+    started = clock.monotonic_s()
+    for seconds in range(turns):
+        dispatch_crisis(at=at + timedelta(seconds=seconds))
+        if ("email", "sent") in channels(alert):
+            break
+    return clock.monotonic_s() - started
+
+
+def test_pr_18_a_vendor_that_swallows_every_connection_does_not_keep_a_page_past_the_minute(
+    swallowed: None, alice: User, dana: User, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PR-05, PR-18: the client's own limit holds for each address. A fortieth of the true times; then the true times' sum."""
+    monkeypatch.setattr(twilio_gateway, "TIMEOUT_S", 10 / 40)
+    twilio_gateway._client.cache_clear()
+    true_s = dispatch.CRISIS_SEND_S
+    monkeypatch.setattr(dispatch, "CRISIS_SEND_S", true_s / 40)
+    a_shift(dana, at)
+    alert = an_alert(alice, at)
+    took_s = until_mailed(alert, at)
+    assert channels(alert) == [("sms", "failed"), ("voice", "failed"), ("email", "sent")]
+    # Four sends; without one end for each they would take 4 x 40 s / 40.
+    assert 4 * true_s / 40 <= took_s < 3.0
+    waits_s = 1.5 * dispatch.CRISIS_RETRY_SECONDS + 1
+    assert 2 * dispatch.CRISIS_TRIES_PER_CHANNEL * true_s + 2 * waits_s < 60
+    assert 10 < true_s < dispatch.CRISIS_LEASE.total_seconds() / 2
+
+
+def test_threads_that_hang_use_up_their_own_channel_only_and_keep_nobody_from_ending(
+    swallowed: None, alice: User, dana: User, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PR-05: with every line to a silent vendor taken, the page takes its other way at once."""
+    monkeypatch.setattr(dispatch, "CRISIS_SEND_S", 0.05)
+    monkeypatch.setattr(at_once, "MOST_LINES", 1)
+    a_shift(dana, at)
+    alert = an_alert(alice, at)
+    until_mailed(alert, at)
+    assert channels(alert)[-1] == ("email", "sent")
+    whys = OutboxMessage.objects.filter(about_id=alert.pk, state="failed").order_by("channel")
+    assert [row.last_error for row in whys] == ["every line for sms hangs", "every line for voice hangs"]
+    hanging = [one for one in threading.enumerate() if "_send" in one.name]
+    assert hanging and all(one.daemon for one in hanging)
 
 
 def test_a_text_that_the_carrier_could_not_deliver_rings_at_once_and_the_call_that_nobody_takes_is_mailed(
