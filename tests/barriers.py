@@ -15,6 +15,10 @@ WCAG_2_2_AA = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 OF_LAYOUT = ("target-size", "scrollable-region-focusable", "meta-viewport")
 # The source is half a megabyte, so it is sent once a page; nothing is fetched anew; only what is wrong comes back.
 _RUN = """async options => {
+  // A colour on its way to another is neither; what moves for ever is judged as it is.
+  const ending = document.getAnimations().filter(one => Number.isFinite(one.effect.getComputedTiming().endTime));
+  const settled = Promise.allSettled(ending.map(one => one.finished));
+  await Promise.race([settled, new Promise(done => setTimeout(done, 2000))]);
   const found = await axe.run(document, { ...options, resultTypes: ["violations"], preload: false, iframes: false });
   return found.violations.map(one => `${one.id} (${one.help}): `
     + one.nodes.slice(0, 3).map(node => node.html.slice(0, 160) + " " + node.failureSummary).join(" | "));
