@@ -16,6 +16,8 @@ class CoachingConfig(AppConfig):
         hooks.register("person.zone_changed", actions.on_zone_changed)
         hooks.register("work.items", work.work_items)
         hooks.register("work.items", message_access.work_items)
+        hooks.register("coach.now", message_access.coaches_now)
+        hooks.register("staff.away_now", message_access.away_now)
         hooks.register("text.received", text_actions.on_text)
         hooks.register("chart.panels", message_access.chart_panel)
         hooks.register("course.noticed", access.noticed)

@@ -3,6 +3,7 @@
 import functools
 import json
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from accounts.access import visible_patient
 from accounts.models import CareTeam, Patient, Role, User
 from coaching.models import Message, MessageDraft, MessageFile, MessageRead, MessageThread
 from coaching.rules.messages import answer_by, is_staffed
-from common.errors import NotVisible
+from common.errors import Conflict, NotVisible
 from common.models import ProtocolVersion
 from common.paging import newest_first
 from common.work import LIMIT, WEIGHT_CRISIS, WEIGHT_HIGH, WEIGHT_NORMAL, WorkItem
@@ -122,6 +123,16 @@ class Answerers:
         if role not in self._stand_ins:
             self._stand_ins[role] = stand_in(role=role, at=self.at)
         return self._stand_ins[role]
+
+
+def coaches_now(*, patient_ids: Iterable[Any], at: datetime) -> dict[Any, User]:
+    """Hook `coach.now`: who does a coach's work for these patients at this instant, as for their messages."""
+    answerers = Answerers(at)
+    teams = CareTeam.objects.filter(patient_id__in=patient_ids).select_related("coach")
+    try:
+        return {team.patient_id: answerers.for_role(Role.COACH, team) for team in teams}
+    except Conflict:
+        return {}  # nobody works here at all
 
 
 def answerer_of(thread: MessageThread, *, at: datetime) -> User:

@@ -36,6 +36,8 @@ NAMES = frozenset(
         "protocol.read",
         "lane.watch",
         "text.received",
+        "coach.now",
+        "staff.away_now",
     }
 )
 _hooks: dict[str, list[Callable[..., Any]]] = {}

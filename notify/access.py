@@ -104,12 +104,15 @@ def newest_mails(limit: int = 50) -> list[OutboxMessage]:
     )
 
 
-def replies_visible_to(user: Any) -> QuerySet[InboundText]:
-    """Texts from this person's patients; administrators also see those of numbers nobody knows."""
+def replies_visible_to(user: Any, *, at: datetime) -> QuerySet[InboundText]:
+    """Texts from this person's patients, and those that are theirs to read while a coach is away; administrators also see those of
+    numbers nobody knows."""
+    from notify.actions.letters import senders_of
+
     rows = InboundText.objects.select_related("sender", "handled_by").order_by("-received_at", "-id")
     if user.role == Role.ADMINISTRATOR:
         return rows
-    return rows.filter(sender__in=patients_visible_to(user).values("pk"))
+    return rows.filter(Q(sender__in=patients_visible_to(user).values("pk")) | senders_of(user, at=at))
 
 
 def text_about(source_type: str, source_id: str) -> InboundText | None:
@@ -149,17 +152,19 @@ def devices_of_person(user: Any) -> list[PushSubscription]:
     return list(PushSubscription.objects.filter(user=user).order_by("created_at"))
 
 
-def letters_visible_to(user: Any) -> QuerySet[DeadLetter]:
-    """Administrators see everything that is stuck, others what they own."""
+def letters_visible_to(user: Any, *, at: datetime) -> QuerySet[DeadLetter]:
+    """Administrators see everything that is stuck, others what they own or stand in for."""
+    from notify.actions.letters import letters_of
+
     rows = DeadLetter.objects.select_related("owner", "patient__user", "settled_by").order_by(
         "-opened_at", "-id"
     )
-    return rows if user.role == Role.ADMINISTRATOR else rows.filter(owner=user)
+    return rows if user.role == Role.ADMINISTRATOR else rows.filter(Q(owner=user) | letters_of(user, at=at))
 
 
-def visible_letter(user: Any, letter_id: uuid.UUID) -> DeadLetter:
+def visible_letter(user: Any, letter_id: uuid.UUID, *, at: datetime) -> DeadLetter:
     """That one, or NotVisible."""
-    letter = letters_visible_to(user).filter(pk=letter_id).first()
+    letter = letters_visible_to(user, at=at).filter(pk=letter_id).first()
     if letter is None:
         raise NotVisible("There is nothing stuck by that name.")
     return letter

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 from django.urls import reverse
 
-from accounts.models import Role, User
+from accounts.models import User
 from common.work import LIMIT, WorkItem
-from notify.actions.letters import owners_for
+from notify.actions.letters import letters_of, senders_of
 from notify.models import DeadLetter, InboundText
 from notify.wording import TASK_WORDS
 
@@ -16,12 +16,12 @@ REPLY_HOURS = 4
 
 def work_items(*, user: User, at: datetime) -> list[WorkItem]:
     """Hook `work.items`: stuck messages and tasks of this owner, and unread texts that are theirs to read."""
-    return [*_stuck(user), *_replies(user)][:LIMIT]
+    return [*_stuck(user, at), *_replies(user, at)][:LIMIT]
 
 
-def _stuck(user: User) -> list[WorkItem]:
+def _stuck(user: User, at: datetime) -> list[WorkItem]:
     rows = (
-        DeadLetter.objects.filter(owner=user, settled_at__isnull=True)
+        DeadLetter.objects.filter(letters_of(user, at=at), settled_at__isnull=True)
         .select_related("patient__user")
         .order_by("opened_at")[:LIMIT]
     )
@@ -43,19 +43,11 @@ def _stuck(user: User) -> list[WorkItem]:
     ]
 
 
-def _replies(user: User) -> list[WorkItem]:
-    """A text belongs to the sender's coach; one from a number nobody knows to the longest-serving administrator."""
-    if user.role == Role.PSYCHIATRIST:
-        return []
+def _replies(user: User, at: datetime) -> list[WorkItem]:
+    """A text belongs to the sender's coach or whoever stands in; one from a number nobody knows to the longest-serving administrator."""
     rows = (
-        InboundText.objects.filter(handled_at__isnull=True).select_related("sender").order_by("received_at")
+        InboundText.objects.filter(senders_of(user, at=at)).select_related("sender").order_by("received_at")
     )
-    if user.role == Role.COACH:
-        rows = rows.filter(sender__patient__care_team__coach=user)
-    found = list(rows[:LIMIT])
-    if not found:
-        return []
-    coaches, administrator = owners_for(row.sender_id for row in found)
     return [
         WorkItem(
             key=f"reply:{row.pk}",
@@ -68,6 +60,5 @@ def _replies(user: User) -> list[WorkItem]:
             owner_name=str(user),
             patient_label=str(row.sender) if row.sender else None,
         )
-        for row in found
-        if (coaches.get(row.sender_id) or administrator) == user
+        for row in rows[:LIMIT]
     ]

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, When
+from django.db.models import Case, Q, When
 
 from accounts.models import STAFF_ROLES, CareTeam, Role, User
-from common import audit
+from common import audit, hooks
 from common.errors import Conflict, Invalid
-from notify.models import DeadLetter, OutboxMessage
+from notify.models import DeadLetter, InboundText, OutboxMessage
 
 
 def _first_administrator() -> User | None:
@@ -19,11 +19,40 @@ def _first_administrator() -> User | None:
     return here.order_by(Case(When(role=Role.ADMINISTRATOR, then=0), default=1), "created_at", "pk").first()
 
 
-def owners_for(patient_ids: Iterable[Any]) -> tuple[dict[Any, User], User | None]:
-    """Whose work a stuck message is: the patient's coach, who can ring them; else the longest-serving administrator."""
-    teams = CareTeam.objects.filter(patient_id__in=set(patient_ids) - {None}).select_related("coach")
+def owners_for(patient_ids: Iterable[Any], *, at: datetime) -> tuple[dict[Any, User], User | None]:
+    """Whose work a stuck message or a text is: the patient's coach, who can ring them, or whoever stands in while that one is
+    away or gone (hook `coach.now`); else the longest-serving administrator."""
+    ids = set(patient_ids) - {None}
+    teams = CareTeam.objects.filter(patient_id__in=ids).select_related("coach")
     coaches = {t.patient_id: t.coach for t in teams if t.coach is not None and t.coach.is_active}
+    for found in hooks.run("coach.now", patient_ids=ids, at=at) if ids else ():
+        coaches.update(found)
     return coaches, _first_administrator()
+
+
+def senders_of(user: User, *, at: datetime) -> Q:
+    """Which unread texts are this person's to read now."""
+    unread = InboundText.objects.filter(handled_at__isnull=True)
+    senders = set(unread.order_by().values_list("sender_id", flat=True).distinct())
+    if not senders:
+        return Q(pk__in=[])
+    coaches, administrator = owners_for(senders, at=at)
+    mine = [one for one in senders if one is not None and (coaches.get(one) or administrator) == user]
+    found = Q(handled_at__isnull=True, sender_id__in=mine)
+    return found | Q(handled_at__isnull=True, sender__isnull=True) if administrator == user else found
+
+
+def letters_of(user: User, *, at: datetime) -> Q:
+    """Which letters are this person's now: their own, and meanwhile those about patients whose coach is away."""
+    away = {one for found in hooks.run("staff.away_now", at=at) for one in found}
+    if not away:
+        return Q(owner=user)
+    theirs = DeadLetter.objects.filter(owner_id__in=away, settled_at__isnull=True, patient_id__isnull=False)
+    rows = list(theirs.values_list("pk", "owner_id", "patient_id"))
+    coaches, _ = owners_for((patient for _, _, patient in rows), at=at) if rows else ({}, None)
+    given = {pk for pk, _, patient in rows if coaches.get(patient) == user}
+    taken = {pk for pk, owner, patient in rows if owner == user.pk and pk not in given and patient in coaches}
+    return Q(owner=user) & ~Q(pk__in=taken) | Q(pk__in=given)
 
 
 def bury_messages(rows: Iterable[tuple[OutboxMessage, str]], *, at: datetime) -> None:
@@ -31,7 +60,7 @@ def bury_messages(rows: Iterable[tuple[OutboxMessage, str]], *, at: datetime) ->
     found = list(rows)
     if not found:
         return
-    coaches, administrator = owners_for(row.patient_id or row.recipient_id for row, _ in found)
+    coaches, administrator = owners_for((row.patient_id or row.recipient_id for row, _ in found), at=at)
     letters = []
     for row, why in found:
         owner = coaches.get(row.patient_id or row.recipient_id) or administrator
@@ -120,7 +149,7 @@ def owner_left(*, user: User, by: Any, at: datetime) -> None:
     if user.is_active and user.role == Role.ADMINISTRATOR:
         return
     letters = list(DeadLetter.objects.select_for_update().filter(owner=user, settled_at__isnull=True))
-    coaches, administrator = owners_for(letter.patient_id for letter in letters)
+    coaches, administrator = owners_for((letter.patient_id for letter in letters), at=at)
     for letter in letters:
         owner = coaches.get(letter.patient_id) or administrator
         if owner is not None and owner.pk != user.pk:

@@ -107,7 +107,7 @@ def replies(request: HttpRequest) -> HttpResponse:
         {
             "rows": [
                 {"text": row, "question": CANCEL_QUESTION if is_cancel(row.body) else ""}
-                for row in access.replies_visible_to(request.user)[:100]
+                for row in access.replies_visible_to(request.user, at=clock.now())[:100]
             ],
             "mint": intents.mint,
         },
@@ -119,7 +119,7 @@ def replies(request: HttpRequest) -> HttpResponse:
 @intents.guard
 def reply_handled(request: HttpRequest, reply_id: uuid.UUID) -> HttpResponse:
     """A person has read it and done what it needs."""
-    reply = access.replies_visible_to(request.user).filter(pk=reply_id).first()
+    reply = access.replies_visible_to(request.user, at=clock.now()).filter(pk=reply_id).first()
     if reply is None:
         raise Http404
     actions.mark_reply_handled(reply.pk, by=request.user, at=clock.now())

@@ -18,7 +18,7 @@ STAFF = ("administrator", "coach", "psychiatrist")
 
 
 def _page(request: HttpRequest, wrong: dict[uuid.UUID, str], status: int = 200) -> HttpResponse:
-    rows = access.letters_visible_to(request.user)
+    rows = access.letters_visible_to(request.user, at=clock.now())
     return render(
         request,
         "administrator/stuck.html",
@@ -45,7 +45,7 @@ def stuck(request: HttpRequest) -> HttpResponse:
 @intents.guard
 def stuck_again(request: HttpRequest, letter_id: uuid.UUID) -> HttpResponse:
     """Try it once more."""
-    letter = access.visible_letter(request.user, letter_id)
+    letter = access.visible_letter(request.user, letter_id, at=clock.now())
     try_letter_again(letter, by=request.user, at=clock.now())
     messages.success(request, "It is tried again, within ten seconds.")
     return redirect("notify:stuck")
@@ -56,7 +56,7 @@ def stuck_again(request: HttpRequest, letter_id: uuid.UUID) -> HttpResponse:
 @intents.guard
 def stuck_settle(request: HttpRequest, letter_id: uuid.UUID) -> HttpResponse:
     """It was dealt with in another way."""
-    letter = access.visible_letter(request.user, letter_id)
+    letter = access.visible_letter(request.user, letter_id, at=clock.now())
     try:
         settle_letter(letter, note=request.POST.get("note", ""), by=request.user, at=clock.now())
     except Invalid as error:

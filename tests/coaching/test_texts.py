@@ -1,6 +1,7 @@
 """A text to the practice's number: STOP and HELP act, words of crisis call somebody, and a person reads all of it (HZ-29)."""
 
 import datetime as dt
+import uuid
 from typing import Any
 
 import pytest
@@ -8,11 +9,16 @@ from django.test import Client
 
 from accounts.models import User
 from coaching import text_actions
+from common.work import LIMIT
 from notify.actions.callbacks import receive_text
-from notify.models import InboundText, OutboxMessage
+from notify.actions.letters import bury_messages
+from notify.models import DeadLetter, InboundText, OutboxMessage
+from notify.work import work_items as of_messages
 from safety.access import escalations
+from safety.actions import add_time_away
 from safety.models import Alert, SafetyHold
 from safety.work import work_items
+from tests.notify.builders import a_letter, a_mail
 from tests.safety.builders import a_shift
 from tests.sessions.builders import a_session_in_progress
 
@@ -208,3 +214,78 @@ def test_every_trigger_that_words_may_set_off_names_the_text_as_a_source(db: Non
     by_words = {row["trigger"] for row in text_actions.numbers(at=at)["words"]} - {""}
     named = {name for name, row in rows.items() if "text message" in row["sources"]}
     assert named == by_words | {"P05", "X07"}
+
+
+# --- whose it is to read ---
+
+
+def to_read(user: User, at: dt.datetime) -> list[str]:
+    return [line.kind for line in of_messages(user=user, at=at)]
+
+
+def test_a_text_to_a_coach_who_is_away_is_read_by_whoever_stands_in(
+    alice: User, cole: User, other_coach: User, dana: User, admin_ann: User, client_for: Any, clock_at: Any,
+    at: dt.datetime,
+) -> None:  # fmt: skip
+    """PR-05: it waits on nobody's list who is not here, and whoever has the line can open it."""
+    day = dt.timedelta(days=1)
+    add_time_away(person=cole, starts_at=at - day, ends_at=at + 14 * day, by=cole, at=at - 2 * day)
+    a_shift(dana, at, hours=24 * 14)
+    says(alice.phone, "I feel so low since yesterday, please call me", at)
+    text = InboundText.objects.get()
+    read = f"/outbox/replies/{text.pk}/handled/"
+    with clock_at(at + day):
+        people = {person: to_read(person, at + day) for person in (dana, cole, other_coach, admin_ann)}
+        assert people == {dana: ["reply.read"], cole: [], other_coach: [], admin_ann: []}
+        assert "low since yesterday" in client_for(dana).get("/outbox/replies/").content.decode()
+        assert client_for(other_coach).post(read, {"intent": str(uuid.uuid4())}).status_code == 404
+        # Back again, it is the coach's own; and of one who is gone for good it is the stand-in's.
+    assert to_read(cole, at + 15 * day) == ["reply.read"]
+    User.objects.filter(pk=cole.pk).update(is_active=False)
+    assert to_read(dana, at + 13 * day) == ["reply.read"]
+    # Nobody on call: the longest-serving administrator.
+    assert (to_read(dana, at + 15 * day), to_read(admin_ann, at + 15 * day)) == ([], ["reply.read"])
+
+
+def test_a_stuck_message_of_a_coach_who_is_away_is_the_stand_ins_meanwhile(
+    alice: User,
+    cole: User,
+    other_coach: User,
+    admin_ann: User,
+    client_for: Any,
+    clock_at: Any,
+    at: dt.datetime,
+) -> None:
+    """PR-05: one that was theirs before they went, and one that failed since."""
+    hour = dt.timedelta(hours=1)
+    before = a_letter(cole, alice, at)
+    add_time_away(person=cole, starts_at=at + hour, ends_at=at + 9 * hour, by=cole, at=at)
+    other_coach.phone = "+14155550177"
+    other_coach.save()
+    a_shift(other_coach, at, hours=24, level=2)
+    since = a_mail(alice, at, patient=alice.patient)
+    assert (to_read(cole, at), to_read(other_coach, at)) == (["message.stuck"], [])
+    with clock_at(at + 2 * hour):
+        bury_messages([(since, "the address was refused")], at=at + 2 * hour)
+        assert (to_read(cole, at + 2 * hour), to_read(other_coach, at + 2 * hour)) == (
+            [],
+            ["message.stuck"] * 2,
+        )
+        form = {"intent": str(uuid.uuid4()), "note": "I rang her."}
+        assert client_for(other_coach).post(f"/outbox/stuck/{before.pk}/settle/", form).status_code == 302
+    assert DeadLetter.objects.get(key=str(since.pk)).owner == other_coach
+
+
+def test_an_administrators_own_texts_are_found_behind_any_number_of_others(
+    alice: User, cole: User, admin_ann: User, at: dt.datetime
+) -> None:
+    """PR-05"""
+    InboundText.objects.bulk_create(
+        InboundText(
+            sid=f"S{n}", from_number=alice.phone, sender=alice, body="hello", meaning="triage", received_at=at
+        )
+        for n in range(LIMIT + 1)
+    )
+    says(STRANGER, "who are you", at + dt.timedelta(minutes=1))
+    assert to_read(admin_ann, at + dt.timedelta(hours=1)) == ["reply.read"]
+    assert len(to_read(cole, at + dt.timedelta(hours=1))) == LIMIT
