@@ -17,6 +17,7 @@ class CoachingConfig(AppConfig):
         hooks.register("work.items", work.work_items)
         hooks.register("work.items", message_access.work_items)
         hooks.register("coach.now", message_access.coaches_now)
+        hooks.register("coach.stands_in", message_access.stands_in_for_coaches)
         hooks.register("staff.away_now", message_access.away_now)
         hooks.register("text.received", text_actions.on_text)
         hooks.register("chart.panels", message_access.chart_panel)

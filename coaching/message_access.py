@@ -135,6 +135,11 @@ def coaches_now(*, patient_ids: Iterable[Any], at: datetime) -> dict[Any, User]:
         return {}  # nobody works here at all
 
 
+def stands_in_for_coaches(*, user: User, at: datetime) -> bool:
+    """Hook `coach.stands_in`: does the work of a coach who is not here come to this person?"""
+    return Role.COACH in stands_in_for(user, at=at)
+
+
 def answerer_of(thread: MessageThread, *, at: datetime) -> User:
     """The one person whose answer is awaited. Never nobody."""
     return Answerers(at).of(thread)

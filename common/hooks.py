@@ -37,6 +37,7 @@ NAMES = frozenset(
         "lane.watch",
         "text.received",
         "coach.now",
+        "coach.stands_in",
         "staff.away_now",
     }
 )
