@@ -12,7 +12,6 @@ from consults.actions.booking import (
 from consults.actions.calendar_settings import make_feed, revoke_feed, set_gap
 from consults.actions.delivery import (
     add_photo,
-    ask_for_count,
     check_address,
     confirm_kit,
     count_stock,
@@ -57,7 +56,7 @@ from consults.actions.orders import (
     sign_order,
     supersede,
 )
-from consults.actions.parcels import confirm_count, mark_delivered, ship
+from consults.actions.parcels import ask_for_count, confirm_count, mark_delivered, ship
 from consults.actions.pharmacy import hand_over, send_to_pharmacy
 from consults.actions.rooms import (
     caller_comes,

@@ -13,7 +13,15 @@ from common import audit, files, protocol
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible
 from common.notes import is_a_note
 from consults.access.parcels import stock_of
-from consults.actions.parcels import COUNT_DIFFERS, TROUBLE, delivery_numbers, settle, tracked, trouble
+from consults.actions.parcels import (
+    COUNT,
+    COUNT_DIFFERS,
+    TROUBLE,
+    delivery_numbers,
+    settle,
+    tracked,
+    trouble,
+)
 from consults.models import (
     AddressCheck,
     Fulfilment,
@@ -25,14 +33,12 @@ from consults.models import (
     StockCount,
     StockMove,
 )
-from safety.access import owner_for
-from safety.actions import misuse_signal, open_task, place_hold, settle_tasks_about
+from safety.actions import misuse_signal, place_hold, settle_tasks_about
 from safety.models import Task
 from vitals.actions import RecordedReading, record_reading
 from vitals.models import Reading
 
 CARE_TEAM = (Role.PSYCHIATRIST, Role.COACH)
-COUNT = "stock.count"
 
 
 def kit_contents(*, at: datetime) -> dict[str, str]:
@@ -278,17 +284,6 @@ def count_stock(order: Order, *, counted: int, by: User, at: datetime, note: str
                 order.patient, about=row, words=f"{row.expected} should be left, {counted} were counted", by=by, at=at
             )  # fmt: skip
     return row
-
-
-def ask_for_count(order: Order, *, why: str, by: Any, at: datetime) -> None:
-    """Medicine is at home that is not to be taken as planned: somebody counts it with the patient and says where it goes."""
-    left = stock_of(order, at=at).remaining
-    if left <= 0:
-        return
-    open_task(
-        kind=COUNT, owner=owner_for(role=Role.COACH, patient=order.patient, at=at), patient=order.patient,
-        about_type="consults.order", about_id=order.pk, detail=f"{why}: {left} should be left", by=by, at=at,
-    )  # fmt: skip
 
 
 def check_address(patient: Patient, *, how: str, by: User, at: datetime) -> AddressCheck:

@@ -30,7 +30,7 @@ from consults.access.orders import (
 )
 from consults.access.parcels import same_product
 from consults.access.visits import latest_signed_note
-from consults.actions.delivery import ask_for_count
+from consults.actions.parcels import ask_for_count
 from consults.actions.standing import goes_on
 from consults.models import AuthorityBasis, Order, SecondOpinion
 from consults.rules.dosing import Soft, Strength, dose_ug, expires_on, hard_stops, soft_warnings

@@ -12,8 +12,8 @@ from accounts.models import Patient, Role, User
 from common import audit, protocol
 from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible
-from consults.access.orders import is_to_call_back
-from consults.access.parcels import address_changed, address_checked, units_to_send
+from consults.access.orders import is_to_call_back, orders_of, runs
+from consults.access.parcels import address_changed, address_checked, same_product, stock_of, units_to_send
 from consults.access.standing import no_parcel_for
 from consults.actions.standing import goes_on, refused, stop
 from consults.models import Fulfilment, HandOver, KitParcel, Order, StockMove
@@ -21,9 +21,11 @@ from consults.rules.pharmacy import TAKEN
 from notify.actions import promise
 from safety.access import owner_for, refills_held
 from safety.actions import misuse_signal, open_task, place_hold, settle_tasks_about
+from safety.models import Task
 
 COUNT_DIFFERS = "medicine_count_differs"
 TROUBLE = "parcel.trouble"
+COUNT = "stock.count"
 
 
 def delivery_numbers(*, at: datetime) -> dict[str, Any]:
@@ -45,6 +47,30 @@ def settle(parcel: Fulfilment | KitParcel, why: str, *, by: Any, at: datetime) -
     settle_tasks_about(
         kind=TROUBLE, about_type=parcel._meta.label_lower, about_id=parcel.pk, outcome=why, by=by, at=at
     )
+
+
+def ask_for_count(order: Order, *, why: str, by: Any, at: datetime) -> None:
+    """Medicine is at home, or on its way there, that is not to be taken as planned: somebody counts it with the patient and says
+    where it goes."""
+    stock = stock_of(order, at=at)
+    if stock.remaining <= 0 and stock.on_the_way <= 0:
+        return
+    coming = f", {stock.on_the_way} were sent and are not counted yet" if stock.on_the_way else ""
+    open_task(
+        kind=COUNT, owner=owner_for(role=Role.COACH, patient=order.patient, at=at), patient=order.patient,
+        about_type="consults.order", about_id=order.pk, detail=f"{why}: {stock.remaining} should be left{coming}", by=by, at=at,
+    )  # fmt: skip
+
+
+def _came_too_late(parcel: Fulfilment, *, at: datetime) -> str:
+    """Why what was just counted in is not to be taken as planned, or ""."""
+    order = parcel.order
+    if not any(runs(row, at=at) and same_product(row, order) for row in orders_of(order.patient)):
+        return "A parcel came after its order had ended"
+    asked = Task.objects.filter(
+        kind=COUNT, about_type="consults.order", about_id=order.pk, opened_at__gte=parcel.shipped_at
+    )
+    return "A parcel came after a count had been asked for" if asked.exists() else ""
 
 
 def _address_stands(order: Order, *, at: datetime) -> None:
@@ -221,7 +247,7 @@ def confirm_count(
     with transaction.atomic():
         row = (
             Fulfilment.objects.select_for_update(of=("self",))
-            .select_related("patient__user")
+            .select_related("patient__user", "order__patient__user")
             .get(pk=parcel.pk)
         )
         if row.confirmed_at is not None:
@@ -275,4 +301,6 @@ def confirm_count(
             place_hold(row.patient, reason_code=COUNT_DIFFERS, at=at, by="system:consults")
             # A count that differs is a sign of protocol 8.3 as well: a psychiatrist looks, and no parcel leaves meanwhile.
             misuse_signal(row.patient, code="parcel_count_differs", source=row, by="system:consults", at=at)
+        if why := _came_too_late(row, at=at):
+            ask_for_count(row.order, why=why, by="system:consults", at=at)
     return row

@@ -229,6 +229,40 @@ def test_a_course_that_ends_leaves_nothing_forgotten_at_home(
     assert [task.detail for task in trouble("stock.count")] == ["The course ended: 6 should be left"]
 
 
+@pytest.mark.parametrize("ended", ["revoked", "another medicine", "course ended"])
+def test_a_parcel_on_its_way_when_the_order_ends_is_counted_with_the_patient_when_it_came(
+    ended: str, order: Order, alice: User, dana: User, at: dt.datetime
+) -> None:
+    parcel = ship(order, 4, dana, at)
+    match ended:
+        case "revoked":
+            actions.revoke(order, reason="The dose is wrong.", by=dana, at=at + HOUR)
+        case "another medicine":
+            Order.objects.filter(pk=order.pk).update(superseded_at=at + HOUR)
+            a_signed_order(
+                alice, dana, at + HOUR, sessions_covered=(1, 2), note=order.note, supersedes=order,
+                strength_ug=150_000, dose_ug=300_000,
+            )  # fmt: skip
+            actions.ask_for_count(order, why="Another medicine was ordered instead", by=dana, at=at + HOUR)
+        case _:
+            actions.ask_for_count(order, why="The course ended", by=dana, at=at + HOUR)
+    (task,) = trouble("stock.count")
+    assert task.detail.endswith(": 0 should be left, 4 were sent and are not counted yet")
+    # Somebody counts too early: the parcel asks again when it came.
+    actions.count_stock(order, counted=0, by=dana, at=at + 2 * HOUR)
+    assert not trouble("stock.count")
+    actions.confirm_count(parcel, count=4, by=alice, at=at + DAY)
+    (task,) = trouble("stock.count")
+    assert task.detail.endswith(": 4 should be left")
+
+
+def test_a_parcel_of_an_order_that_runs_asks_for_no_further_count(
+    order: Order, alice: User, dana: User, at: dt.datetime
+) -> None:
+    actions.confirm_count(ship(order, 4, dana, at), count=4, by=alice, at=at + DAY)
+    assert not trouble("stock.count")
+
+
 @pytest.mark.parametrize("missing", ["medicine", "kit", "practice"])
 def test_session_1_does_not_open_before_delivery_and_practice(
     missing: str, alice: User, dana: User, at: dt.datetime, client_for: Any, now: dt.datetime
