@@ -51,7 +51,8 @@ def promise(
     templates/messages/<language>/<template>.<channel>.txt, and a missing one fails here rather than at night. Instants in
     `context` are read in the person's zone and language when the message goes. With a `dedupe_key` the second promise answers
     the first one's row; if that one was taken back meanwhile (a session moved away and back), it is wanted again and goes. The
-    person's own quiet hours move `due_at`, they never drop it. Without `fallbacks` an ordinary message to a person goes over the
+    person's own quiet hours move `due_at`, they never drop it. Whoever has no account (a sitter beside somebody, a guest) has none,
+    deliberately: what they get is asked of them now. Without `fallbacks` an ordinary message to a person goes over the
     catalogue's other channels where its own cannot be used (STOP, turned off, no number). Of the crisis lane's pages those of the highest `priority` (the
     alert's severity) go first.
     """

@@ -15,6 +15,7 @@ from accounts.guards import for_role
 from accounts.step_up import require_step_up, stepped_up_at
 from common import clock, intents
 from common.clock import age_years, local_date
+from notify.access import number_has_opted_out
 from safety.access import holds_of, open_alerts_for
 from sessions import access, actions, rules, states
 from sessions.forms import ClearForm, ReleaseForm
@@ -126,6 +127,7 @@ def desk(request: HttpRequest, found: DosingSession, *, at: datetime) -> dict[st
         "patient": patient,
         "order": found.course.order,
         "room": room,
+        "sitter_stopped": room.link is not None and number_has_opted_out(room.link.sitter.phone),
         "at": at,
         "zone": zone,
         "patient_zone": patient.user.time_zone,

@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 
+from notify.actions.callbacks import receive_text
 from notify.models import OutboxMessage
 from safety.models import Alert
 from sessions import actions, states
@@ -336,3 +337,16 @@ def test_hz_20_a_psychiatrist_clears_only_the_answers_that_stood_on_the_page(
     seen.refresh_from_db()
     later.refresh_from_db()
     assert seen.cleared_at is not None and later.cleared_at is None
+
+
+def test_the_desk_says_that_the_sitters_number_answered_stop(
+    client_for, alice, dana, cole, protocol_version, at, clock_at
+):
+    """HZ-23: the sitter's page, and every text about a missed look, went to that number."""
+    session = a_session_in_progress(alice, dana, at)
+    assert session.sitter is not None
+    with clock_at(at):
+        page = f"/sessions/{session.pk}/"
+        assert "answered STOP" not in client_for(cole).get(page).content.decode()
+        receive_text(sid="SM1", from_number=session.sitter.phone, body="stop", vendor_opt_out="", at=at)
+        assert "This number answered STOP" in client_for(cole).get(page).content.decode()
