@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -162,15 +163,48 @@ def _by_name() -> Mapping[str, KnownMedicine]:
     return {name.casefold(): known for known in formulary() for name in (known.name, *known.brands)}
 
 
+@cache
+def _beside_a_name() -> frozenset[str]:
+    """Words that say how much, in what form, how often or what for, and name no medicine."""
+    return frozenset(word for words in _load("formulary")["beside_a_name"].values() for word in words.split())
+
+
+_BETWEEN = re.compile(r"[\s,;:+/&()\[\]#*\"]+")
+_AMOUNT = re.compile(r"[0-9][0-9.,x×-]*(%|mg|mcg|µg|ug|gm?|ml|iu|meq|units?|h|hrs?|hours?|days?|x)?")
+
+
+def _words(typed: str) -> list[str]:
+    """The words of what was typed. A hyphen parts two of them unless a name is written with it."""
+    words: list[str] = []
+    for word in _BETWEEN.split(typed):
+        word = word.strip(".-–—")
+        whole = word in _by_name() or word in _beside_a_name() or _AMOUNT.fullmatch(word)
+        words += [word] if whole else re.split("[-–—]+", word)
+    return [word for word in words if word]
+
+
 def known_medicine(typed: str) -> KnownMedicine | None:
-    """The entry a typed name belongs to, by generic or brand name; also as the first word of “Zoloft 50 mg”."""
+    """The entry a typed name belongs to, by generic or brand name; “Zoloft 50 mg” is one as well.
+
+    A line with more than one medicine counts for each of them (HZ-12). Where a word of it is neither a name nor about the dose, it
+    is “other” besides, for a clinician to read. None when no name in it is known.
+    """
     name = " ".join(typed.casefold().replace("’", "'").split())
     names = _by_name()
     if name in names:
         return names[name]
-    words = name.split()
-    for length in range(min(4, len(words)), 0, -1):
-        found = names.get(" ".join(words[:length]))
-        if found is not None:
-            return found
-    return None
+    words, found, unread = _words(name), list[KnownMedicine](), False
+    while words:
+        for length in range(min(4, len(words)), 0, -1):
+            one = names.get(" ".join(words[:length]))
+            if one is not None:
+                found.append(one)
+                del words[:length]
+                break
+        else:
+            unread = unread or not (words[0] in _beside_a_name() or _AMOUNT.fullmatch(words[0]))
+            del words[0]
+    if not found or (len(set(found)) == 1 and not unread):
+        return found[0] if found else None
+    classes = [one for known in found for one in known.classes] + ["other"] * unread
+    return KnownMedicine(found[0].name, (), tuple(dict.fromkeys(classes)), "")

@@ -11,6 +11,7 @@ from django.conf import settings
 from intake import access, actions
 from intake.access.formulary import search_medicines
 from intake.models import Medicine
+from intake.rules.answers import rx_classes_fact
 from intake.rules.facts import RX_CLASSES
 from intake.rules.steps import formulary, known_medicine
 from safety.models import SafetyHold
@@ -155,6 +156,35 @@ def test_a_brand_leads_to_all_classes_of_what_is_in_it():
         "Limbitrol": {"benzo", "antidepressant"}, "Lybalvi": {"cns_depressant", "naltrexone"}, "Genvoya": {"cyp_inhibitor"},
     }.items():  # fmt: skip
         assert set(known_medicine(brand).classes) == classes, brand
+
+
+@pytest.mark.parametrize(
+    ("typed", "classes"),
+    [
+        ("sertraline and theophylline", "antidepressant theophylline"), ("Zoloft 50 mg, Nardil 15 mg", "antidepressant maoi"),
+        ("sertraline + tramadol", "antidepressant opioid"), ("Prozac 20mg and Xanax", "antidepressant benzo"),
+        ("Zyrtec and methadone 10mg", "cns_depressant opioid"), ("promethazine with codeine", "cns_depressant opioid"),
+        ("Fioricet with codeine", "cns_depressant opioid"), ("fluoxetine olanzapine", "antidepressant cns_depressant"),
+        ("fluoxetine-olanzapine 6-25", "antidepressant cns_depressant"), ("sertraline/St. John's wort", "antidepressant cyp_inducer"),
+        ("oxycodone-acetaminophen 5-325", "opioid other"), ("Zyrtec-D 12 hour", "cns_depressant other"),
+        ("Zoloft and the tea from the market", "antidepressant other"), ("aspirin, methadone", "opioid other"),
+    ],
+)  # fmt: skip
+def test_a_line_with_two_medicines_counts_for_both_and_a_word_we_do_not_know_is_read(typed, classes):
+    """HZ-12."""
+    assert rx_classes_fact(known_medicine(typed).classes) == classes
+
+
+@pytest.mark.parametrize(
+    ("typed", "generic"),
+    [
+        ("Zoloft 50 mg twice a day", "sertraline"), ("Prozac (fluoxetine) 20mg, 1 capsule in the morning", "fluoxetine"),
+        ("Adderall XR 20", "amphetamine"), ("lithium 300 mg x 2", "lithium"), ("Theo-24 300mg", "theophylline"),
+        ("lamotrigine 0.5 tab nightly for mood", "lamotrigine"), ("bupropion HCl XL 150-mg", "bupropion"),
+    ],
+)  # fmt: skip
+def test_words_about_the_dose_leave_one_medicine_what_it_is(typed, generic):
+    assert known_medicine(typed) is known_medicine(generic)
 
 
 def test_every_code_is_a_number_of_an_ingredients_length_and_stands_once():
@@ -303,6 +333,13 @@ def test_a_medicine_nobody_knows_sends_the_intake_to_review(alice, at, protocol_
     intake = a_submitted_intake(alice, at, medicines=("Grandmother's tonic", "Xanax"))
     assert (intake.outcome, intake.reasons) == ("review", ["E58", "E71"])
     assert intake.evaluations.get().missing == ["rx_classes"]
+
+
+@database
+def test_the_second_medicine_of_a_line_reaches_the_rules(alice, at, protocol_version):
+    """HZ-12: theophylline written behind sertraline is theophylline."""
+    intake = a_submitted_intake(alice, at, medicines=("sertraline and theophylline",))
+    assert (intake.outcome, intake.reasons) == ("exclude", ["E65", "E66"])
 
 
 @database
