@@ -139,7 +139,7 @@ GATE: dict[str, Words] = {
     ),
     "dose_not_decided": Words(
         "Your psychiatrist looks at your last session first and decides about this dose.",
-        "No signed dose decision for this session since the last one ended.",
+        "No signed dose decision for this session since the last one ended, or since the gap after it passed 10, 14 or 28 days.",
     ),
     "decided_dose_differs": Words(
         "Something about the dose does not match. We are checking.",

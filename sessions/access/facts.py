@@ -315,7 +315,9 @@ def _decided_and_delivered(
         "decision_in_time": decision is not None
         and decision.order_id == order.pk
         and over_at is not None
-        and decision.decided_at >= over_at,
+        and decision.decided_at >= over_at
+        # What was decided when the gap was one of days does not answer for one of weeks (protocol 8.1).
+        and _same_gap(session, before, decision.decided_at, at),
         "decided_dose_ug": decision.dose_ug if decision else None,
         "units_on_hand": units_at_home(order, at=at) - units_taken(order),
         "units_per_dose": order.units_per_dose,
@@ -333,6 +335,14 @@ def _decided_and_delivered(
         ),
         "screen_owed": owed,
     }
+
+
+def _same_gap(session: DosingSession, before: DosingSession | None, then: datetime, now: datetime) -> bool:
+    """Do both instants lie in the same part of the gap since the last dose?"""
+    if before is None or before.dose_at is None:
+        return True
+    numbers = timeline_for(session)
+    return rules.gap_step(then - before.dose_at, numbers) == rules.gap_step(now - before.dose_at, numbers)
 
 
 def not_at_home(session: DosingSession, *, at: datetime) -> frozenset[rules.GateReason]:

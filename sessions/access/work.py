@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Exists, Min, OuterRef, Q, Subquery
+from django.db.models import Case, DateTimeField, Exists, F, Min, OuterRef, Q, Subquery, When
 from django.urls import reverse
 
 from accounts.models import Patient, Role, User
@@ -28,6 +28,14 @@ WAITS_A_DAY = timedelta(days=1)
 @functools.lru_cache(maxsize=1)
 def _data() -> dict[str, Any]:
     return json.loads((settings.BASE_DIR / "sessions" / "data" / "work.json").read_text())
+
+
+@functools.lru_cache(maxsize=1)
+def _gap_days() -> list[int]:
+    """The protocol's limits of a gap between doses as they ship, the longest first."""
+    data = json.loads((settings.BASE_DIR / "sessions" / "data" / "timeline.json").read_text())
+    names = ("gap_restart_after_days", "gap_review_after_days", "gap_clinician_confirms_after_days")
+    return [data[name] for name in names]
 
 
 def work_items(*, user: User, at: datetime) -> list[WorkItem]:
@@ -223,16 +231,26 @@ def _held(user: User, *, covers: frozenset[str]) -> list[WorkItem]:
 
 
 def _reviews(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkItem]:
-    """First and second doses, a day old or more, that nobody has noted nor ordered upon since; due before the next session."""
+    """Doses a day old or more about whose next one nobody has decided since, or not since the gap grew past the protocol's 10, 14 or
+    28 days (the shipped figures, for the list alone: the gate reads those of the course); due before the next session."""
     later = DosingSession.objects.filter(
         course=OuterRef("course"), number__gt=OuterRef("number"), dose_at__isnull=False
     )
     coming = DosingSession.objects.filter(
         course=OuterRef("course"), number__gt=OuterRef("number"), state=states.SCHEDULED
     ).order_by("number")
-    decided = DoseDecision.objects.filter(patient=OuterRef("patient"), decided_at__gt=OuterRef("dose_at"))
+    grown = [
+        When(dose_at__lt=at - timedelta(days=days), then=F("dose_at") + timedelta(days=days))
+        for days in _gap_days()
+    ]
+    decided = DoseDecision.objects.filter(
+        patient=OuterRef("patient"), decided_at__gt=OuterRef("counts_from_at")
+    )
     rows = (
-        DosingSession.objects.filter(
+        DosingSession.objects.annotate(
+            counts_from_at=Case(*grown, default=F("dose_at"), output_field=DateTimeField())
+        )
+        .filter(
             mine_or_unowned(user, role=Role.PSYCHIATRIST, covers=covers),
             ~Exists(later),
             ~Exists(decided),

@@ -25,6 +25,7 @@ from sessions.rules.timeline import (
     Timeline,
     checkpoints_after_dose,
     driving_unlocked,
+    gap_step,
     reminders_before,
     timeline_of,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "caution_only",
     "checkpoints_after_dose",
     "driving_unlocked",
+    "gap_step",
     "gate",
     "gate_numbers",
     "last_set",

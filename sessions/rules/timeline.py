@@ -31,6 +31,7 @@ class Timeline:
     missed_after_hours: float
     gap_clinician_confirms_after_days: int
     gap_review_after_days: int
+    gap_restart_after_days: int
     reminders: tuple[tuple[str, float], ...]
     # Before session 1 alone, as long as the days of practice are not done; versions before this one ask for none.
     practice_reminder_hours_before: tuple[float, ...] = ()
@@ -45,6 +46,17 @@ def timeline_of(data: Mapping[str, Any]) -> Timeline:
     reminders = tuple((row["kind"], float(row["hours_before"])) for row in data["reminders"])
     practice = tuple(float(hours) for hours in data.get("practice_reminder_hours_before", ()))
     return Timeline(**plain, reminders=reminders, practice_reminder_hours_before=practice)
+
+
+def gap_step(gap: timedelta, numbers: Timeline) -> int:
+    """Into which part of protocol 8.1 a gap since the last dose falls: 0 as planned, 1 a clinician confirms (over 10 days), 2 the
+    psychiatrist reviews anew (over 14), 3 the titration begins again (over 28). The days are the protocol's."""
+    limits = (
+        numbers.gap_clinician_confirms_after_days,
+        numbers.gap_review_after_days,
+        numbers.gap_restart_after_days,
+    )
+    return sum(gap > timedelta(days=days) for days in limits)
 
 
 @dataclass(frozen=True, slots=True)

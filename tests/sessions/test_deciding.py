@@ -5,12 +5,13 @@ import json
 
 import pytest
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from common.errors import Invalid, NotPermitted
 from measures.models import InstrumentResponse
 from sessions import actions
 from sessions.access import gate_inputs
+from sessions.access.work import work_items
 from sessions.models import DoseDecision, DosingSession
 from sessions.rules.deciding import DecisionFacts, DecisionGap, decision_gaps
 from sessions.rules.zones import zone_of
@@ -98,6 +99,45 @@ def test_the_second_dose_waits_for_its_decision_and_only_the_newest_counts(alice
     assert "G13.dose_stopped" in reasons(later + dt.timedelta(hours=2))
     first.course.refresh_from_db()
     assert first.course.state == "stopped"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("days", [10, 14, 28])
+def test_a_decision_counts_in_the_part_of_the_gap_in_which_it_was_signed(alice, dana, at, days):
+    """Protocol 8.1: over 10 days a clinician confirms, over 14 the psychiatrist reviews anew, over 28 one begins again lower. What was
+    signed on the second day says nothing of that, though the session was moved by an ordinary button.
+    """
+    first = a_finished_session(alice, dana, at)
+    second = fresh(DosingSession.objects.get(course=first.course, number=2))
+    limit = first.dose_at + days * DAY
+
+    def open_at(when):
+        found = gate_inputs(fresh(second), by=dana, at=when, stepped_up_at=when).reasons
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT dosing_gap_step(%s, %s) = dosing_gap_step(%s, %s)",
+                [
+                    made.decided_at - first.dose_at,
+                    first.course.protocol_id,
+                    when - first.dose_at,
+                    first.course.protocol_id,
+                ],
+            )
+            (same_in_sql,) = cursor.fetchone()
+        shut = "G13.dose_not_decided" in {str(reason) for reason in found}
+        assert same_in_sql is not shut
+        return not shut
+
+    def on_the_list(when):
+        return any(line.kind == "dose.review" for line in work_items(user=dana, at=when))
+
+    made = a_decision(second, dana, limit)
+    assert open_at(limit) and not on_the_list(limit)
+    past = limit + dt.timedelta(seconds=1)
+    assert not open_at(past) and on_the_list(past)
+    if days < 28:
+        made = a_decision(second, dana, past)
+        assert open_at(past) and not on_the_list(past)
 
 
 @pytest.mark.django_db
