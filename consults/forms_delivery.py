@@ -159,6 +159,17 @@ class AddressForm(forms.Form):
     )  # fmt: skip
 
 
+class FoundForm(forms.Form):
+    """Where a parcel was that had been given up."""
+
+    note = forms.CharField(
+        label="Where it was, and how you know", max_length=500, widget=forms.Textarea(attrs={"rows": 2}),
+        min_length=LEAST_CHARACTERS,
+        help_text="Such as: a neighbour had taken it in; on the telephone she read the lot number to me.",
+        error_messages={"required": "Write a sentence.", "min_length": "Write a sentence."},
+    )  # fmt: skip
+
+
 class GiveUpForm(forms.Form):
     why = forms.CharField(
         label="What is known of it", max_length=500, widget=forms.Textarea(attrs={"rows": 3})

@@ -755,6 +755,7 @@ from consults.order_models import HandOver, SecondOpinion  # noqa: E402, F401
 from consults.parcel_models import (  # noqa: E402, F401
     AddressCheck,
     KitParcel,
+    ParcelFound,
     ParcelLook,
     ParcelPhoto,
     ParcelProof,

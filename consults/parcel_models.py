@@ -110,6 +110,23 @@ class ParcelLook(models.Model):
         return f"Look at {self.parcel_id}"
 
 
+class ParcelFound(models.Model):
+    """A parcel that had been given up is in the patient's hands after all: a psychiatrist says how that is known. Never edited."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    parcel = models.ForeignKey("consults.Fulfilment", models.PROTECT, related_name="found")
+    note = EncryptedTextField(help_text="Where it was, and how that is known")
+    given_up_at = models.DateTimeField(help_text="When it had been given up")
+    found_at = models.DateTimeField()
+    found_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+
+    class Meta:
+        triggers = [append_only("found_parcels_stay_as_written")]
+
+    def __str__(self) -> str:
+        return f"Found: {self.parcel_id}"
+
+
 class StockMove(models.Model):
     """Units that left a patient's hands without a dose. Never edited; dispensed, taken and these leave what remains."""
 

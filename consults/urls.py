@@ -51,6 +51,7 @@ urlpatterns = [
     path("consults/patient/<uuid:patient_id>/kit/", delivery.ship_kit, name="ship_kit"),
     path("consults/patient/<uuid:patient_id>/kit/lost/", delivery.give_up_kit, name="give_up_kit"),
     path("consults/parcel/<uuid:parcel_id>/lost/", delivery.give_up, name="give_up"),
+    path("consults/parcel/<uuid:parcel_id>/found/", delivery.found, name="parcel_found"),
     path("consults/parcel/<uuid:parcel_id>/look/", delivery.look, name="parcel_look"),
     path("consults/parcel/<uuid:parcel_id>/photo/", delivery.photo, name="parcel_photo"),
     path("consults/patient/<uuid:patient_id>/", notes.treatment, name="treatment"),

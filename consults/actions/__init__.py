@@ -23,6 +23,7 @@ from consults.actions.delivery import (
     record_signature,
     ship_kit,
     sweep_parcels,
+    turned_up,
 )
 from consults.actions.double_booking import double_book
 from consults.actions.entry import arrive, birth_date_tries, come_in, identify
@@ -147,5 +148,6 @@ __all__ = [
     "sweep_parcels",
     "take_introduction",
     "take_offer",
+    "turned_up",
     "use_template",
 ]

@@ -17,6 +17,7 @@ from consults.actions.parcels import (
     COUNT,
     COUNT_DIFFERS,
     TROUBLE,
+    ask_for_count,
     delivery_numbers,
     settle,
     tracked,
@@ -27,6 +28,7 @@ from consults.models import (
     Fulfilment,
     KitParcel,
     Order,
+    ParcelFound,
     ParcelLook,
     ParcelPhoto,
     ParcelProof,
@@ -148,6 +150,37 @@ def give_up_parcel(parcel: Fulfilment | KitParcel, *, why: str, by: User, at: da
         )
 
 
+def turned_up(parcel: Fulfilment, *, note: str, by: User, at: datetime) -> Fulfilment:
+    """A parcel of medicine that was given up is in the patient's hands after all. It has its place in the ledger again and is
+    counted and signed for like any other; what is over then goes back (HZ-19).
+
+    Raises NotPermitted for anybody but a psychiatrist, Invalid without a note, Conflict for a parcel that was not given up.
+    """
+    if by.role != Role.PSYCHIATRIST:
+        raise NotPermitted("A psychiatrist says that a parcel has turned up.")
+    _care(parcel.patient, by)
+    if not is_a_note(note):
+        raise Invalid("Say where it was, and how you know.", fields={"note": "Write a sentence."})
+    with transaction.atomic():
+        Patient.objects.select_for_update(no_key=True).get(pk=parcel.patient_id)
+        row = (
+            Fulfilment.objects.select_for_update(of=("self",))
+            .select_related("patient__user", "order__patient__user")
+            .get(pk=parcel.pk)
+        )
+        if row.lost_at is None:
+            raise Conflict("This parcel is not given up.", code="not_given_up")
+        ParcelFound.objects.create(
+            parcel=row, note=note.strip(), given_up_at=row.lost_at, found_at=at, found_by=by
+        )
+        row.lost_at, row.delivered_at = None, row.delivered_at or at
+        row.save(update_fields=["lost_at", "delivered_at"])
+        settle(row, "it turned up", by=by, at=at)
+        audit.record("parcel.turned_up", by=by, at=at, about=row, patient_id=row.patient_id)
+        ask_for_count(row.order, why="A parcel that was given up has turned up", by=by, at=at)
+    return row
+
+
 def record_signature(
     parcel: Fulfilment, *, signed_for_by: str, adult: bool, by: User, at: datetime
 ) -> ParcelProof:
@@ -157,7 +190,7 @@ def record_signature(
         raise Invalid("Write who signed.", fields={"signed_for_by": "Write the name from the carrier."})
     if not adult:
         raise Invalid(
-            "Only an adult may have signed. If nobody or a minor did, the parcel counts as lost: give it up, and ring the patient.",
+            "Only an adult may have signed. If nobody or a minor did, ring the patient. Whoever has the parcel counts it, and it goes back; only what nobody has is given up.",
             fields={"adult": "Confirm it from the carrier's record."},
         )
     with transaction.atomic():

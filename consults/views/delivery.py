@@ -20,6 +20,7 @@ from consults import access, actions
 from consults.forms_delivery import (
     AddressForm,
     ArrivedForm,
+    FoundForm,
     GiveUpForm,
     KitForm,
     KitShipForm,
@@ -138,6 +139,22 @@ def give_up(request: HttpRequest, parcel_id: uuid.UUID) -> HttpResponse:
         actions.give_up_parcel(parcel, why=form.cleaned_data["why"], by=request.user, at=at)
         return redirect("consults:treatment", parcel.patient_id)
     return _about_parcel(request, "give_up", parcel, form, at)
+
+
+@for_role("psychiatrist")
+@require_http_methods(["GET", "HEAD", "POST"])
+@intents.guard
+def found(request: HttpRequest, parcel_id: uuid.UUID) -> HttpResponse:
+    """A parcel of medicine that was given up is in the patient's hands after all."""
+    parcel, at = access.visible_parcel(request.user, parcel_id), clock.now()
+    form = FoundForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.turned_up(parcel, note=form.cleaned_data["note"], by=request.user, at=at)
+            return redirect("consults:treatment", parcel.patient_id)
+        except (Conflict, Invalid) as error:
+            form.add_error("note", error.detail)
+    return _about_parcel(request, "found", parcel, form, at)
 
 
 @for_role("psychiatrist", "coach")

@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, transaction
 from django.urls import reverse
@@ -13,7 +14,7 @@ from PIL import Image
 
 from accounts.models import Patient, User
 from common import files, hooks
-from common.errors import Conflict, Invalid, NotVisible
+from common.errors import Conflict, Invalid, NotPermitted, NotVisible
 from consults import access, actions
 from consults.models import Fulfilment, Order, StockCount
 from portal.work import gather
@@ -361,6 +362,72 @@ def test_a_lost_parcel_waits_for_a_psychiatrist_and_is_sent_again_in_full(
     ship(order, 4, dana, at + DAY)
     assert not trouble()
     assert access.stock_of(order, at=at + DAY).lost_on_the_way == 4
+
+
+HAS_IT = "A neighbour had taken it in; she read the lot number to me."
+
+
+def test_hz_19_a_parcel_given_up_that_turns_up_is_in_the_ledger_again_and_nothing_more_is_sent(
+    order: Order, alice: User, dana: User, cole: User, at: dt.datetime
+) -> None:
+    parcel = ship(order, 4, dana, at)
+    actions.give_up_parcel(parcel, why="the carrier lost it", by=dana, at=at + DAY)
+    assert access.units_to_send(order, at=at + DAY) == 4
+    with pytest.raises(NotPermitted):
+        actions.turned_up(parcel, note=HAS_IT, by=cole, at=at + 2 * DAY)
+    with pytest.raises(Invalid):
+        actions.turned_up(parcel, note="ok", by=dana, at=at + 2 * DAY)
+    actions.turned_up(parcel, note=HAS_IT, by=dana, at=at + 2 * DAY)
+    with pytest.raises(Conflict):
+        actions.turned_up(parcel, note=HAS_IT, by=dana, at=at + 2 * DAY)
+    kept = parcel.found.get()
+    assert (kept.note, kept.given_up_at, kept.found_by) == (HAS_IT, at + DAY, dana)
+    events = apps.get_model("consults", "FulfilmentEvent").objects.filter(pgh_obj_id=parcel.pk)
+    assert list(events.order_by("pgh_id").values_list("lost_at", flat=True)) == [None, at + DAY, None]
+    assert access.units_to_send(order, at=at + 2 * DAY) == 0 and not trouble()
+    (task,) = trouble("stock.count")
+    assert task.detail.startswith("A parcel that was given up has turned up")
+    # The ordinary proof and count; until both are there no session opens with it.
+    actions.confirm_count(parcel, count=4, by=alice, at=at + 2 * DAY)
+    assert access.units_at_home(order, at=at + 2 * DAY) == 0
+    actions.record_signature(parcel, signed_for_by="A. Lindqvist", adult=True, by=cole, at=at + 2 * DAY)
+    actions.look_together(parcel, counted=4, note="Counted on the call.", by=cole, at=at + 2 * DAY)
+    assert access.units_at_home(order, at=at + 2 * DAY) == 4
+    assert not actions.count_stock(order, counted=4, by=dana, at=at + 2 * DAY).differs
+    assert not trouble("stock.count")
+
+
+def test_a_parcel_that_turns_up_after_another_was_sent_is_counted_and_what_is_over_goes_back(
+    order: Order, alice: User, dana: User, at: dt.datetime
+) -> None:
+    lost = ship(order, 4, dana, at)
+    actions.give_up_parcel(lost, why="the carrier lost it", by=dana, at=at + DAY)
+    nothing_held(alice.pk, dana, at + DAY)
+    actions.confirm_count(ship(order, 4, dana, at + DAY), count=4, by=alice, at=at + 2 * DAY)
+    actions.turned_up(lost, note=HAS_IT, by=dana, at=at + 3 * DAY)
+    actions.confirm_count(lost, count=4, by=alice, at=at + 3 * DAY)
+    assert access.stock_of(order, at=at + 3 * DAY).remaining == 8 and trouble("stock.count")
+    actions.move_stock(order, kind="returned", units=4, note="", by=dana, at=at + 4 * DAY)
+    stock = access.stock_of(order, at=at + 4 * DAY)
+    assert (stock.remaining, stock.sent, stock.lost_on_the_way) == (4, 8, 0)
+    assert access.units_to_send(order, at=at + 4 * DAY) == 0
+
+
+def test_that_a_parcel_turned_up_is_said_on_its_own_page_by_the_psychiatrist(
+    order: Order, alice: User, dana: User, cole: User, now: dt.datetime, client_for: Any
+) -> None:
+    parcel = ship(order, 4, dana, now)
+    actions.give_up_parcel(parcel, why="the carrier lost it", by=dana, at=now)
+    doctor, treatment = client_for(dana), reverse("consults:treatment", args=[alice.pk])
+    page = reverse("consults:parcel_found", args=[parcel.pk])
+    assert page in doctor.get(treatment).text and page not in client_for(cole).get(treatment).text
+    assert client_for(cole).get(page).status_code == 404
+    assert doctor.get(page).status_code == 200
+    assert send(doctor, "parcel_found", parcel.pk, note="Yes.").status_code == 422
+    assert send(doctor, "parcel_found", parcel.pk, note=HAS_IT).status_code == 302
+    assert page not in doctor.get(treatment).text
+    assert "not given up" in text_of(send(doctor, "parcel_found", parcel.pk, note=HAS_IT))
+    assert send(client_for(alice), "count", parcel.pk, count="4", no_photo="on").status_code == 302
 
 
 def test_hz_19_an_address_that_changed_after_signing_is_confirmed_and_waits_a_day(

@@ -58,6 +58,9 @@ def orders(camera: Camera) -> None:
             "Counted together on a video call, where no photo can be sent.",
         )
         shows(doctor, f"/consults/parcel/{parcel.pk}/lost/", "parcel-lost", "A parcel is lost or of no use.")
+        shows(
+            doctor, f"/consults/parcel/{parcel.pk}/found/", "parcel-found", "A parcel that was given up is in the patient's hands."
+        )  # fmt: skip
     shows(
         "after two",
         f"/consults/medicine/left/{order.pk}/",
