@@ -142,6 +142,7 @@ def number_name(threshold: str) -> str:
 
 _FACTS_IN_WORDS: Mapping[str, str] = {
     "rx_classes": "Classes of the medicines on the list",
+    "medicines": "Medicines on the list",
     "age_years": "Age in years",
     "bmi": "Body mass index (kg/m²)",
     "state": "State of care",

@@ -23,6 +23,7 @@ from intake.access.documents import (
     open_clearances,
 )
 from intake.access.people import (
+    LISTED,
     UNREAD_COUNT,
     active_medicines,
     current_intake,
@@ -69,6 +70,7 @@ from intake.access.unserved import is_served, owners_of_unserved
 from intake.access.work import work_items
 
 __all__ = [
+    "LISTED",
     "LOOK_ALONG",
     "PAGE_SIZE",
     "UNREAD_COUNT",

@@ -20,6 +20,8 @@ from vitals.rules import limits_from_data
 
 # Beside the facts of an evaluation: how many medicines of the list are in no class we know. No rule reads the number.
 UNREAD_COUNT = "unread_medicines"
+# And which medicines they are, each with its classes: a second one of a class changes no class and is news all the same.
+LISTED = "medicines"
 
 
 def current_intake(patient: Patient | uuid.UUID) -> Intake | None:
@@ -109,6 +111,7 @@ def facts_of(intake: Intake, *, at: datetime, version: ProtocolVersion) -> dict[
         facts["rx_classes"] = rx_classes_fact(c for m in taken for c in m.rx_classes)
         if unread := sum("other" in m.rx_classes for m in taken):
             facts[UNREAD_COUNT] = str(unread)
+        facts[LISTED] = " ".join(f"{m.pk}:{'+'.join(m.rx_classes)}" for m in taken)
     return facts
 
 

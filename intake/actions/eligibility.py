@@ -1,6 +1,6 @@
 """Running the rules on a person's facts, keeping what they said, and asking again when the facts change."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -14,12 +14,13 @@ from django.db.models import Max
 from accounts.access import patients_visible_to, states_with_prescriber
 from accounts.models import Patient, Role, User
 from common import audit, protocol
-from common.clock import local_date
+from common.clock import age_years, local_date
 from common.errors import Conflict, Invalid, NotPermitted
 from common.models import ProtocolVersion
 from common.notes import is_a_note
 from intake import states
 from intake.access import (
+    LISTED,
     UNREAD_COUNT,
     current_intake,
     decision_facts,
@@ -28,7 +29,7 @@ from intake.access import (
     open_question,
 )
 from intake.actions.counts import count_rules
-from intake.models import EligibilityEvaluation, Intake
+from intake.models import EligibilityEvaluation, Intake, Medicine
 from intake.rules import (
     EligibilityResult,
     Outcome,
@@ -39,7 +40,7 @@ from intake.rules import (
     read_facts,
     thresholds_from_data,
 )
-from intake.rules.eligibility import UNANSWERED, evaluate_read
+from intake.rules.eligibility import UNANSWERED, UNKNOWN_CLASS, UNREAD, evaluate_read
 from intake.rules.facts import FACTS_BY_NAME
 from intake.rules.urgency import urgency_of
 from intake.wording import rule_texts
@@ -50,6 +51,8 @@ from safety.models import Alert
 
 # The rule of pregnancy, which has a clock of its own (X17).
 PREGNANT = "E10"
+# Beside the facts of what was settled: when they were found.
+FOUND_AT = "found_at"
 # After these states an answer that changes is news to somebody.
 WATCHED = (states.SUBMITTED, states.CLAIMED, states.ACCEPTED)
 
@@ -182,11 +185,14 @@ def reevaluate(patient: Patient, *, by: Any, at: datetime) -> EligibilityEvaluat
         result = result_for(facts, stage=stage, version=version, at=at)
         old = set(before.reasons) if before is not None else set()
         unread = _another_unread(before, facts)
+        changes = _changed(before, facts, at)
         same = before is not None and old == set(result.reasons) and before.missing == list(result.missing)
-        if same and not unread:
+        if same and not unread and not changes:
             return before
         outcomes = thresholds_in(version).outcomes
         fresh = set(result.reasons) - old
+        if before is not None:
+            fresh |= _for_something_else(before, facts, changes, found=result.reasons, version=version, at=at)
         if before is not None and (unread or set(result.missing) - set(before.missing)):
             fresh.add(UNANSWERED)  # true before for another answer, and true again for this one
         added = sorted(reason for reason in fresh if outcomes[reason] is not Outcome.OK)
@@ -195,7 +201,7 @@ def reevaluate(patient: Patient, *, by: Any, at: datetime) -> EligibilityEvaluat
         found = EligibilityEvaluation.objects.create(
             intake=intake, patient=patient, at=_next_instant(before, at), stage=stage, cause=cause, outcome=str(result.outcome),
             reasons=list(result.reasons), missing=list(result.missing), rule_version=result.rule_version,
-            protocol=version, facts=facts, changes=_changed(before, facts, at),
+            protocol=version, facts=facts, changes=changes,
             changed_by=by if isinstance(by, User) else None,
         )  # fmt: skip
         if intake.state in states.IN_QUEUE:
@@ -228,24 +234,83 @@ def reevaluate(patient: Patient, *, by: Any, at: datetime) -> EligibilityEvaluat
 def _another_unread(before: EligibilityEvaluation | None, facts: Mapping[str, str]) -> bool:
     """Whether there is a medicine nobody has read besides those that were there the last time."""
     earlier = before.facts.get(UNREAD_COUNT, "0") if before is not None else "0"
-    return int(facts.get(UNREAD_COUNT, "0")) > int(earlier)
+    return UNKNOWN_CLASS in _newly_listed(before, facts) or int(facts.get(UNREAD_COUNT, "0")) > int(earlier)
+
+
+def _newly_listed(before: EligibilityEvaluation | None, facts: Mapping[str, str]) -> set[str]:
+    """The classes of the medicines that were not on the list the last time."""
+    then = before.facts if before is not None else {}
+    if LISTED not in then:  # kept before each medicine was: only a class that is new can be told
+        return set(facts.get(UNREAD, "").split()) - set(then.get(UNREAD, "").split()) - {"none"}
+    new = set(facts.get(LISTED, "").split()) - set(then[LISTED].split())
+    return {one for listed in new for one in listed.partition(":")[2].split("+")}
+
+
+def _for_something_else(
+    before: EligibilityEvaluation,
+    facts: Mapping[str, str],
+    changes: list[list[str]],
+    *,
+    found: Iterable[str],
+    version: ProtocolVersion,
+    at: datetime,
+) -> set[str]:
+    """The rules that are true of what changed alone, or were not without it: a second cause is as much news as the first (HZ-12).
+
+    Of the medicines only those newly listed count: one that was taken off speaks against nobody.
+    """
+    changed = {name for name, _, _ in changes} & set(FACTS_BY_NAME) - {UNREAD}
+    alone = {name: facts[name] for name in changed if name in facts}
+    if listed := _newly_listed(before, facts):
+        alone[UNREAD] = " ".join(sorted(listed))
+    if not alone:
+        return set()
+    others = {name: value for name, value in facts.items() if name not in changed}
+    by_it, without = (
+        set(result_for(some, stage=before.stage, version=version, at=at).reasons) for some in (alone, others)
+    )
+    return (set(found) & by_it | set(found) - without) - {UNANSWERED}
 
 
 def _changed(before: EligibilityEvaluation | None, facts: Mapping[str, Any], at: datetime) -> list[list[str]]:
-    """What the person changed since; a count of days that only grew older is no change."""
+    """What the person changed since; what only grew older with the days is no change."""
     if before is None:
         return changes_between({}, facts)
-    days = (at - before.at).days
+    days = (at - _found_at(before)).days
 
     def grew(name: str, old: str, new: str) -> bool:
-        return (
-            name == "cardiac_event_days"
-            and old.isdigit()
-            and new.isdigit()
-            and abs(int(new) - int(old) - days) <= 1
-        )
+        if not (old.isdigit() and new.isdigit()):
+            return False
+        more = int(new) - int(old)
+        if name == "age_years":
+            return more > 0 and old == _age_at(before)
+        return name == "cardiac_event_days" and abs(more - days) <= 1
 
-    return [one for one in changes_between(before.facts, facts) if not grew(*one)]
+    found = [one for one in changes_between(before.facts, facts) if not grew(*one)]
+    if LISTED in before.facts and before.facts.get(UNREAD) == facts.get(UNREAD):
+        found += _list_between(before.facts[LISTED], facts.get(LISTED, ""))
+    return found
+
+
+def _found_at(row: EligibilityEvaluation) -> datetime:
+    """When the facts of an evaluation were found: what was settled carries those of the one before."""
+    kept = row.facts.get(FOUND_AT)
+    return datetime.fromisoformat(kept) if kept else row.at
+
+
+def _age_at(found: EligibilityEvaluation) -> str:
+    """How old this person was then, by the date of birth that is on file now."""
+    born, zone = found.patient.date_of_birth, found.patient.user.time_zone
+    return str(age_years(born, local_date(_found_at(found), zone))) if born else ""
+
+
+def _list_between(old: str, new: str) -> list[list[str]]:
+    """Another medicine of the same classes, by name: [[LISTED, what was listed, what is]], or nothing."""
+    if set(old.split()) == set(new.split()):
+        return []
+    ids = [[one.partition(":")[0] for one in listed.split()] for listed in (old, new)]
+    names = {str(m.pk): m.name for m in Medicine.objects.filter(pk__in={id for some in ids for id in some})}
+    return [[LISTED, *(", ".join(names.get(id, "") for id in some) or "none" for some in ids)]]
 
 
 def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[list[str]]:
@@ -346,7 +411,7 @@ def settle(
                 "Something changed since you opened this chart. Read it again, then sign.",
                 code="chart_changed",
             )
-        facts: Any = {**before.facts, "settled_note": note.strip()}
+        facts: Any = {**before.facts, "settled_note": note.strip(), FOUND_AT: _found_at(before).isoformat()}
         settled = EligibilityEvaluation.objects.create(
             intake=before.intake, patient=patient, at=_next_instant(before, at), stage=before.stage, cause="settled",
             outcome=before.outcome,

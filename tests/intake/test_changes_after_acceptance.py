@@ -7,12 +7,13 @@ import pytest
 
 from accounts.actions import update_patient
 from accounts.models import Patient
+from common.errors import StaleVersion
 from intake import access, actions
 from intake.models import EligibilityEvaluation, Intake
 from measures.models import InstrumentResponse
 from measures.rules import instrument
 from safety.models import Alert, SafetyHold
-from tests.intake.builders import a_submitted_intake, an_accepted_intake, plain_answers
+from tests.intake.builders import a_claimed_intake, a_submitted_intake, an_accepted_intake, plain_answers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("protocol_version")]
 
@@ -230,3 +231,95 @@ def test_everything_that_can_change_is_one_press_from_the_patients_own_page(clie
     ):
         assert f'href="{address}"' in text.split("Update my details")[1], address
         assert client.get(address).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "rule"), [("tramadol", "methadone", "E59"), ("alprazolam", "clonazepam", "E58")]
+)
+def test_a_second_medicine_of_a_class_is_as_much_news_as_the_first(
+    client_for, alice, dana, at, first, second, rule
+):
+    intake = an_accepted_intake(alice, dana, at, medicines=(first,))
+    assert rule in access.latest_evaluation(intake.patient).reasons
+    actions.add_medicine(intake.patient, name=second, dose_text="80 mg", by=alice, at=at + timedelta(days=1))
+    found = access.latest_evaluation(intake.patient)
+    assert (found.cause, found.changed_by) == ("reopened", alice)
+    assert found.changes == [["medicines", first, f"{first}, {second}"]]
+    assert Alert.objects.get(patient=intake.patient, trigger="X21").detail_codes == [rule]
+    assert SafetyHold.objects.filter(
+        patient=intake.patient, reason_code="eligibility_reopened", cleared_at=None
+    ).exists()
+    text = " ".join(client_for(dana).get(f"/chart/{alice.pk}/").content.decode().split())
+    assert f"{first}, {second}</strong> now" in text
+
+
+def test_a_medicine_of_another_class_or_one_that_was_taken_off_wakes_no_rule_of_the_first(alice, dana, at):
+    intake = an_accepted_intake(alice, dana, at, medicines=("tramadol", "alprazolam"))
+    listed = {one.name: one for one in access.active_medicines(intake.patient)}
+    before = access.latest_evaluation(intake.patient)
+    actions.end_medicine(listed["tramadol"], by=alice, at=at + timedelta(days=1))
+    assert access.eligibility_stands(intake.patient)
+    found = actions.add_medicine(
+        intake.patient, name="theophylline", dose_text="", by=alice, at=at + timedelta(days=2)
+    )
+    assert found.rx_classes == ["theophylline"] and "E58" in before.reasons
+    assert Alert.objects.get(trigger="X21").detail_codes == ["E65"]
+
+
+def test_a_second_heart_attack_and_more_signs_of_the_bladder_reopen_too(alice, dana, at):
+    intake = an_accepted_intake(
+        alice, dana, at, cardiac_event="yes", cardiac_event_on=(at - timedelta(days=100)).date().isoformat(),
+        cardiac_history="yes", luts=["frequency"],
+    )  # fmt: skip
+    assert {"E26", "E43"} <= set(access.latest_evaluation(intake.patient).reasons)
+    heart, body = (intake.answers[step] for step in ("heart", "body"))
+    signs = {**body["data"], "luts": ["frequency", "pain", "urgency"]}
+    actions.save_step(intake, "body", signs, version=body["version"], by=alice, at=at + timedelta(days=1))
+    assert Alert.objects.get(trigger="X21").detail_codes == ["E43"]
+    actions.settle(intake.patient, note="Spoke with her, goes on.", by=dana, at=at + timedelta(days=2))
+    again = {**heart["data"], "cardiac_event_on": (at + timedelta(days=2)).date().isoformat()}
+    actions.save_step(intake, "heart", again, version=heart["version"], by=alice, at=at + timedelta(days=3))
+    found = access.latest_evaluation(intake.patient)
+    assert found.cause == "reopened" and found.changes == [["cardiac_event_days", "101", "1"]]
+
+
+def test_days_that_passed_before_and_after_it_was_settled_are_no_second_heart_attack(alice, dana, at):
+    intake = an_accepted_intake(
+        alice, dana, at, cardiac_event="yes", cardiac_event_on=(at - timedelta(days=100)).date().isoformat()
+    )
+    actions.add_medicine(intake.patient, name="tramadol", dose_text="", by=alice, at=at + timedelta(days=1))
+    actions.settle(intake.patient, note="Spoke with her, goes on.", by=dana, at=at + timedelta(days=9))
+    assert (
+        actions.reevaluate(intake.patient, by="system:rules", at=at + timedelta(days=20)).cause == "settled"
+    )
+
+
+def test_what_is_changed_today_is_not_told_of_whoever_changes_something_tomorrow(alice, dana, admin_ann, at):
+    intake = an_accepted_intake(alice, dana, at, luts=["frequency"])
+    body = intake.answers["body"]
+    signs = {**body["data"], "luts": ["frequency", "pain"]}
+    actions.save_step(intake, "body", signs, version=body["version"], by=alice, at=at + timedelta(days=1))
+    update_patient(intake.patient, by=admin_ann, at=at + timedelta(days=2), state="NY")
+    found = access.latest_evaluation(intake.patient)
+    assert ["state", "CA", "NY"] in found.changes and found.changed_by == admin_ann
+    assert "luts_score" not in {name for name, _, _ in found.changes}
+
+
+def test_a_birthday_wakes_nobody(alice, dana, at):
+    born = at.date().replace(year=at.year - 70) + timedelta(days=1)
+    intake = an_accepted_intake(alice, dana, at, date_of_birth=born.isoformat())
+    assert "E02" in access.latest_evaluation(intake.patient).reasons
+    assert actions.reevaluate(intake.patient, by="system:rules", at=at + timedelta(days=3)).cause == "decide"
+
+
+def test_nobody_signs_a_list_that_grew_after_it_was_read(alice, dana, at):
+    """HZ-20."""
+    intake = a_claimed_intake(alice, dana, at, medicines=("tramadol",))
+    seen = access.latest_evaluation(intake.patient).pk
+    actions.add_medicine(
+        intake.patient, name="methadone", dose_text="80 mg", by=alice, at=at + timedelta(minutes=12)
+    )
+    with pytest.raises(StaleVersion):
+        actions.decide(
+            intake, "accept", by=dana, at=at + timedelta(minutes=15), note="Both known to me.", seen=seen
+        )
