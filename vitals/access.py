@@ -62,6 +62,23 @@ def average_of(readings: Iterable[Reading], limits: BpLimits | None = None) -> A
     return average_of_set(sets[-1], limits) if sets else Average(AverageRule.INCOMPLETE)
 
 
+def worst_of(readings: Iterable[Reading], limits: BpLimits) -> Pressure | None:
+    """The worst of all sets of these readings: the highest of each pressure. None while no set is complete.
+
+    A newest set that is not complete takes part with what was read.
+    """
+    sets = sets_of([measurement(r) for r in readings if not r.rejected], limits)
+    averages = [average_of_set(one, limits) for one in sets]
+    complete = [a for a in averages if a.systolic_mmhg is not None and a.diastolic_mmhg is not None]
+    if not complete:
+        return None
+    begun = sets[-1] if averages[-1].systolic_mmhg is None else []
+    return (
+        max([*(a.systolic_mmhg for a in complete), *(m.systolic_mmhg for m in begun)]),
+        max([*(a.diastolic_mmhg for a in complete), *(m.diastolic_mmhg for m in begun)]),
+    )
+
+
 def pressure_before_dose(session_id: UUID, limits: BpLimits) -> Pressure | None:
     """The averaged pressure that the dose of this session was released on; None when none was."""
     used = Reading.objects.filter(session_id=session_id, used_by_release_id__isnull=False).order_by(

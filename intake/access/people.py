@@ -3,6 +3,8 @@
 import uuid
 from datetime import datetime
 
+from django.db.models import Max
+
 from accounts.models import Patient
 from common.clock import age_years, local_date
 from common.errors import NotVisible
@@ -14,9 +16,9 @@ from intake.rules.answers import facts_from, rx_classes_fact, worst_answer
 from measures.access import cssrs_facts
 from measures.models import InstrumentResponse
 from measures.rules import risk_facts
-from vitals.access import average_of
+from vitals.access import worst_of
 from vitals.models import Reading
-from vitals.rules import limits_from_data
+from vitals.rules import BpLimits, Pressure, limits_from_data
 
 # Beside the facts of an evaluation: how many medicines of the list are in no class we know. No rule reads the number.
 UNREAD_COUNT = "unread_medicines"
@@ -100,19 +102,28 @@ def facts_of(intake: Intake, *, at: datetime, version: ProtocolVersion) -> dict[
         facts["sex"] = patient.sex
     facts.update(_scores(intake))
     limits = limits_from_data(version.data["bp"])
-    average = average_of([r for r in intake_readings(patient) if r.received_at >= intake.created_at], limits)
-    if average.systolic_mmhg is not None:
-        facts["bp_systolic_mmhg"], facts["bp_diastolic_mmhg"] = (
-            f"{average.systolic_mmhg:g}",
-            f"{average.diastolic_mmhg:g}",
-        )
-    if intake.answers.get("medicines", {}).get("complete"):
-        taken = active_medicines(patient)
-        facts["rx_classes"] = rx_classes_fact(c for m in taken for c in m.rx_classes)
+    if worst := _worst_pressure(intake, limits):
+        facts["bp_systolic_mmhg"], facts["bp_diastolic_mmhg"] = (f"{value:g}" for value in worst)
+    taken, confirmed = active_medicines(patient), bool(intake.answers.get("medicines", {}).get("complete"))
+    if taken or confirmed:
+        # What stands on the list counts at once; until the person says that it is all, the rest is unread (E71).
+        classes = [c for m in taken for c in m.rx_classes] + ["other"] * (not confirmed)
+        facts["rx_classes"] = rx_classes_fact(classes)
         if unread := sum("other" in m.rx_classes for m in taken):
             facts[UNREAD_COUNT] = str(unread)
         facts[LISTED] = " ".join(f"{m.pk}:{'+'.join(m.rx_classes)}" for m in taken)
     return facts
+
+
+def _worst_pressure(intake: Intake, limits: BpLimits) -> Pressure | None:
+    """The worst of all sets of this intake: nobody measures until it fits. A psychiatrist who asks for it anew starts anew."""
+    readings = [r for r in intake_readings(intake.patient) if r.received_at >= intake.created_at]
+    worst = worst_of(readings, limits)
+    if len(readings) > 2:
+        asked = Decision.objects.filter(intake=intake, kind=Decision.Kind.ASK_MORE, items__contains=["bp"])
+        if since := asked.aggregate(newest=Max("at"))["newest"]:
+            return worst_of([r for r in readings if r.received_at >= since], limits) or worst
+    return worst
 
 
 def decision_facts(patient: Patient) -> dict[str, str]:

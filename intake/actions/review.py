@@ -1,7 +1,7 @@
 """Submission, the claim of one psychiatrist, and the decision that only a psychiatrist signs."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -28,7 +28,9 @@ from intake.actions.eligibility import evaluate_now, reevaluate
 from intake.letters import reason_codes
 from intake.models import Decision, EligibilityEvaluation, Intake
 from intake.rules import Stage
+from intake.rules.branching import unanswered
 from intake.rules.documents import DOCUMENTS
+from intake.rules.steps import Step
 from intake.rules.urgency import urgency_of
 from intake.wording import rule_texts
 from notify.actions import promise
@@ -46,7 +48,7 @@ def steps_left(intake: Intake) -> list[str]:
     left = [
         step.id
         for step in asked_steps()
-        if step.id not in ("bp", "consent") and not intake.answers.get(step.id, {}).get("complete")
+        if step.id not in ("bp", "consent") and not _answered(step, intake.answers.get(step.id, {}))
     ]
     if not _two_readings(intake):
         left.append("bp")
@@ -54,6 +56,11 @@ def steps_left(intake: Intake) -> list[str]:
         left.append("consent")
     order = [step.id for step in asked_steps()]
     return sorted(left, key=order.index)
+
+
+def _answered(step: Step, entry: Mapping[str, Any]) -> bool:
+    """Finished, also by the questions of today: one that came since is asked."""
+    return bool(entry.get("complete")) and not unanswered(step.questions, entry.get("data", {}))
 
 
 def _two_readings(intake: Intake) -> bool:

@@ -77,6 +77,10 @@ def facts_from(answers: Answers, *, on: date) -> dict[str, str]:
     facts.update(_heart(flat, on))
     facts.update(_body(flat))
     facts.update(_drugs(flat))
+    if answers.get("body") and not facts.get("kidney"):
+        facts["kidney"] = (
+            "unknown"  # a page of before the question was asked: nobody knows, so somebody looks (E41)
+        )
     return facts
 
 
@@ -104,13 +108,18 @@ def _heart(flat: Mapping[str, Any], on: date) -> dict[str, str]:
     if flat.get("cardiac_event") == "no":
         return {"cardiac_event_days": "none"}
     when = flat.get("cardiac_event_on")
-    if flat.get("cardiac_event") == "yes" and when:
-        return {"cardiac_event_days": str(max(0, (on - date.fromisoformat(when)).days))}
-    return {}
+    if flat.get("cardiac_event") != "yes":
+        return {}
+    # Whoever had a heart attack, a stroke or heart surgery has a heart disease to look at, also long after (E27), whatever the
+    # question about heart conditions was answered with: it names no stroke.
+    days = {"cardiac_event_days": str(max(0, (on - date.fromisoformat(when)).days))} if when else {}
+    return days | {"cardiac_history": "yes"}
 
 
 def _body(flat: Mapping[str, Any]) -> dict[str, str]:
     facts: dict[str, str] = {}
+    if flat.get("hyperthyroid") == "controlled":
+        facts["thyroid_treated"] = "yes"  # "treated and in range", said a question earlier
     kilograms, centimetres = _decimal(flat.get("weight_kg")), _decimal(flat.get("height_cm_total"))
     if kilograms and centimetres:
         facts["bmi"] = str(body_mass_index(kilograms, centimetres))
