@@ -69,14 +69,16 @@ def worst_of(readings: Iterable[Reading], limits: BpLimits) -> Pressure | None:
     """
     sets = sets_of([measurement(r) for r in readings if not r.rejected], limits)
     averages = [average_of_set(one, limits) for one in sets]
-    complete = [a for a in averages if a.systolic_mmhg is not None and a.diastolic_mmhg is not None]
-    if not complete:
+    found = [
+        (a.systolic_mmhg, a.diastolic_mmhg)
+        for a in averages
+        if a.systolic_mmhg is not None and a.diastolic_mmhg is not None
+    ]
+    if not found:
         return None
-    begun = sets[-1] if averages[-1].systolic_mmhg is None else []
-    return (
-        max([*(a.systolic_mmhg for a in complete), *(m.systolic_mmhg for m in begun)]),
-        max([*(a.diastolic_mmhg for a in complete), *(m.diastolic_mmhg for m in begun)]),
-    )
+    if averages[-1].systolic_mmhg is None:
+        found += [one.pressure for one in sets[-1]]
+    return max(systolic for systolic, _ in found), max(diastolic for _, diastolic in found)
 
 
 def pressure_before_dose(session_id: UUID, limits: BpLimits) -> Pressure | None:
