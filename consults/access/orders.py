@@ -317,6 +317,7 @@ def order_facts(
         ).exists(),
         seen_by_video=notes_of(patient)
         .filter(
+            suitable=True,
             held_by__in=("video", "in_person"),
             signed_at__gte=at - timedelta(days=order.protocol.data["dosing"]["order"]["note_max_age_days"]),
         )

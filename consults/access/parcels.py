@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
 from accounts.access import patients_visible_to
 from accounts.models import Patient
@@ -173,10 +174,18 @@ def same_product(one: Order, other: Order) -> bool:
 
 
 def units_to_send(order: Order, *, at: datetime) -> int:
-    """How many more units may leave for this order: what its doses to come need, less what is at home or on its way (HZ-19)."""
+    """How many more units may leave for this order: what its doses to come need, less what is at home or on its way (HZ-19).
+
+    However much was taken, no more leaves than the order is for and what left without a dose: PostgreSQL refuses that too.
+    """
     stock = stock_of(order, at=at)
     doses = order.doses_total - medicine_used(order)["doses_released"]
-    return max(0, doses * order.units_per_dose - stock.remaining - stock.on_the_way)
+    needed = doses * order.units_per_dose - stock.remaining - stock.on_the_way
+    sent = Fulfilment.objects.filter(order=order, lost_at__isnull=True).aggregate(
+        n=Sum(Coalesce("count_confirmed", "count"))
+    )["n"]
+    left = StockMove.objects.filter(order=order).aggregate(n=Sum("units"))["n"]
+    return max(0, min(needed, order.units_total - (sent or 0) + (left or 0)))
 
 
 def counts_of(patient: Patient) -> QuerySet[StockCount]:

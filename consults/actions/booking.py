@@ -30,7 +30,7 @@ from consults.access.waiting import nobody_knows_who
 from consults.actions.freed import note_freed
 from consults.actions.missed import after_a_missed_visit
 from consults.actions.rooms import follow_visit
-from consults.models import Appointment, VisitType, WaitingListEntry
+from consults.models import Appointment, VisitNote, VisitType, WaitingListEntry
 from consults.rules.limits import limit_reached
 from consults.states import APPOINTMENT_MOVES
 from notify.actions import cancel_for, promise
@@ -347,6 +347,14 @@ def close_visit(appointment: Appointment, *, happened: bool, by: User, at: datet
             code="not_identified",
         )
     with transaction.atomic():
+        if (
+            not happened
+            and VisitNote.objects.filter(appointment=appointment, signed_at__isnull=False).exists()
+        ):
+            raise Conflict(
+                "The note of this visit is signed, so it took place. Open the note again first if that is wrong.",
+                code="note_signed",
+            )
         states.move(
             appointment, "completed" if happened else "no_show", moves=APPOINTMENT_MOVES, by=by, at=at
         )

@@ -161,6 +161,12 @@ def sign_note(note: VisitNote, *, by: User, at: datetime) -> VisitNote:
         )
         if row.signed_at is not None:
             return row
+        if row.appointment.state == "cancelled":
+            raise Conflict(
+                "This visit was cancelled, so nothing can rest on its note. Write what you saw into the note of the visit that took "
+                "place.",
+                code="visit_cancelled",
+            )
         gaps = note_gaps(note_facts(row, by=by, at=at), row.protocol.data["dosing"]["note"])
         if gaps:
             raise Invalid(

@@ -288,13 +288,19 @@ def _facts_for_paper(row: Order, *, on: str) -> dict[str, Any]:
 
 
 def supersede(order: Order, *, by: User, at: datetime) -> Order:
-    """A new draft with the same contents that will end this order when it is signed. An earlier such draft is used again."""
+    """A new draft with the same contents that will end this order when it is signed. An earlier such draft is used again.
+
+    A colleague's draft does not stand in the way of the order's own prescriber, nor anybody's once its author has left: it stays
+    a draft, and supersedes nothing any more.
+    """
     _prescribes(order.patient, by)
-    existing = Order.objects.filter(supersedes=order).first()
-    if existing is not None:
-        if existing.signed_at is not None or existing.prescriber_id != by.pk:
-            raise Conflict("Another order supersedes this one already.", code="superseded")
+    existing = Order.objects.filter(supersedes=order).select_related("prescriber").first()
+    if existing is not None and existing.signed_at is None and existing.prescriber_id == by.pk:
         return visible_order(by, existing.pk)
+    if existing is not None and (
+        existing.signed_at is not None or (by.pk != order.prescriber_id and existing.prescriber.is_active)
+    ):
+        raise Conflict("Another order supersedes this one already.", code="superseded")
     if not order.is_in_force:
         raise Conflict("This order is not in force.", code="order_not_in_force")
     fields = {name: getattr(order, name) for name in DRAFT_FIELDS}
@@ -304,7 +310,17 @@ def supersede(order: Order, *, by: User, at: datetime) -> Order:
     fields["sessions_covered"] = [
         number for number in order.sessions_covered if number not in over
     ] or order.sessions_covered
-    return save_draft(order.patient, fields=fields, by=by, at=at, supersedes=order)
+    with transaction.atomic():
+        if existing is not None:
+            _set_aside(existing, by=by, at=at)
+        return save_draft(order.patient, fields=fields, by=by, at=at, supersedes=order)
+
+
+def _set_aside(draft: Order, *, by: User, at: datetime) -> None:
+    """A colleague's draft supersedes nothing any more. Raises Conflict when it was signed meanwhile."""
+    if not Order.objects.filter(pk=draft.pk, signed_at__isnull=True).update(supersedes=None):
+        raise Conflict("Another order supersedes this one already.", code="superseded")
+    audit.record("order.draft_set_aside", by=by, at=at, about=draft, patient_id=draft.patient_id)
 
 
 SECOND_LOOK = "order.second_look"

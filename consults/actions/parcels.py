@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Sum
 from django.urls import reverse
 
 from accounts.access import patients_visible_to
@@ -254,6 +255,15 @@ def confirm_count(
             if row.count_confirmed != count:
                 raise Conflict(
                     "You have told us another number before. Please call us.", code="counted_before"
+                )
+            broken = StockMove.objects.filter(
+                order_id=row.order_id, kind=StockMove.Kind.DAMAGED, at=row.confirmed_at, by=row.confirmed_by
+            ).aggregate(n=Sum("units"))["n"]
+            if damaged and damaged != broken:
+                raise Conflict(
+                    "You have counted this parcel already. Write to your care team under “Messages” what came broken, or call us: "
+                    "they write it down on the page of the units, and it is replaced.",
+                    code="counted_before",
                 )
             return row
         if row.lost_at is not None:

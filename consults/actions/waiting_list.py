@@ -16,6 +16,7 @@ from common.errors import Conflict, Invalid, NotVisible, SlotTaken
 from consults import wording
 from consults.access.slots import bookable_types, visit_settings
 from consults.actions.booking import (
+    _check_blockers,
     _lock_times_of,
     confirm_booking,
     keep_slot,
@@ -181,6 +182,9 @@ def _offer(entry: WaitingListEntry, freed: FreedSlot, *, until: datetime, at: da
             live = WaitingListEntry.objects.select_for_update().get(pk=entry.pk)
             if live.state != "waiting":
                 return None
+            if not _has_a_visit_to_move(entry, at):
+                # What would be refused when she takes it is not kept for her, but for the next one.
+                _check_blockers(patient, freed.visit_type, at)
             hold = keep_slot(
                 patient, visit_type=freed.visit_type, clinician_id=freed.clinician_id, starts_at=freed.during.lower,
                 until=until, by=SYSTEM, at=at, for_offer=True,
@@ -220,7 +224,7 @@ def take_offer(offer: SlotOffer, *, by: User, at: datetime) -> Appointment:
         if row.state != "offered" or row.expires_at <= at or hold.state != "held":
             raise SlotTaken(wording.OFFER_OVER)
         booked = entry.appointment
-        if booked is not None and booked.state == "booked" and booked.starts_at > at:
+        if booked is not None and _has_a_visit_to_move(entry, at):
             _let_go(hold, "offer_taken", by=by, at=at)
             visit = reschedule(booked, starts_at=row.starts_at, clinician_id=row.clinician_id, by=by, at=at)
         else:
@@ -257,6 +261,11 @@ def _settle(offer: SlotOffer, state: str, *, by: User | str, at: datetime) -> in
     freed = row.freed_id
     transaction.on_commit(lambda: go_round(at=at, only=freed), robust=True)
     return 1
+
+
+def _has_a_visit_to_move(entry: WaitingListEntry, at: datetime) -> bool:
+    booked = entry.appointment
+    return booked is not None and booked.state == "booked" and booked.starts_at > at
 
 
 def _let_go(hold: Appointment, why: str, *, by: User | str, at: datetime) -> None:

@@ -112,6 +112,41 @@ def test_no_order_rests_on_a_call_by_phone_alone(
     assert visit.pk
 
 
+def test_no_order_rests_on_an_unsuitable_visit_by_video_and_a_later_call_by_phone(
+    ready: Patient, dana: User, at: dt.datetime
+) -> None:
+    with transaction.atomic():
+        note = VisitNote.objects.get()
+        actions.reopen_note(note, reason="Not suitable after all.", by=dana, at=at)
+        VisitNote.objects.filter(pk=note.pk).update(
+            suitable=False, held_by="video", signed_at=note.signed_at, signed_by=dana
+        )
+    a_signed_note(ready.user, dana, at - HOUR, suitable=True, held_by="audio")
+    assert "seen by live video or in person" in refusal(ready, dana, at)
+
+
+def test_the_note_of_a_cancelled_visit_is_not_signed(alice: User, dana: User, at: dt.datetime) -> None:
+    visit = an_appointment(alice, dana, at + HOUR)
+    draft = actions.open_note(visit, by=dana, at=at)
+    actions.cancel(visit, by=dana, at=at)
+    with pytest.raises(Conflict) as refused:
+        actions.sign_note(draft, by=dana, at=at + 2 * HOUR)
+    assert refused.value.code == "visit_cancelled"
+    assert access.latest_signed_note(draft.patient) is None
+
+
+def test_a_visit_with_a_signed_note_was_not_missed(note: VisitNote, dana: User, at: dt.datetime) -> None:
+    visit = note.appointment
+    with pytest.raises(Conflict) as refused:
+        actions.close_visit(visit, happened=False, by=dana, at=at + HOUR)
+    assert refused.value.code == "note_signed"
+    visit.refresh_from_db()
+    assert visit.state == "completed"
+    actions.reopen_note(note, reason="Written for another person.", by=dana, at=at + HOUR)
+    actions.close_visit(visit, happened=False, by=dana, at=at + HOUR)
+    assert visit.state == "no_show"
+
+
 def test_a_correction_keeps_the_earlier_signature_word_for_word(
     note: VisitNote, alice: User, dana: User, at: dt.datetime
 ) -> None:

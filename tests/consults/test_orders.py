@@ -23,6 +23,7 @@ from tests.consults.builders import (
     a_pdmp_check,
     a_signed_note,
     a_verified_identity,
+    an_appointment,
     dispensed,
     weekly_dates,
 )
@@ -473,6 +474,36 @@ def test_a_superseding_order_ends_the_first_in_the_same_moment(
     assert access.active_order(ready, at + HOUR) == second
     with pytest.raises(Conflict):
         actions.supersede(first, by=dana, at=at + 2 * HOUR)
+
+
+def test_a_colleagues_draft_does_not_stand_in_the_way_of_the_orders_own_prescriber(
+    ready: Patient, dana: User, other_psychiatrist: User, at: dt.datetime
+) -> None:
+    first = signed(drafted(ready, dana, at), by=dana, at=at)
+    an_appointment(ready.user, other_psychiatrist, at + DAY)
+    theirs = actions.supersede(first, by=other_psychiatrist, at=at)
+    mine = actions.supersede(first, by=dana, at=at + HOUR)
+    theirs.refresh_from_db()
+    assert (mine.supersedes_id, theirs.supersedes_id) == (first.pk, None)
+    # The prescriber's own draft stands; and what was set aside ends no order.
+    with pytest.raises(Conflict):
+        actions.supersede(first, by=other_psychiatrist, at=at + HOUR)
+    with pytest.raises(Invalid, match="Another order is in force"):
+        signed(theirs, by=other_psychiatrist, at=at + HOUR)
+    second = signed(mine, by=dana, at=at + HOUR)
+    assert access.active_order(ready, at + HOUR) == second
+
+
+def test_the_draft_of_a_colleague_who_left_stands_in_nobodys_way(
+    ready: Patient, dana: User, other_psychiatrist: User, at: dt.datetime
+) -> None:
+    first = signed(drafted(ready, dana, at), by=dana, at=at)
+    actions.supersede(first, by=dana, at=at)
+    an_appointment(ready.user, other_psychiatrist, at + DAY)
+    with pytest.raises(Conflict):
+        actions.supersede(first, by=other_psychiatrist, at=at)
+    User.objects.filter(pk=dana.pk).update(is_active=False)
+    assert actions.supersede(first, by=other_psychiatrist, at=at).supersedes_id == first.pk
 
 
 def test_a_revoked_order_is_in_force_no_more(ready: Patient, dana: User, at: dt.datetime) -> None:

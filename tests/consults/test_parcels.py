@@ -327,6 +327,46 @@ def test_what_came_broken_is_replaced(order: Order, alice: User, dana: User, at:
     assert ship(order, 2, dana, at + DAY)
 
 
+def test_units_seen_broken_after_the_count_are_not_swallowed(
+    order: Order, alice: User, dana: User, at: dt.datetime
+) -> None:
+    parcel = ship(order, 4, dana, at)
+    actions.confirm_count(parcel, count=4, damaged=1, by=alice, at=at + DAY)
+    # The same form sent twice is one count; another number of broken ones is told where it belongs.
+    for damaged in (0, 1):
+        actions.confirm_count(parcel, count=4, damaged=damaged, by=alice, at=at + 2 * DAY)
+    with pytest.raises(Conflict, match="Messages"):
+        actions.confirm_count(parcel, count=4, damaged=3, by=alice, at=at + 2 * DAY)
+    assert access.stock_of(order, at=at + 2 * DAY).left == 1
+
+
+@pytest.mark.parametrize(("taken", "broken", "left"), [(2, 0, 0), (3, 0, 0), (3, 1, 1), (4, 1, 1)])
+def test_hz_19_however_much_was_taken_no_more_may_leave_than_postgresql_lets_leave(
+    taken: int,
+    broken: int,
+    left: int,
+    order: Order,
+    alice: User,
+    dana: User,
+    at: dt.datetime,
+    monkeypatch: Any,
+) -> None:
+    """One dose of two was released; more than its two units may have been taken out of four."""
+    actions.confirm_count(ship(order, 4, dana, at), count=4, damaged=broken, by=alice, at=at + DAY)
+    used = {"units_taken": taken, "doses_released": 1, "last_dose_ug": None, "sessions_over": frozenset()}
+    monkeypatch.setitem(hooks._hooks, "medicine.used", [lambda order: used])
+    assert access.units_to_send(order, at=at + DAY) == left
+    with pytest.raises(Invalid) as refused:
+        ship(order, left + 1, dana, at + DAY)
+    assert refused.value.code == "count_not_ordered"
+    if left:
+        assert ship(order, left, dana, at + DAY)
+    else:
+        # The database says the same by itself.
+        with pytest.raises(DatabaseError), transaction.atomic():
+            a_delivered_parcel(order, dana, at + DAY, count=1)
+
+
 def test_a_late_parcel_becomes_a_task_once_and_its_arrival_settles_it(
     order: Order, alice: User, dana: User, at: dt.datetime
 ) -> None:

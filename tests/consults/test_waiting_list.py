@@ -277,3 +277,20 @@ def test_take_pass_and_sweep_at_the_same_moment_have_one_outcome(people: list[Us
     assert visit_of(second).starts_at == at + (3 if taken else 4) * DAY
     held = Appointment.objects.filter(state="held")
     assert [row.patient_id for row in held if row.starts_at == at + 3 * DAY] == ([] if taken else [third.pk])
+
+
+@pytest.mark.django_db
+def test_a_time_is_not_kept_for_somebody_who_may_not_book_it(people: list[User], at: dt.datetime) -> None:
+    """Nobody has accepted the first one, and she has no visit to move; the time goes to whoever waits after her."""
+    nobody = a_patient("W9 Waits")
+    CareTeam.objects.update_or_create(patient_id=nobody.pk, defaults={"psychiatrist": people_doctor(people)})
+    waits(nobody, at)
+    waits(people[3], at + HOUR)
+    give_back(people[0], at + 2 * HOUR)
+    actions.go_round(at=at + 2 * HOUR)
+    assert [offer.patient_id for offer in live()] == [people[3].pk]
+    assert not Appointment.objects.filter(patient_id=nobody.pk).exists()
+
+
+def people_doctor(people: list[User]) -> User:
+    return visit_of(people[0]).clinician
