@@ -72,6 +72,13 @@ STOPPED: dict[str, str] = {
     OrderGap.AUTHORITY_INCOMPLETE: "The order does not say what the authority to prescribe rests on.",
     OrderGap.EXAMINATION_INCOMPLETE: "The order does not say when, where and by whom the patient was examined in person.",
     OrderGap.EXAMINATION_TO_COME: "The visit in person that the order rests on is still to come.",
+    OrderGap.NOTE_NOT_SUITABLE: "The newest signed note says that the programme is not suitable. The psychiatrist revokes the order.",
+    OrderGap.NOTE_REOPENED: "A signed note was opened again and is not signed yet.",
+    OrderGap.CONSENT_NOT_CURRENT: "The patient's consent does not stand: it was withdrawn, or its current wording is not signed.",
+    OrderGap.ELIGIBILITY_REOPENED: "Something changed since the intake was accepted, and a psychiatrist has not settled it in the chart.",
+    OrderGap.DOSING_ON_HOLD: "Dosing is on hold, or an alert is open.",
+    OrderGap.CARE_ENDED: "The course of this order was stopped. The psychiatrist revokes the order.",
+    OrderGap.ACCOUNT_CLOSED: "The patient's account is closed.",
 }
 
 HARD: dict[str, str] = {

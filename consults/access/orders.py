@@ -7,7 +7,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThan
 
 from accounts.access import licensed_states, patients_visible_to
 from accounts.models import Patient, Role, User
@@ -26,7 +28,7 @@ from consults.models import (
     VisitNote,
 )
 from consults.rules.dosing import Proposal, Strength
-from consults.rules.pharmacy import AT_THE_PHARMACY
+from consults.rules.pharmacy import UNDER_WAY, may_be_heard
 from consults.rules.signing import OrderFacts
 from intake.access import consent_current, current_intake, decision_facts, eligibility_stands, facts_of
 from intake.actions.eligibility import result_for, thresholds_in
@@ -49,10 +51,43 @@ def runs(order: Order, *, at: datetime) -> bool:
 
 
 def is_to_call_back() -> Q:
-    """Ended while the pharmacy had it, and nothing of it was sent: somebody must tell the pharmacy. A condition on orders."""
-    sent = Fulfilment.objects.filter(order=OuterRef("pk"), lost_at__isnull=True)
+    """Ended while the pharmacy had it, in a bottle or not, and not all of it was sent: somebody must tell the pharmacy. A condition
+    on orders."""
+    sent = (
+        Fulfilment.objects.filter(order=OuterRef("pk"), lost_at__isnull=True)
+        .order_by()
+        .values("order")
+        .annotate(units=Sum("count"))
+        .values("units")
+    )
     ended = Q(revoked_at__isnull=False) | Q(superseded_at__isnull=False)
-    return Q(ended, ~Exists(sent), pharmacy_status__in=sorted(AT_THE_PHARMACY))
+    ordered = F("doses_total") * F("units_per_dose")
+    return Q(
+        ended,
+        GreaterThan(ordered, Coalesce(Subquery(sent), 0)),
+        pharmacy_status__in=sorted(UNDER_WAY),
+    )
+
+
+def has_to_be_called_back(order: Order) -> bool:
+    """Is this one over, and has the pharmacy some of it still?"""
+    return Order.objects.filter(is_to_call_back(), pk=order.pk).exists()
+
+
+def units_sent(order: Order) -> int:
+    """Units of this order that left in a parcel that was not given up."""
+    left = Fulfilment.objects.filter(order=order, lost_at__isnull=True)
+    return int(left.aggregate(n=Sum("count"))["n"] or 0)
+
+
+def heard_next(order: Order, *, at: datetime) -> frozenset[str]:
+    """What the pharmacy can say of it next."""
+    return may_be_heard(
+        order.pharmacy_status,
+        in_force=runs(order, at=at),
+        units_sent=units_sent(order),
+        units_total=order.units_total,
+    )
 
 
 def orders_of(patient: Patient) -> QuerySet[Order]:
@@ -155,6 +190,7 @@ def medicine_used(order: Order) -> dict[str, Any]:
         "doses_released": 0,
         "last_dose_ug": None,
         "sessions_over": frozenset(),
+        "care_ended": False,
     }
     return next(iter(hooks.run("medicine.used", order=order)), nothing)
 
@@ -312,9 +348,7 @@ def order_facts(
         address=patient.address,
         protocol_current=protocol.current(at=at).pk == order.protocol_id,
         second_person_agreed=second_opinion(order, at=at) is not None,
-        note_reopened=VisitNote.objects.filter(
-            patient=patient, signed_at__isnull=True, kept_signatures__isnull=False
-        ).exists(),
+        note_reopened=note_reopened(patient),
         seen_by_video=notes_of(patient)
         .filter(
             suitable=True,
@@ -327,6 +361,13 @@ def order_facts(
         seen_rule=rule_in(note.location_state, at=at) if note is not None and elsewhere else "",
     )
     return facts, result
+
+
+def note_reopened(patient: Patient) -> bool:
+    """Was a signed note opened again, and is not signed anew yet?"""
+    return VisitNote.objects.filter(
+        patient=patient, signed_at__isnull=True, kept_signatures__isnull=False
+    ).exists()
 
 
 def signing_day(order: Order, *, at: datetime) -> date:

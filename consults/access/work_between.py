@@ -27,6 +27,7 @@ from consults.models import (
 )
 from intake.models import ConsentWithdrawal, Intake
 from safety.access import mine_or_unowned, stands_in_for
+from safety.models import Task
 from safety.task_access import is_own, lands
 
 PATIENT, CARRIER, PHARMACY = "the patient", "the carrier", "the pharmacy"
@@ -82,6 +83,14 @@ def _line(
         ),
         **also,
     )
+
+
+def _care_goes_on() -> Q:
+    """Orders whose care was not stopped: of those that were, only their prescriber has work, to revoke them."""
+    stopped = Task.objects.filter(
+        kind="order.care_ended", about_type="consults.order", about_id=OuterRef("pk"), done_at__isnull=True
+    )
+    return Q(~Exists(stopped))
 
 
 def _in_force(at: datetime) -> Q:
@@ -146,7 +155,9 @@ def _to_send(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkIt
     sent = Fulfilment.objects.filter(order=OuterRef("pk"), lost_at__isnull=True)
     kit = KitParcel.objects.filter(patient=OuterRef("patient"), lost_at__isnull=True)
     rows = (
-        Order.objects.filter(_in_force(at), mine_or_unowned(user, role=Role.COACH, covers=covers))
+        Order.objects.filter(
+            _in_force(at), _care_goes_on(), mine_or_unowned(user, role=Role.COACH, covers=covers)
+        )
         .annotate(has_parcel=Exists(sent), has_kit=Exists(kit))
         .filter(
             Q(has_kit=False)
@@ -286,7 +297,11 @@ def _to_hand_over(user: User, *, covers: frozenset[str], at: datetime) -> list[W
     rows = (
         Order.objects.filter(
             mine,
-            (_in_force(at) & Q(pharmacy_status__in=["not_sent", "rejected", "blocked", "handed_over"]))
+            (
+                _in_force(at)
+                & _care_goes_on()
+                & Q(pharmacy_status__in=["not_sent", "rejected", "blocked", "handed_over"])
+            )
             | is_to_call_back(),
         )
         .select_related("patient__user", "patient__care_team", "prescriber")

@@ -66,7 +66,7 @@ from consults.actions.rooms import (
     open_visit_room,
     say_late,
 )
-from consults.actions.standing import DOES_NOT_STAND
+from consults.actions.standing import DOES_NOT_STAND, ask_to_revoke
 from consults.actions.state_rules import approve_state_rule, propose_state_rule
 from consults.actions.waiting_list import (
     go_round,
@@ -86,6 +86,7 @@ __all__ = [
     "arrive",
     "ask_for_count",
     "ask_second_person",
+    "ask_to_revoke",
     "birth_date_tries",
     "book_introduction",
     "caller_comes",

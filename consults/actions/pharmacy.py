@@ -15,9 +15,7 @@ from consults.actions.standing import refused, stop
 from consults.gateways.pharmacy import pharmacy_gateway
 from consults.models import HandOver, Order, PharmacyStatus
 from consults.paper import order_pdf
-from consults.rules.pharmacy import may_be_heard
-
-UNDER_WAY = (PharmacyStatus.HANDED_OVER, PharmacyStatus.ACCEPTED, PharmacyStatus.DISPENSED)
+from consults.rules.pharmacy import UNDER_WAY
 
 
 def _locked(order: Order) -> Order:
@@ -32,12 +30,29 @@ def _not_in_force() -> Conflict:
     return Conflict("This order is not in force.", code="order_not_in_force")
 
 
+def _may_go(row: Order) -> None:
+    """Raises Conflict while the pharmacy still has an order that is over, and where the paper carries another address than the
+    patient's: the pharmacy would send it there (HZ-19)."""
+    if Order.objects.filter(access.is_to_call_back(), patient_id=row.patient_id).exists():
+        raise Conflict(
+            "The pharmacy still has an order that is over. Tell the pharmacy, and write down what it answered.",
+            code="call_back_first",
+        )
+    if access.address_changed(row):
+        raise Conflict(
+            "The patient's address is not the one on the signed order, and the pharmacy would send it there. Confirm the address "
+            "with the patient, then write an order that supersedes this one.",
+            code="address_changed",
+        )
+
+
 def send_to_pharmacy(order: Order, *, way: str, by: User, at: datetime) -> HandOver:
     """Print, fax, or hand to the e-prescribing vendor; the other side's number and status are kept.
 
-    Raises Conflict while it is under way already, or while the pharmacy still has an order that was revoked or superseded: a
-    pharmacy that has an order twice may dispense it twice (HZ-19). What was sent back may be sent again. Authority, licence, law
-    and monitoring programme are looked at again: what no longer holds stops it, is kept, and raises Conflict (`does_not_stand`).
+    Raises Conflict while it is under way already, while the pharmacy still has an order that was revoked or superseded (a pharmacy
+    that has an order twice may dispense it twice, HZ-19), and where the patient's address is not the signed one. What was sent back
+    may be sent again. Authority, licence, law, monitoring programme and the patient's care are looked at again: what no longer
+    holds stops it, is kept, and raises Conflict (`does_not_stand`).
     """
     _prescribes(order.patient, by)
     if way not in (HandOver.Way.PRINT, HandOver.Way.FAX, HandOver.Way.VENDOR):
@@ -48,11 +63,7 @@ def send_to_pharmacy(order: Order, *, way: str, by: User, at: datetime) -> HandO
             raise _not_in_force()
         if row.pharmacy_status in UNDER_WAY:
             raise Conflict("This order is on its way to the pharmacy already.", code="under_way")
-        if Order.objects.filter(access.is_to_call_back(), patient_id=row.patient_id).exists():
-            raise Conflict(
-                "The pharmacy still has an order that is over. Tell the pharmacy, and write down what it answered.",
-                code="call_back_first",
-            )
+        _may_go(row)
         reasons = no_longer_stands(row, at=at)
         if not reasons:
             return _send(row, way=way, by=by, at=at)
@@ -85,7 +96,7 @@ def hand_over(order: Order, *, status: str, external_id: str, by: User, at: date
         raise Invalid("Choose a status.", fields={"pharmacy_status": "Not known."})
     with transaction.atomic():
         row = _locked(order)
-        heard = may_be_heard(row.pharmacy_status, in_force=access.runs(row, at=at))
+        heard = access.heard_next(row, at=at)
         if not heard:
             raise _not_in_force()
         if status not in heard:
@@ -93,6 +104,8 @@ def hand_over(order: Order, *, status: str, external_id: str, by: User, at: date
                 f"An order that is “{row.get_pharmacy_status_display()}” does not become “{PharmacyStatus(status).label}”.",
                 code="no_such_step",
             )
+        if status == PharmacyStatus.HANDED_OVER and row.pharmacy_status not in UNDER_WAY:
+            _may_go(row)
         begins = row.pharmacy_status not in UNDER_WAY and status in UNDER_WAY
         reasons = no_longer_stands(row, at=at) if begins else frozenset()
         refuse = bool(reasons) and status == PharmacyStatus.HANDED_OVER

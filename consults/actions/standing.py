@@ -12,6 +12,7 @@ from consults.models import HandOver, Order, PharmacyStatus
 from safety.actions import open_task, settle_tasks_about
 
 STOPPED = "order.stopped"
+CARE_ENDED = "order.care_ended"
 DOES_NOT_STAND = "does_not_stand"
 
 
@@ -40,9 +41,19 @@ def stop(
 
 def goes_on(order: Order, why: str, *, by: Any, at: datetime) -> None:
     """What stopped it is settled: it left, or it is over."""
-    settle_tasks_about(
-        kind=STOPPED, about_type="consults.order", about_id=order.pk, outcome=why, by=by, at=at
-    )
+    for kind in (STOPPED, CARE_ENDED):
+        settle_tasks_about(
+            kind=kind, about_type="consults.order", about_id=order.pk, outcome=why, by=by, at=at
+        )
+
+
+def ask_to_revoke(order: Order, *, by: Any, at: datetime) -> None:
+    """The care that an order in force is for was stopped: its prescriber revokes it, and calls it back where the pharmacy has it."""
+    if order.is_in_force:
+        open_task(
+            kind=CARE_ENDED, owner=order.prescriber, patient=order.patient, about_type="consults.order", about_id=order.pk,
+            detail=order.get_pharmacy_status_display(), by=by, at=at,
+        )  # fmt: skip
 
 
 def words(reasons: Collection[str]) -> str:

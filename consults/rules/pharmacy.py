@@ -2,6 +2,8 @@
 
 # With the pharmacy, and not yet in a bottle: whoever ends the order must say so there.
 AT_THE_PHARMACY = frozenset({"handed_over", "accepted"})
+# It has left for the pharmacy, and is not sent a second time.
+UNDER_WAY = AT_THE_PHARMACY | {"dispensed"}
 _IN_FORCE = {
     "not_sent": frozenset({"handed_over", "accepted", "rejected", "dispensed"}),
     "handed_over": frozenset({"accepted", "rejected", "dispensed"}),
@@ -15,11 +17,14 @@ TAKEN = frozenset({"accepted", "dispensed"})
 _ENDED = {status: frozenset({"cancelled", "rejected", "dispensed"}) for status in AT_THE_PHARMACY}
 
 
-def may_be_heard(status: str, *, in_force: bool) -> frozenset[str]:
+def may_be_heard(status: str, *, in_force: bool, units_sent: int, units_total: int) -> frozenset[str]:
     """What can be written down next of an order that is so far; for one in force the same again, with another number.
 
-    An order that was revoked, superseded or has run out is only ever called back: cancelled, sent back, or dispensed already.
+    An order that was revoked, superseded or has run out is only ever called back: cancelled, sent back, or dispensed already; and
+    what was dispensed and did not all leave, cancelled. Of what a parcel has left, nothing was sent back: it would be filled twice.
     """
     if not in_force:
-        return _ENDED.get(status, frozenset())
-    return _IN_FORCE.get(status, frozenset()) | ({status} - {"blocked"})
+        back = frozenset({"cancelled"}) if units_sent < units_total else frozenset()
+        return back if status == "dispensed" else _ENDED.get(status, frozenset())
+    heard = _IN_FORCE.get(status, frozenset()) | ({status} - {"blocked"})
+    return heard - {"rejected"} if units_sent else heard

@@ -137,6 +137,8 @@ class OrderGap(StrEnum):
     ADDRESS_MISSING = "address_missing"
     PROTOCOL_CHANGED = "protocol_changed"
     SECOND_PERSON_MISSING = "second_person_missing"
+    CARE_ENDED = "care_ended"
+    ACCOUNT_CLOSED = "account_closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +196,40 @@ class OrderFacts(StandingFacts):
     safety_plan_missing: bool = False
     # Somebody else saw the patient at the visit, and the prescriber has not said, of that very person, why.
     evaluator_unsaid: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CareFacts:
+    """On what a signed order stands in the patient's own care: asked whenever something of it leaves."""
+
+    note_suitable: bool
+    note_reopened: bool
+    consent_current: bool
+    eligibility_stands: bool
+    held: bool
+    # The course of this order was stopped: by a decision, by the patient, or because treatment is not suitable.
+    ended: bool
+    account_open: bool
+
+
+def care_gaps(f: CareFacts) -> frozenset[OrderGap]:
+    """What was asked of the patient's care at signing and holds no more: nothing leaves for somebody whose treatment stands still."""
+    found: set[OrderGap] = set()
+    if f.note_reopened:
+        found.add(OrderGap.NOTE_REOPENED)
+    elif not f.note_suitable:
+        found.add(OrderGap.NOTE_NOT_SUITABLE)
+    if not f.consent_current:
+        found.add(OrderGap.CONSENT_NOT_CURRENT)
+    if not f.eligibility_stands:
+        found.add(OrderGap.ELIGIBILITY_REOPENED)
+    if f.held:
+        found.add(OrderGap.DOSING_ON_HOLD)
+    if f.ended:
+        found.add(OrderGap.CARE_ENDED)
+    if not f.account_open:
+        found.add(OrderGap.ACCOUNT_CLOSED)
+    return frozenset(found)
 
 
 def standing_gaps(

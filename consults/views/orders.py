@@ -25,7 +25,7 @@ from consults.forms_orders import OpinionForm, SecondPersonForm, WayForm
 from consults.gateways.pharmacy import pharmacy_gateway
 from consults.models import AuthorityBasis, Order, PharmacyStatus, plain_number
 from consults.rules.dosing import UG_PER_MG, UL_PER_ML, hard_stops, soft_warnings
-from consults.rules.pharmacy import AT_THE_PHARMACY, TAKEN, may_be_heard
+from consults.rules.pharmacy import TAKEN
 from consults.rules.signing import OrderGap, order_gaps
 from consults.views.common import banner_of
 from intake.access import active_medicines
@@ -325,7 +325,7 @@ def pharmacy(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     row, at = access.visible_order(request.user, order_id), clock.now()
     sending = request.method == "POST" and request.POST.get("what") == "send"
     way_form = WayForm(request.POST if sending else None)
-    heard = may_be_heard(row.pharmacy_status, in_force=access.runs(row, at=at))
+    heard = access.heard_next(row, at=at)
     form = PharmacyForm(
         request.POST if request.method == "POST" and not sending else None,
         heard=heard,
@@ -356,7 +356,7 @@ def pharmacy(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "way_form": way_form,
         "may_hear": bool(heard),
         "connected": pharmacy_gateway().connected,
-        "call_back": not row.is_in_force and row.pharmacy_status in AT_THE_PHARMACY,
+        "call_back": access.has_to_be_called_back(row),
         "may_send": may_send and not gaps,
         "stops": wording.sentences(frozenset(map(str, gaps)), wording.STOPPED),
         "steps": [

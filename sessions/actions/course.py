@@ -11,7 +11,7 @@ from common import audit
 from common import states as common_states
 from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted
-from consults.actions import ask_for_count
+from consults.actions import ask_for_count, ask_to_revoke
 from notify.actions import cancel_for
 from notify.actions.promises import in_their_day
 from safety.actions import place_hold
@@ -239,6 +239,7 @@ def stop_course(course: Course, *, by: Any, at: datetime, reason: str) -> Course
             "course.stopped", by=by, at=at, about=course, patient_id=course.patient_id, reason=reason
         )
         ask_for_count(course.order, why="The course ended", by=by, at=at)
+        ask_to_revoke(course.order, by=by, at=at)
     return course
 
 

@@ -14,6 +14,7 @@ from consults.models import (
     Availability,
     FreedSlot,
     Fulfilment,
+    HandOver,
     Introduction,
     KitParcel,
     Order,
@@ -24,6 +25,8 @@ from consults.models import (
     VisitNote,
     WaitingListEntry,
 )
+from intake.models import Consent, ConsentText
+from intake.rules.documents import DOCUMENTS, document
 
 ADDRESS = "12 Elm Street, San Francisco"
 ALL_TYPES = ["consult", "intro", "follow_up", "prep", "integration"]
@@ -151,6 +154,25 @@ def weekly_dates(at: dt.datetime, first_in_days: int = 7) -> list[dt.date]:
     return [first + dt.timedelta(days=7 * week) for week in range(4)]
 
 
+def consents(patient: User, at: dt.datetime) -> None:
+    """Both documents signed in the wording in force, unless something was signed before."""
+    person = Patient.objects.get(pk=patient.pk)
+    if Consent.objects.filter(patient=person).exists():
+        return
+    for name in DOCUMENTS:
+        text = document(name, person.state)
+        kept, _ = ConsentText.objects.get_or_create(
+            sha256=text.sha256,
+            defaults={
+                "document": name, "version": text.version, "care_state": text.state, "body": text.body, "first_seen_at": at,
+            },
+        )  # fmt: skip
+        Consent.objects.create(
+            patient=person, document=name, version=text.version, sha256=text.sha256, text=kept, care_state=person.state,
+            signed_name=patient.full_name, signed_at=at,
+        )  # fmt: skip
+
+
 def a_signed_order(
     patient: User,
     psychiatrist: User,
@@ -162,10 +184,11 @@ def a_signed_order(
 ) -> Order:
     """An order in force, written straight into the tables: 2 tablets of 100 mg, four weekly dates from `first_in_days` on.
 
-    Identity is verified and the patient weighs 70 kg. The `order.signed` hook does not run: what rests on it (a course) is
+    Identity is verified, both documents are signed, and the patient weighs 70 kg. The `order.signed` hook does not run: what rests on it (a course) is
     the next builder's to make.
     """
     a_verified_identity(patient, psychiatrist, at)
+    consents(patient, at)
     note = fields.pop("note", None) or a_signed_note(patient, psychiatrist, at)
     check = fields.pop("pdmp_check", None) or a_pdmp_check(patient, psychiatrist, at)
     dates = fields.pop("session_dates", None) or weekly_dates(at, first_in_days)
@@ -213,7 +236,11 @@ def a_signed_order(
 
 
 def dispensed(order: Order) -> Order:
-    """The pharmacy says that it has filled this order."""
+    """The pharmacy says that it has filled this order, which came to it when it was signed."""
+    if not order.hand_overs.filter(status="handed_over").exists():
+        HandOver.objects.create(
+            order=order, way="fax", status="handed_over", at=order.signed_at, by=order.prescriber
+        )
     Order.objects.filter(pk=order.pk).exclude(pharmacy_status__in=["accepted", "dispensed"]).update(
         pharmacy_status="dispensed"
     )

@@ -5,12 +5,11 @@ from typing import Any
 
 from accounts.models import Patient, User
 from common import clock
-from intake.models import Consent, ConsentText, EligibilityEvaluation, Intake
-from intake.rules.documents import DOCUMENTS, document
+from intake.models import EligibilityEvaluation, Intake
 from measures.actions import record_response
 from sessions import actions
 from sessions.models import Course, DoseDecision, DoseRelease, DosingSession, SitterLink
-from tests.consults.builders import a_delivered_parcel, a_kit, a_signed_order
+from tests.consults.builders import a_delivered_parcel, a_kit, a_signed_order, consents
 from tests.safety.builders import a_shift
 from vitals.actions import RecordedReading, record_reading
 
@@ -38,22 +37,7 @@ def an_accepted_patient(user: User, psychiatrist: User, at: dt.datetime) -> Inta
 
     version = any_protocol(at, psychiatrist)
     patient = Patient.objects.get(pk=user.pk)
-    for name in DOCUMENTS:
-        text = document(name, patient.state)
-        kept, _ = ConsentText.objects.get_or_create(
-            sha256=text.sha256,
-            defaults={
-                "document": name,
-                "version": text.version,
-                "care_state": text.state,
-                "body": text.body,
-                "first_seen_at": at,
-            },
-        )
-        Consent.objects.create(
-            patient=patient, document=name, version=text.version, sha256=text.sha256, text=kept, care_state=patient.state,
-            signed_name=user.full_name, signed_at=at,
-        )  # fmt: skip
+    consents(user, at)
     intake = Intake.objects.create(
         patient=patient,
         state="accepted",
