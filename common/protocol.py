@@ -161,7 +161,8 @@ def approve(
 ) -> ProtocolVersion:
     """Put a draft in force. The proposer cannot approve; running courses keep the version they were enrolled under.
 
-    Raises Invalid for a draft whose rules leave a hole between them, or of which a part cannot be read.
+    Raises Invalid for a draft whose rules leave a hole between them, or of which a part cannot be read, Conflict for one that was
+    made before the version in force: it would undo, unsaid, what that one changed.
     """
     if draft.proposed_by_id == by.pk:
         raise NotPermitted(
@@ -169,6 +170,21 @@ def approve(
         )
     _refuse_troubles(draft.data)
     with transaction.atomic():
+        # Two drafts signed at once: the second waits here, and then sees the first.
+        known = list(ProtocolVersion.objects.select_for_update().order_by("pk").defer("data"))
+        since = [
+            one.version
+            for one in known
+            if one.approved_at
+            and one.effective_from
+            and max(one.approved_at, one.effective_from) > draft.proposed_at
+        ]
+        if since:
+            raise Conflict(
+                f"{', '.join(since)} came into force after this draft was made, which would undo it. "
+                "Propose the change anew, from the version in force.",
+                code="draft_outdated",
+            )
         changed = ProtocolVersion.objects.filter(pk=draft.pk, state="draft").update(
             state="approved", approved_by=by, approved_at=at, effective_from=effective_from or at
         )

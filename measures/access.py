@@ -50,12 +50,12 @@ def cssrs_of(patient: Patient | uuid.UUID) -> QuerySet[CssrsResult]:
     )
 
 
-def cssrs_facts(patient: Patient, *, since_at: datetime) -> list[dict[str, str]]:
-    """What results signed since then add to the facts of the rules; an entry that was corrected no longer speaks."""
+def cssrs_facts(patient: Patient, *, since_at: datetime) -> list[tuple[datetime, dict[str, str]]]:
+    """What results signed since then add to the facts of the rules, and when; an entry that was corrected no longer speaks."""
     rows = CssrsResult.objects.filter(
         patient=patient, signed_at__gte=since_at, corrected_by__isnull=True
-    ).values_list("ideation_level", "behaviour")
-    return [facts for level, behaviour in rows if (facts := facts_of_result(level, behaviour))]
+    ).values_list("signed_at", "ideation_level", "behaviour")
+    return [(at, facts) for at, level, behaviour in rows if (facts := facts_of_result(level, behaviour))]
 
 
 def newest_high_risk_at(patient: Patient) -> datetime | None:

@@ -1,7 +1,10 @@
 """One person's intake, medicines, signatures and evaluations, and their facts as the rules read them."""
 
 import uuid
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from django.db.models import Q
 
 from django.db.models import Max
 
@@ -13,6 +16,8 @@ from intake import states
 from intake.access.consents import signed_now
 from intake.models import Decision, EligibilityEvaluation, Intake, Medicine
 from intake.rules.answers import facts_from, rx_classes_fact, worst_answer
+from intake.rules.predicates import RULES
+from intake.wording import rule_texts
 from measures.access import cssrs_facts
 from measures.models import InstrumentResponse
 from measures.rules import risk_facts
@@ -24,6 +29,9 @@ from vitals.rules import BpLimits, Pressure, limits_from_data
 UNREAD_COUNT = "unread_medicines"
 # And which medicines they are, each with its classes: a second one of a class changes no class and is news all the same.
 LISTED = "medicines"
+
+# How far back a yes about safety counts that was given before an intake was begun: the longest window of the questions.
+EARLIER = timedelta(days=90)
 
 
 def current_intake(patient: Patient | uuid.UUID) -> Intake | None:
@@ -100,7 +108,7 @@ def facts_of(intake: Intake, *, at: datetime, version: ProtocolVersion) -> dict[
         facts["age_years"] = str(age_years(patient.date_of_birth, local_date(at, patient.user.time_zone)))
     if patient.sex:
         facts["sex"] = patient.sex
-    facts.update(_scores(intake))
+    facts.update(_scores(intake, at=at, version=version))
     limits = limits_from_data(version.data["bp"])
     if worst := _worst_pressure(intake, limits):
         facts["bp_systolic_mmhg"], facts["bp_diastolic_mmhg"] = (f"{value:g}" for value in worst)
@@ -140,28 +148,71 @@ def _yes_no(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _scores(intake: Intake) -> dict[str, str]:
-    """Totals are those before care, alcohol the newest of all; safety answers are the worst ever given in this intake (HZ-27)."""
-    rows = list(
-        InstrumentResponse.objects.filter(
-            patient=intake.patient, timepoint__in=("baseline", "checkin"), completed_at__gte=intake.created_at
+def _scores(intake: Intake, *, at: datetime, version: ProtocolVersion) -> dict[str, str]:
+    """Totals are those before care, alcohol the newest of all; safety answers are the worst ever given in this intake (HZ-27),
+    wherever they were given, and a yes of the three months before it."""
+    since = min(intake.created_at, at - EARLIER)
+    rows = [
+        row
+        for row in InstrumentResponse.objects.filter(
+            Q(instrument="suicide_risk") | Q(timepoint__in=("baseline", "checkin")),
+            patient=intake.patient,
+            completed_at__gte=since,
         ).order_by("completed_at", "id")
-    )
+        if row.completed_at >= intake.created_at or row.instrument in ("suicide_risk", "phq9")
+    ]
     facts: dict[str, str] = {}
     for row in rows:
+        if row.completed_at < intake.created_at or row.instrument == "suicide_risk":
+            continue
         # A mood that got better in care is no reason to ask again who may begin; more alcohol is.
         if row.total is not None and (row.timepoint == "baseline" or row.instrument == "audit_c"):
             facts["audit_c" if row.instrument == "audit_c" else f"{row.instrument}_total"] = str(row.total)
-    ninth = [row.item9 for row in rows if row.item9 is not None]
-    if ninth:
-        facts["phq9_item9"] = str(max(ninth))
-    asked = [
-        risk_facts(row.items)
-        for row in rows
-        if row.instrument == "suicide_risk" and row.timepoint == "baseline"
-    ]
+    own = [row.item9 for row in rows if row.item9 is not None and row.completed_at >= intake.created_at]
+    earlier = [row.item9 for row in rows if row.item9 and row.completed_at < intake.created_at]
+    if own or earlier:
+        facts["phq9_item9"] = str(max(own + earlier))
+    asked = [(row.completed_at, risk_facts(row.items)) for row in rows if row.instrument == "suicide_risk"]
     # What a clinician's interview found stands beside the person's own answers: the worst of all counts.
-    asked += cssrs_facts(intake.patient, since_at=intake.created_at)
-    for name in dict.fromkeys(name for answers in asked for name in answers):
-        facts[name] = worst_answer(answers[name] for answers in asked if name in answers)
+    asked += cssrs_facts(intake.patient, since_at=since)
+    passing = _passing(version)
+    heard = [
+        (name, answer)
+        for said_at, answers in asked
+        for name, answer in answers.items()
+        if _counts(name, answer, said_at, intake=intake, at=at, passing=passing)
+    ]
+    for name in dict.fromkeys(name for name, _ in heard):
+        facts[name] = worst_answer(answer for one, answer in heard if one == name)
     return facts
+
+
+def _passing(version: ProtocolVersion) -> dict[str, timedelta]:
+    """The facts of a danger that passes, and how long a yes counts: the stable days of its rule in this version."""
+    read = {rule.id: rule.facts for rule in RULES}
+    return {
+        fact: timedelta(days=text.reassess_after_days)
+        for text in rule_texts(version.data["eligibility"]).values()
+        if text.reassess_after_days is not None
+        for fact in read[text.id]
+    }
+
+
+def _counts(
+    name: str,
+    answer: str,
+    said_at: datetime,
+    *,
+    intake: Intake,
+    at: datetime,
+    passing: Mapping[str, timedelta],
+) -> bool:
+    """In an intake every answer counts for as long as it lasts. Of the time before it only a yes; that, and what is said in care
+    later, while the danger has not passed by the days of its rule, so that a course can go on once a psychiatrist settled it."""
+    before = said_at < intake.created_at
+    in_care = (
+        intake.state == states.ACCEPTED and intake.decided_at is not None and said_at > intake.decided_at
+    )
+    if before and answer != "yes":
+        return False
+    return not (before or in_care) or name not in passing or said_at > at - passing[name]

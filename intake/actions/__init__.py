@@ -24,6 +24,7 @@ from intake.actions.eligibility import (
     barriers,
     evaluate_now,
     facts_changed,
+    on_instrument_completed,
     reevaluate,
     settle,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "evaluate_now",
     "facts_changed",
     "identity_at_visit",
+    "on_instrument_completed",
     "prefill",
     "propose_rule_change",
     "read_document",

@@ -18,6 +18,7 @@ from common.clock import age_years, local_date
 from common.errors import Conflict, Invalid, NotPermitted
 from common.models import ProtocolVersion
 from common.notes import is_a_note
+from common.states import move
 from intake import states
 from intake.access import (
     LISTED,
@@ -27,6 +28,7 @@ from intake.access import (
     facts_of,
     latest_evaluation,
     open_question,
+    states_today,
 )
 from intake.actions.counts import count_rules
 from intake.models import EligibilityEvaluation, Intake, Medicine
@@ -330,7 +332,28 @@ def facts_changed(patient: Patient, by: Any, at: datetime) -> None:
     lives_on = intake is not None and intake.state in (*states.OPEN, states.ACCEPTED)
     if intake is not None and lives_on and patient.state and intake.care_state != patient.state:
         Intake.objects.filter(pk=intake.pk).update(care_state=patient.state)
+        _released(intake, patient.state, at=at)
     reevaluate(patient, by=by, at=at)
+
+
+def _released(intake: Intake, care_state: str, *, at: datetime) -> None:
+    """A claim of somebody who may not prescribe where the person lives now ends, so that those who may need not wait for it."""
+    row = (
+        Intake.objects.select_for_update(of=("self",))
+        .select_related("claimed_by")
+        .filter(pk=intake.pk, state=states.CLAIMED)
+        .first()
+    )
+    if row is not None and row.claimed_by is not None and care_state not in states_today(row.claimed_by, at):
+        move(
+            row, states.SUBMITTED, moves=states.MOVES, by="system:moved", at=at,
+            claimed_by=None, claimed_at=None, claim_expires_at=None,
+        )  # fmt: skip
+
+
+def on_instrument_completed(*, response: Any, by: Any, at: datetime) -> None:
+    """Hook `instrument.completed`: what was said on any page is asked of the rules."""
+    reevaluate(response.patient, by=by, at=at)
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,13 @@ def _answered(step: Step, entry: Mapping[str, Any]) -> bool:
 
 
 def _two_readings(intake: Intake) -> bool:
-    readings = [r for r in intake_readings(intake.patient) if r.received_at >= intake.created_at]
+    # Where the psychiatrist asked to measure again, what was measured before does not answer.
+    asked_at = None
+    if "bp" in intake.more_info_items:
+        asked = Decision.objects.filter(intake=intake, kind=Decision.Kind.ASK_MORE)
+        asked_at = asked.order_by("-at").values_list("at", flat=True).first()
+    since = asked_at or intake.created_at
+    readings = [r for r in intake_readings(intake.patient) if r.received_at >= since]
     if len(readings) < 2:
         return False
     limits = limits_from_data(protocol.current(at=readings[-1].received_at).data["bp"])

@@ -56,12 +56,19 @@ class LetterForm(forms.Form):
     )
 
 
+# A signature says which chart was read (HZ-20).
+NOT_SAID = dict.fromkeys(
+    ("required", "invalid"),
+    "This form does not say which chart was read. Nothing was signed. Read the chart, then press again.",
+)
+
+
 class AskClearanceForm(forms.Form):
     """Ask for specialist clearance: whom, what besides the usual question, by when, and words for the patient."""
 
     kind = Decision.Kind.ASK_CLEARANCE
     field_order = ("seen", "items", "question", "due_on", "letter", "note")
-    seen = forms.UUIDField(widget=forms.HiddenInput, required=False)
+    seen = forms.UUIDField(widget=forms.HiddenInput, error_messages=NOT_SAID)
     items = forms.MultipleChoiceField(
         label="Whom do you ask?",
         choices=[],

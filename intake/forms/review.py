@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from intake.forms.documents import AskClearanceForm
+from intake.forms.documents import NOT_SAID, AskClearanceForm
 from intake.models import Decision
 from intake.rules.steps import intake_steps
 from intake.wording import rule_texts
@@ -21,7 +21,7 @@ OTHER_REASONS = (
 class DecideForm(forms.Form):
     """Accept for a consult."""
 
-    seen = forms.UUIDField(widget=forms.HiddenInput, required=False)
+    seen = forms.UUIDField(widget=forms.HiddenInput, error_messages=NOT_SAID)
     note = forms.CharField(
         label="Note for the chart",
         max_length=10_000,
@@ -85,7 +85,9 @@ class SettleForm(forms.Form):
     note = forms.CharField(
         label="Why may care go on?", max_length=10_000, widget=forms.Textarea(attrs={"rows": 3})
     )
-    seen = forms.UUIDField(required=False, widget=forms.HiddenInput, help_text="The evaluation on the page.")
+    seen = forms.UUIDField(
+        widget=forms.HiddenInput, help_text="The evaluation on the page.", error_messages=NOT_SAID
+    )
 
 
 def decision_form(

@@ -61,7 +61,7 @@ def task_groups(intake: Intake, left: list[str], address: Any) -> list[dict[str,
         if not groups or groups[-1]["title"] != step.group:
             groups.append({"title": step.group, "tasks": []})
         asked = step.id in intake.more_info_items
-        if step.id not in left:
+        if step.id not in left and not (asked and step.id == "consent"):
             status, kind = "Done", "ok"
         elif asked:
             status, kind = "Please look again", "pause"

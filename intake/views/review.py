@@ -137,7 +137,7 @@ def decide(request: HttpRequest, patient_id: uuid.UUID, kind: str) -> HttpRespon
     signing = request.method == "POST" and not composed and form.is_valid()
     changed = _changed_since(found, (request.POST or request.GET).get("seen", ""))
     # A form made from an older chart is not signed; it comes back with what was typed, made from the newest one (HZ-20).
-    stale = signing and form.cleaned_data["seen"] not in (None, newest)
+    stale = signing and form.cleaned_data["seen"] != newest
     unproven = signing and not stale and not is_fresh(request)
     refusal = 422
     if signing and not stale and not unproven:
@@ -185,7 +185,7 @@ def decide(request: HttpRequest, patient_id: uuid.UUID, kind: str) -> HttpRespon
         "prove_url": f"{reverse('mfa_reauthenticate')}?{urlencode({'next': reverse('intake:chart', args=[patient_id])})}",
         "intent": intents.mint(),
     }
-    if stale:
+    if stale or (form.is_bound and not composed and "seen" in form.errors):
         # The next press signs what stands here now.
         again = request.POST.copy()
         again["seen"] = str(newest)

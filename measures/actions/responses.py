@@ -106,6 +106,9 @@ def record_response(
         alert = sound(row, due, code=code, by=by, at=at) if due is not None else None
         if complete:
             hooks.run("instrument.completed", response=row, by=by, at=at)
+        elif due is not None:
+            # Half a form can say enough for the rules to be asked again.
+            hooks.run("patient.facts_changed", patient=patient, by=by, at=at)
     return RecordedResponse(row, crisis=due is not None and due.show_help, alert=alert)
 
 

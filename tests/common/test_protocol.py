@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from common import protocol
-from common.errors import Invalid
+from common.errors import Conflict, Invalid
 from common.models import ProtocolVersion
 
 pytestmark = pytest.mark.django_db
@@ -167,3 +167,17 @@ def test_a_part_that_cannot_be_read_is_refused_before_anybody_needs_it(
 def test_what_ships_can_be_read_and_a_part_that_is_not_there_says_nothing(admin_ann, at):
     assert protocol.troubles(protocol.from_files()) == []
     assert protocol.troubles({"bp": {}}) == []
+
+
+@pytest.mark.django_db
+def test_a_draft_made_before_another_came_into_force_does_not_undo_it(admin_ann, admin_ben, at):
+    """Nothing approved is undone unsaid."""
+    in_force("base", {"a": 1, "b": 1}, at - DAY, admin_ann, admin_ben)
+    first = protocol.propose(version="first", data={"a": 2, "b": 1}, by=admin_ann, at=at)
+    second = protocol.propose(version="second", data={"a": 1, "b": 2}, by=admin_ann, at=at)
+    protocol.approve(first, by=admin_ben, at=at + DAY)
+    with pytest.raises(Conflict, match="first came into force after this draft was made"):
+        protocol.approve(second, by=admin_ben, at=at + 2 * DAY)
+    assert protocol.current(at=at + 3 * DAY).data == {"a": 2, "b": 1}
+    anew = protocol.propose(version="anew", data={"a": 2, "b": 2}, by=admin_ann, at=at + 2 * DAY)
+    assert protocol.approve(anew, by=admin_ben, at=at + 2 * DAY).state == "approved"

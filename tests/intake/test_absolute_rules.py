@@ -47,6 +47,7 @@ def test_the_chart_says_so_and_offers_no_signature_until_the_answer_is_corrected
         client = client_for(dana)
         assert "care may go on" in client.get(f"/chart/{alice.pk}/").content.decode()
         form = {"intent": str(uuid.uuid4()), "note": "A mistake: test negative, seen on video."}
+        form["seen"] = str(access.latest_evaluation(alice.patient).pk)
         assert client.post(f"/chart/{alice.pk}/settle/", form).status_code == 302
     assert access.eligibility_stands(pregnant.patient)
 
@@ -79,7 +80,8 @@ def test_the_note_comes_back_when_a_colleague_settled_it_meanwhile(client_for, a
         send(client_for(alice), "heart", htn="unsure")
         actions.settle(intake.patient, note="Seen on video.", by=dana, at=at + 2 * DAY + MINUTE)
     with clock_at(at + 3 * DAY):
-        form = {"intent": str(uuid.uuid4()), "note": "Typed on the other screen."}
+        seen = str(access.latest_evaluation(alice.patient).pk)
+        form = {"intent": str(uuid.uuid4()), "note": "Typed on the other screen.", "seen": seen}
         refused = client_for(dana).post(f"/chart/{alice.pk}/settle/", form)
     text = refused.content.decode()
     assert refused.status_code == 409 and "Typed on the other screen." in text

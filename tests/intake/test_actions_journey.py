@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.actions import update_patient
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible, StaleVersion
 from common.models import AuditEntry
 from intake import access, actions
 from intake.models import Consent, Decision, EligibilityEvaluation
+from intake.views.common import task_groups
 from tests.intake.builders import (
     a_claimed_intake,
     a_draft,
@@ -210,3 +212,37 @@ def test_every_fact_of_assessment_and_intake_can_be_answered(alice, at):
     facts = access.facts_of(intake, at=at, version=protocol.current(at=at))
     assert set(required_facts(Stage.INTAKE)) <= set(facts)
     assert plain_answers("home")["home_safe"] == "yes"
+
+
+def test_asked_to_measure_again_means_a_set_measured_after_the_question(alice, dana, at):
+    intake = a_claimed_intake(alice, dana, at)
+    later = at + timedelta(minutes=15)
+    actions.decide(intake, "ask_more", by=dana, at=later, items=["bp"], letter="Please measure again.")
+    intake.refresh_from_db()
+    assert actions.steps_left(intake) == ["bp"]
+    tasks = [task for group in task_groups(intake, ["bp"], lambda step: step.id) for task in group["tasks"]]
+    assert [one["href"] for one in tasks if one["status"] == "Please look again"] == ["bp"]
+    with pytest.raises(Invalid):
+        actions.submit(intake, by=alice, at=at + timedelta(days=1))
+    for minute in (0, 2):
+        when = at + timedelta(days=1, minutes=minute)
+        actions.record_intake_reading(
+            intake, systolic_mmhg=118, diastolic_mmhg=76, pulse_bpm=70, by=alice, at=when
+        )
+    assert actions.submit(intake, by=alice, at=at + timedelta(days=2)).state == "submitted"
+
+
+def test_whoever_moves_while_somebody_reads_is_at_once_in_the_queue_of_their_new_state(
+    alice, dana, other_psychiatrist, at
+):
+    intake = a_claimed_intake(alice, dana, at)
+    update_patient(intake.patient, by=alice, at=at + timedelta(minutes=12), state="TX")
+    held = actions.claim(intake.pk, by=other_psychiatrist, at=at + timedelta(minutes=13))
+    assert (held.care_state, held.claimed_by) == ("TX", other_psychiatrist)
+
+
+def test_a_move_within_the_licences_of_whoever_reads_leaves_the_intake_with_them(alice, dana, at):
+    intake = a_claimed_intake(alice, dana, at)
+    update_patient(intake.patient, by=alice, at=at + timedelta(minutes=12), state="NY")
+    intake.refresh_from_db()
+    assert (intake.state, intake.claimed_by) == ("claimed", dana)

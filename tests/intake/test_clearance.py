@@ -242,6 +242,7 @@ def test_the_psychiatrist_signs_it_on_the_decide_page_and_what_is_wrong_stays_ty
             "letter": "Please ask.",
             "question": "ECG?",
             "due_on": "2020-01-01",
+            "seen": str(access.latest_evaluation(alice.patient).pk),
         }
         wrong = browser.post(address, {"intent": str(uuid.uuid4()), **fields})
         assert (

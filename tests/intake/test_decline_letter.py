@@ -11,7 +11,7 @@ from intake.models import Decision
 from intake.wording import rule_texts
 from notify.models import OutboxMessage
 from tests.intake.builders import a_claimed_intake
-from tests.intake.test_review_pages import now, post, read_then_sign  # noqa: F401
+from tests.intake.test_review_pages import now, post, read_then_sign, seen_of  # noqa: F401
 
 TEXTS = rule_texts()
 
@@ -45,7 +45,12 @@ def test_the_letter_is_written_from_the_chosen_reasons_read_and_signed_in_just_t
     assert shown.status_code == 200 and "see you in person" in text and "kept" in text
     assert TEXTS["E23"].patient not in text and not Decision.objects.exists()
 
-    form = {"reasons": ["needs_in_person"], "note": "", "letter": "Dear Alice,\nnot now."}
+    form = {
+        "reasons": ["needs_in_person"],
+        "note": "",
+        "letter": "Dear Alice,\nnot now.",
+        "seen": seen_of(intake.patient),
+    }
     preview = post(client, address, form).content.decode()
     read = re.search(r'name="read" value="([0-9a-f]+)"', preview)[1]
     assert "As Alice Lindqvist will read it" in preview and "Dear Alice,\nnot now." in preview
@@ -60,7 +65,12 @@ def test_the_letter_is_written_from_the_chosen_reasons_read_and_signed_in_just_t
 @pytest.mark.usefixtures("protocol_version", "now")
 def test_the_letter_is_on_the_patients_page_and_in_no_message(client_for, dana, alice, at):
     intake = a_claimed_intake(alice, dana, at, aneurysm="yes")
-    form = {"reasons": ["E23"], "note": "", "letter": "Dear Alice, a weak artery wall speaks against it."}
+    form = {
+        "reasons": ["E23"],
+        "note": "",
+        "letter": "Dear Alice, a weak artery wall speaks against it.",
+        "seen": seen_of(intake.patient),
+    }
     read_then_sign(client_for(dana), f"/chart/{intake.patient_id}/decide/decline/", form)
     assert "weak artery wall" in client_for(alice).get("/intake/").content.decode()
     sent = OutboxMessage.objects.filter(recipient=alice)

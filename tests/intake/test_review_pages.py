@@ -19,6 +19,11 @@ def post(client, address, data=None):
     return client.post(address, {"intent": str(uuid.uuid4()), **(data or {})})
 
 
+def seen_of(patient) -> str:
+    """The evaluation that stands on this person's chart now."""
+    return str(access.latest_evaluation(patient).pk)
+
+
 def read_then_sign(client, address, form):
     """A letter is read as the patient will read it, then signed in just these words."""
     shown = post(client, address, form)
@@ -202,7 +207,9 @@ def test_declining_begins_with_a_kind_letter_and_the_patient_reads_it(client_for
     page = client.get(address).content.decode()
     assert "Dear Alice Lindqvist" in page and "1-800-662-4357" in page
     assert post(client, address, {"note": "", "letter": "Dear Alice"}).status_code == 422
-    form = {"reasons": ["E23"], "note": "", "letter": "Dear Alice, not <now>."}
+    form = {
+        "reasons": ["E23"], "note": "", "letter": "Dear Alice, not <now>.", "seen": seen_of(intake.patient)
+    }  # fmt: skip
     assert read_then_sign(client, address, form)["Location"] == "/queue/"
     assert "Dear Alice, not &lt;now&gt;." in client_for(alice).get("/intake/").content.decode()
 
@@ -212,7 +219,7 @@ def test_asking_for_more_is_shown_with_its_pages_and_its_day(client_for, dana, a
     post(
         client_for(dana),
         f"/chart/{intake.patient_id}/decide/ask_more/",
-        {"items": ["heart"], "letter": "When was it?", "note": ""},
+        {"items": ["heart"], "letter": "When was it?", "note": "", "seen": seen_of(intake.patient)},
     )
     text = client_for(alice).get("/intake/").content.decode()
     assert "When was it?" in text and "Please look again" in text and "December 7, 2026" in text
@@ -234,6 +241,20 @@ def test_a_chart_that_changed_meanwhile_is_not_signed(client_for, dana, alice, a
     assert fresh != seen
     assert post(client, address, {"seen": fresh, "note": "MAOI: see at the visit."}).status_code == 302
     assert Decision.objects.get().reasons == ["E56", "E66"]
+
+
+@pytest.mark.parametrize("seen", [None, "not-a-chart"])
+def test_a_form_that_does_not_say_which_chart_was_read_signs_nothing(client_for, dana, alice, at, now, seen):
+    """HZ-20."""
+    intake = a_claimed_intake(alice, dana, at)
+    client, address = client_for(dana), f"/chart/{intake.patient_id}/decide/accept/"
+    actions.add_medicine(intake.patient, name="tramadol", dose_text="", by=alice, at=now)
+    form = {"note": "Fits, meet & see."} | ({"seen": seen} if seen else {})
+    refused = post(client, address, form)
+    text = refused.content.decode()
+    assert refused.status_code == 422 and not Decision.objects.exists()
+    assert "does not say which chart was read" in text and "Fits, meet &amp; see." in text
+    assert re.search(r'name="seen" value="([0-9a-f-]+)"', text)[1] == seen_of(intake.patient)
 
 
 def test_what_changed_since_the_chart_was_read_is_said_before_anything_is_typed(
@@ -272,7 +293,10 @@ def test_what_reopened_is_settled_on_the_chart(client_for, dana, alice, at, now)
     )
     client = client_for(dana)
     assert "eligibility is open again" in client.get(f"/chart/{alice.pk}/").content.decode()
-    post(client, f"/chart/{alice.pk}/settle/", {"note": "Stopped two weeks ago."})
+    form = {"note": "Stopped two weeks ago."}
+    assert post(client, f"/chart/{alice.pk}/settle/", form).status_code == 422
+    assert not EligibilityEvaluation.objects.filter(cause="settled").exists()
+    post(client, f"/chart/{alice.pk}/settle/", form | {"seen": seen_of(intake.patient)})
     newest = EligibilityEvaluation.objects.latest("at")
     assert (
         newest.cause in ("settled", "reopened")
