@@ -4,9 +4,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from django.db.models import Q
-
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from accounts.models import Patient
 from common.clock import age_years, local_date
