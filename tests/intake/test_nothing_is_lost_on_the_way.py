@@ -9,7 +9,7 @@ import pytest
 from accounts.actions import update_patient
 from accounts.models import Licence, Patient
 from common import protocol
-from common.errors import Conflict, Invalid, NotPermitted, NotVisible
+from common.errors import Conflict, Invalid, NotVisible
 from intake import access, actions, states
 from intake.models import ClearanceRequest, Decision, Intake
 from notify.models import OutboxMessage
@@ -107,7 +107,8 @@ def test_whoever_moves_while_the_intake_waits_is_read_where_they_are_now(alice, 
         actions.claim(intake.pk, by=dana, at=at + 2 * HOUR)
     actions.claim(intake.pk, by=other, at=at + 2 * HOUR)
     update_patient(Patient.objects.get(pk=alice.pk), by=alice, at=at + 2 * HOUR + MINUTE, state="FL")
-    with pytest.raises(NotPermitted):
+    # Whoever held it is not licensed where they are now, so it waits for somebody who is.
+    with pytest.raises(Conflict):
         actions.decide(intake, "accept", by=other, at=at + 2 * HOUR + 2 * MINUTE)
     intake.refresh_from_db()
     assert intake.care_state == "FL" and "E03" in intake.reasons
@@ -172,7 +173,8 @@ def test_who_writes_longer_than_the_lease_signs_if_nobody_took_it_and_loses_no_w
     nora = a_psychiatrist("Nora Fields", "CA")
     intake = a_claimed_intake(alice, nora, at)
     address = f"/chart/{alice.pk}/decide/ask_more/"
-    form = {"items": ["heart"], "letter": "When was it? BP <90?", "note": "an hour of thought"}
+    seen = str(access.latest_evaluation(alice.patient).pk)
+    form = {"items": ["heart"], "letter": "When was it? BP <90?", "note": "an hour of thought", "seen": seen}
     with clock_at(at + 12 * MINUTE):
         assert client_for(nora).get(address).status_code == 200
     actions.claim(intake.pk, by=dana, at=at + 90 * MINUTE)
