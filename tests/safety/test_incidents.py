@@ -12,7 +12,7 @@ from common.errors import Conflict, Invalid, NotVisible
 from consults.actions import confirm_count, ship
 from notify.models import OutboxMessage
 from safety.access import incident_kinds, refills_held
-from safety.actions import misuse_signal, report_incident
+from safety.actions import acknowledge, close, misuse_signal, report_incident
 from safety.models import AdverseEvent, Alert, SafetyHold
 from tests.consults.builders import TRACKED, a_delivered_parcel, a_signed_order, dispensed
 from tests.safety.builders import a_shift
@@ -52,6 +52,14 @@ def test_no_parcel_leaves_while_a_report_is_open(alice: User, dana: User, at: da
         ship(order, lot="L1", count=1, **TRACKED, adult_signature=True, by=dana, at=at)
     assert refused.value.code == "refills_held"
     SafetyHold.objects.update(cleared_at=at, cleared_by=dana, note="Found again.")
+    # The hold is gone, and its alert is not: it stands as any open crisis does.
+    with pytest.raises(Conflict):
+        ship(order, lot="L1", count=1, **TRACKED, adult_signature=True, by=dana, at=at)
+    for alert in Alert.objects.filter(patient_id=alice.pk):
+        acknowledge(alert, by=dana, at=at)
+        close(
+            alert, by=dana, at=at, disposition="clinical_review_done", note="Found again, counted together."
+        )
     assert ship(order, lot="L1", count=1, **TRACKED, adult_signature=True, by=dana, at=at).pk
 
 
