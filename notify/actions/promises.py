@@ -138,6 +138,17 @@ def in_their_day(due_at: datetime, person: User) -> datetime:
     return next_allowed(due_at, person.time_zone, **quiet_hours_of(person))
 
 
+# One statement for what waits and what is under way: a page of messages takes back a note for each that is read.
+_TAKE_BACK = """
+UPDATE notify_outboxmessage SET
+       state = CASE state WHEN 'scheduled' THEN 'cancelled' ELSE state END,
+       last_error = CASE state WHEN 'scheduled' THEN %s ELSE last_error END,
+       taken_back_at = CASE state WHEN 'scheduled' THEN taken_back_at ELSE coalesce(taken_back_at, %s) END
+ WHERE about_type = %s AND about_id = %s AND state = ANY(%s) AND (%s::text[] IS NULL OR kind = ANY(%s))
+RETURNING state
+"""
+
+
 def cancel_for(
     about: models.Model,
     *,
@@ -151,14 +162,14 @@ def cancel_for(
     What is under way with a sender or a vendor cannot be called back, but it is not tried again and does not go over another
     channel, unless `under_way_too` is False.
     """
-    rows = OutboxMessage.objects.filter(about_type=about._meta.label_lower, about_id=about.pk)
-    if kinds is not None:
-        rows = rows.filter(kind__in=list(kinds))
-    count = rows.filter(state=State.SCHEDULED).update(state=State.CANCELLED, last_error=why[:200])
-    if under_way_too:
-        rows.filter(state__in=(State.SENDING, State.SENT), taken_back_at__isnull=True).update(
-            taken_back_at=at
+    taken = [State.SCHEDULED, State.SENDING, State.SENT] if under_way_too else [State.SCHEDULED]
+    named = list(kinds) if kinds is not None else None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _TAKE_BACK,
+            [why[:200], at, about._meta.label_lower, about.pk, list(map(str, taken)), named, named],
         )
+        count = sum(state == State.CANCELLED for (state,) in cursor.fetchall())
     if count:
         audit.record(
             "messages.cancelled",
