@@ -36,10 +36,12 @@ def table_troubles(table: Any, *, needed: frozenset[str]) -> list[str]:
     ]
     if urgent.get("first_page") != "at_once":
         found.append("The urgent ladder pages at once (PR-07).")
-    known = {row.get("id") for row in rows if isinstance(row, Mapping)}
+    known = {str(row.get("id")) for row in rows if isinstance(row, Mapping)}
     found += [f"The row of {id} is missing." for id in sorted(needed - known)]
     return found + [
-        f"The row of {row.get('id')} cannot be read." for row in rows if not _readable(row, ladders)
+        f"The row of {row.get('id') if isinstance(row, Mapping) else row} cannot be read."
+        for row in rows
+        if not _readable(row, ladders)
     ]
 
 
@@ -74,6 +76,7 @@ def _readable(row: Any, ladders: Mapping[str, Any]) -> bool:
             and 1 <= row["severity"] <= row["worst_severity"] <= 4
             and bool(row["episode"])
             and isinstance(row["also_page"], list)
+            and isinstance(row["id"], str)
             and {"hold", "automatic_action", "human", "trigger"} <= set(row)
         )
     except (KeyError, TypeError):

@@ -122,6 +122,10 @@ def _no_row(data):
     rows[:] = [row for row in rows if row["id"] != "X02"]
 
 
+def _no_name(data):
+    next(row for row in data["escalations"]["triggers"] if row["id"] == "X02").pop("id")
+
+
 def _no_clock(data):
     next(row for row in data["escalations"]["triggers"] if row["id"] == "X03").pop("acknowledge_minutes")
 
@@ -143,6 +147,10 @@ def _no_clock(data):
         (_with("at_the_clock", "escalations", "ladders", "urgent", "first_page"), "pages at once"),
         (_no_row, "The row of X02 is missing"),
         (_no_clock, "The row of X03 cannot be read"),
+        (_with(["x"], "escalations", "triggers"), "The row of x cannot be read"),
+        (_with([{"id": []}], "escalations", "triggers"), r"The row of \[\] cannot be read"),
+        (_no_name, "The row of X02 is missing"),
+        (_no_name, "The row of None cannot be read"),
         (_without("suicide_risk", "unanswered"), "suicide-risk questions cannot be read"),
         (_with({}, "suicide_risk"), "suicide-risk questions cannot be read"),
         (_without("eligibility", "rules"), "eligibility rules cannot be read"),
