@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 
-from common.notes import LEAST_CHARACTERS
+from common.note_fields import note_field
 from common.number_fields import WholeNumberField
 from consults.forms import STATE_CHOICES, WEEKDAYS, refuse_skipped
 from consults.models import CalendarSettings
@@ -52,13 +52,10 @@ class EntryForm(forms.Form):
 
 
 class WhoForm(forms.Form):
-    how = forms.CharField(
-        label="How you know who this is",
+    how = note_field(
+        "How you know who this is",
+        such_as="showed a driving licence with this date of birth.",
         max_length=400,
-        min_length=LEAST_CHARACTERS,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Such as: showed a driving licence with this date of birth.",
-        error_messages={"required": "Write a sentence.", "min_length": "Write a sentence."},
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from common.files import ACCEPT
-from common.notes import LEAST_CHARACTERS
+from common.note_fields import note_field
 from common.number_fields import TWO_IN_ONE, WholeNumberField
 from consults.models import StockMove
 
@@ -105,7 +105,7 @@ class ArrivedForm(forms.Form):
     adult = forms.BooleanField(
         label="By the carrier's record this person is 18 or older",
         error_messages={
-            "required": "Confirm it from the carrier's record. If nobody or a minor signed, give the parcel up."
+            "required": "Confirm it from the carrier's record. If nobody or a minor signed, ring the patient: whoever has the parcel counts it, and it goes back; only what nobody has is given up."
         },
     )
 
@@ -119,11 +119,10 @@ class LookForm(forms.Form):
         max_value=500,
         error_messages={"required": "Count them together and enter the number."},
     )
-    note = forms.CharField(
-        label="How you saw them", max_length=500, widget=forms.Textarea(attrs={"rows": 2}), min_length=LEAST_CHARACTERS,
-        help_text="Such as: on today's call she held up the bottle and counted them into her hand.",
-        error_messages={"required": "Write a sentence.", "min_length": "Write a sentence."},
-    )  # fmt: skip
+    note = note_field(
+        "How you saw them",
+        such_as="on today's call she held up the bottle and counted them into her hand.",
+    )
 
 
 class StockCountForm(forms.Form):
@@ -162,12 +161,10 @@ class AddressForm(forms.Form):
 class FoundForm(forms.Form):
     """Where a parcel was that had been given up."""
 
-    note = forms.CharField(
-        label="Where it was, and how you know", max_length=500, widget=forms.Textarea(attrs={"rows": 2}),
-        min_length=LEAST_CHARACTERS,
-        help_text="Such as: a neighbour had taken it in; on the telephone she read the lot number to me.",
-        error_messages={"required": "Write a sentence.", "min_length": "Write a sentence."},
-    )  # fmt: skip
+    note = note_field(
+        "Where it was, and how you know",
+        such_as="a neighbour had taken it in; on the telephone she read the lot number to me.",
+    )
 
 
 class GiveUpForm(forms.Form):

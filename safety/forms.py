@@ -2,7 +2,7 @@
 
 from django import forms
 
-from common.notes import LEAST_CHARACTERS
+from common.note_fields import note_field
 from safety.states import DISPOSITIONS, PRACTICE_DISPOSITIONS
 from safety.wording import DISPOSITION_WORDS
 
@@ -44,13 +44,4 @@ class CloseForm(forms.Form):
 class ClearHoldForm(forms.Form):
     """Why it is safe to go on."""
 
-    note = forms.CharField(
-        label="Why it is safe to go on",
-        min_length=LEAST_CHARACTERS,
-        max_length=4000,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        error_messages={
-            "required": "Say why it is safe to go on.",
-            "min_length": "Say why it is safe to go on.",
-        },
-    )
+    note = note_field("Why it is safe to go on", max_length=4000, rows=3)

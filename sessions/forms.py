@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from accounts.models import STATES
-from common.notes import LEAST_CHARACTERS
+from common.note_fields import note_field
 from common.number_fields import TWO_IN_ONE, WholeNumberField
 from sessions.actions.after import EFFECTS
 from sessions.actions.watch import OTHER_FLAGS
@@ -346,7 +346,4 @@ class ReleaseForm(forms.Form):
 
 
 class ClearForm(forms.Form):
-    note = forms.CharField(
-        label="Why it is safe to go on today", widget=forms.Textarea(attrs={"rows": 2}), max_length=2000, min_length=LEAST_CHARACTERS,
-        error_messages={"required": "Write a sentence."},
-    )  # fmt: skip
+    note = note_field("Why it is safe to go on today", max_length=2000)
