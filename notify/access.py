@@ -26,6 +26,7 @@ from notify.models import (
     PushSubscription,
     State,
 )
+from notify.owner_access import letters_of, senders_of
 
 PAGE_SIZE = 25
 STATES = tuple(OutboxMessage._meta.get_field("state").choices or ())
@@ -107,8 +108,6 @@ def newest_mails(limit: int = 50) -> list[OutboxMessage]:
 def replies_visible_to(user: Any, *, at: datetime) -> QuerySet[InboundText]:
     """Texts from this person's patients, and those that are theirs to read while a coach is away; administrators also see those of
     numbers nobody knows."""
-    from notify.actions.letters import senders_of
-
     rows = InboundText.objects.select_related("sender", "handled_by").order_by("-received_at", "-id")
     if user.role == Role.ADMINISTRATOR:
         return rows
@@ -154,8 +153,6 @@ def devices_of_person(user: Any) -> list[PushSubscription]:
 
 def letters_visible_to(user: Any, *, at: datetime) -> QuerySet[DeadLetter]:
     """Administrators see everything that is stuck, others what they own or stand in for."""
-    from notify.actions.letters import letters_of
-
     rows = DeadLetter.objects.select_related("owner", "patient__user", "settled_by").order_by(
         "-opened_at", "-id"
     )

@@ -198,7 +198,13 @@ class InboundText(models.Model):
     )
 
     class Meta:
-        indexes = [models.Index(fields=["-received_at", "-id"], name="inbound_newest_first")]
+        indexes = [
+            models.Index(fields=["-received_at", "-id"], name="inbound_newest_first"),
+            # What waits for a person stands on everybody's list, however many texts there ever were.
+            models.Index(
+                fields=["received_at"], condition=Q(handled_at__isnull=True), name="texts_to_be_read"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.meaning} at {self.received_at:%Y-%m-%d %H:%M}"

@@ -6,8 +6,8 @@ from django.urls import reverse
 
 from accounts.models import User
 from common.work import LIMIT, WorkItem
-from notify.actions.letters import letters_of, senders_of
 from notify.models import DeadLetter, InboundText
+from notify.owner_access import letters_of, senders_of
 from notify.wording import TASK_WORDS
 
 STUCK_HOURS = 24
