@@ -109,16 +109,18 @@ def receive_text(*, sid: str, from_number: str, body: str, vendor_opt_out: str, 
 
 
 def _calls_somebody(text: InboundText, *, at: datetime) -> bool:
-    """Whether words of this text raised an alert. Trouble with that never loses the text itself, which a person reads anyway."""
-    try:
-        with transaction.atomic():
-            return any(hooks.run("text.received", text=text, at=at))
-    except Exception:
-        log.exception(
-            "the words of a text could not be looked at",
-            extra={"event": "text_unread", "object_id": str(text.pk)},
-        )
-        return False
+    """Whether words of this text raised an alert. Trouble with that never loses the text itself, which a person reads anyway; it
+    is tried once more, because a lock that somebody held must not keep a page from going."""
+    for _ in range(2):
+        try:
+            with transaction.atomic():
+                return any(hooks.run("text.received", text=text, at=at))
+        except Exception:
+            log.exception(
+                "the words of a text could not be looked at",
+                extra={"event": "text_unread", "object_id": str(text.pk)},
+            )
+    return False
 
 
 def opt_out(number: str, *, said: str, at: datetime) -> None:

@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
 from accounts.models import User
@@ -174,6 +175,24 @@ def test_when_the_words_cannot_be_looked_at_the_text_is_kept_for_a_person(
     monkeypatch.setattr(text_actions, "numbers", broken)
     assert says(alice.phone, "I want to die", at) == "triage"
     assert InboundText.objects.get().body == "I want to die"
+
+
+def test_trouble_that_passes_does_not_keep_a_page_from_going(
+    alice: User, dana: User, at: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock that somebody held for a moment: the words are looked at once more, and sound once."""
+    a_shift(dana, at)
+    whole, met = text_actions.numbers, []
+
+    def at_first_broken(**asked: Any) -> Any:
+        met.append(asked)
+        if len(met) == 1:
+            raise OperationalError("canceling statement due to lock timeout")
+        return whole(**asked)
+
+    monkeypatch.setattr(text_actions, "numbers", at_first_broken)
+    assert says(alice.phone, "I want to kill myself", at) == "urgent"
+    assert Alert.objects.get().signs == 1 and InboundText.objects.count() == 1
 
 
 def test_the_answer_names_988_and_911_and_that_nobody_reads_at_once(
