@@ -74,6 +74,11 @@ def has_to_be_called_back(order: Order) -> bool:
     return Order.objects.filter(is_to_call_back(), pk=order.pk).exists()
 
 
+def one_to_call_back(patient_id: Any) -> bool:
+    """Has the pharmacy an order of this patient that is over? Then nothing of another one leaves: it might be filled twice (HZ-19)."""
+    return Order.objects.filter(is_to_call_back(), patient_id=patient_id).exists()
+
+
 def units_sent(order: Order) -> int:
     """Units of this order that left in a parcel that was not given up."""
     left = Fulfilment.objects.filter(order=order, lost_at__isnull=True)

@@ -13,7 +13,7 @@ from accounts.models import Patient, Role, User
 from common import audit, protocol
 from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible
-from consults.access.orders import is_to_call_back, orders_of, runs
+from consults.access.orders import one_to_call_back, orders_of, runs
 from consults.access.parcels import address_changed, address_checked, same_product, stock_of, units_to_send
 from consults.access.standing import no_parcel_for
 from consults.actions.standing import goes_on, refused, stop
@@ -147,7 +147,7 @@ def ship(
                 "what the pharmacy says; then a parcel can leave.",
                 code="not_accepted",
             )
-        if Order.objects.filter(is_to_call_back(), patient_id=row.patient_id).exists():
+        if one_to_call_back(row.patient_id):
             raise Conflict(
                 "The pharmacy still has an order of this person that is over. It is called back first.",
                 code="call_back_first",

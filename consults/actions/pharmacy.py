@@ -33,7 +33,7 @@ def _not_in_force() -> Conflict:
 def _may_go(row: Order) -> None:
     """Raises Conflict while the pharmacy still has an order that is over, and where the paper carries another address than the
     patient's: the pharmacy would send it there (HZ-19)."""
-    if Order.objects.filter(access.is_to_call_back(), patient_id=row.patient_id).exists():
+    if access.one_to_call_back(row.patient_id):
         raise Conflict(
             "The pharmacy still has an order that is over. Tell the pharmacy, and write down what it answered.",
             code="call_back_first",
