@@ -3,26 +3,23 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import time
-from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
 
 from accounts.models import STATES
-from common.number_fields import NumberField, WholeNumberField
+from common.number_fields import WholeNumberField
 from consults.forms_delivery import photo_field
-from consults.models import AuthorityBasis, Availability, Diagnosis, MedicineForm, PharmacyStatus, VisitType
-from consults.rules.dosing import UL_PER_ML, micrograms
+from consults.models import Availability, Diagnosis, VisitType
 from consults.rules.slots import never_occurs
 from consults.wording import SKIPPED_TIME
-from intake.models import Medicine
 
 STATE_CHOICES = [(code, code) for code in STATES]
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def _needed_later(form: forms.Form, *names: str) -> None:
+def needed_later(form: forms.Form, *names: str) -> None:
     """Fields that may stay empty now and that something asks for later, so the page must not call them optional."""
     for name in names:
         form.fields[name].needed_later = True  # type: ignore[attr-defined]
@@ -35,15 +32,7 @@ def refuse_skipped(form: forms.Form, zone: ZoneInfo, *, day: str, time: str) -> 
         form.add_error(time, SKIPPED_TIME)
 
 
-def _session_date(number: int) -> forms.DateField:
-    return forms.DateField(
-        label=f"Session {number}",
-        widget=forms.DateInput(attrs={"data-width": "fit"}),
-        error_messages={"required": f"Enter the date of session {number}."},
-    )
-
-
-def _area(rows: int = 4) -> forms.Textarea:
+def area(rows: int = 4) -> forms.Textarea:
     return forms.Textarea(attrs={"rows": rows})
 
 
@@ -72,13 +61,13 @@ class RoomForm(forms.Form):
 class NoteForm(forms.Form):
     """A visit note. Nothing is required while it is a draft; signing says what is missing."""
 
-    history = forms.CharField(label="History reviewed", required=False, widget=_area(5), max_length=20_000)
-    mental_status = forms.CharField(label="Mental status", required=False, widget=_area(4), max_length=20_000)
+    history = forms.CharField(label="History reviewed", required=False, widget=area(5), max_length=20_000)
+    mental_status = forms.CharField(label="Mental status", required=False, widget=area(4), max_length=20_000)
     diagnosis = forms.ChoiceField(
         label="Diagnosis", required=False, choices=Diagnosis.choices, widget=forms.RadioSelect
     )
-    risk = forms.CharField(label="Risk", required=False, widget=_area(3), max_length=20_000)
-    plan = forms.CharField(label="Plan", required=False, widget=_area(4), max_length=20_000)
+    risk = forms.CharField(label="Risk", required=False, widget=area(3), max_length=20_000)
+    plan = forms.CharField(label="Plan", required=False, widget=area(4), max_length=20_000)
     suitable = forms.TypedChoiceField(
         label="Decision",
         required=False,
@@ -119,13 +108,13 @@ class NoteForm(forms.Form):
     short_visit_reason = forms.CharField(
         label="Why it was shorter than the protocol asks for",
         required=False,
-        widget=_area(2),
+        widget=area(2),
         max_length=2_000,
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _needed_later(self, *(name for name in self.fields if name != "short_visit_reason"))
+        needed_later(self, *(name for name in self.fields if name != "short_visit_reason"))
 
     def values(self) -> dict[str, Any]:
         """What is kept of a draft."""
@@ -135,7 +124,7 @@ class NoteForm(forms.Form):
 class ReopenForm(forms.Form):
     reason = forms.CharField(
         label="What has to be corrected",
-        widget=_area(2),
+        widget=area(2),
         max_length=2_000,
         error_messages={"required": "Say what has to be corrected."},
     )
@@ -144,7 +133,7 @@ class ReopenForm(forms.Form):
 class AddendumForm(forms.Form):
     text = forms.CharField(
         label="Addendum",
-        widget=_area(3),
+        widget=area(3),
         max_length=20_000,
         error_messages={"required": "Write the addendum first."},
     )
@@ -166,256 +155,10 @@ class PdmpForm(forms.Form):
         widget=forms.RadioSelect,
         error_messages={"required": "Say what you found."},
     )
-    note = forms.CharField(label="Note", required=False, widget=_area(2), max_length=5_000)
+    note = forms.CharField(label="Note", required=False, widget=area(2), max_length=5_000)
     attested = forms.BooleanField(
         label="I looked at it myself just now",
         error_messages={"required": "Confirm that you looked at it yourself just now."},
-    )
-
-
-class OrderForm(forms.Form):
-    """An order as a prescriber writes it: milligrams and millilitres in, whole micrograms and microlitres out."""
-
-    form = forms.ChoiceField(
-        label="Form",
-        choices=MedicineForm.choices,
-        widget=forms.RadioSelect,
-        error_messages={
-            "required": "Choose the form.",
-            "invalid_choice": "This form is not used here. Spravato (esketamine) needs a certified site and cannot be ordered.",
-        },
-    )
-    strength_mg = NumberField(
-        label="Strength of one tablet or troche",
-        required=False,
-        slip="Micrograms are a thousandth of this unit.",
-        min_value=Decimal("0.001"),
-        max_value=Decimal(10_000),
-        max_digits=8,
-        decimal_places=3,
-        widget=forms.NumberInput(attrs={"data-unit": "mg", "inputmode": "decimal", "step": "any"}),
-    )
-    concentration_mg_per_ml = NumberField(
-        label="Concentration of the spray",
-        required=False,
-        min_value=Decimal("0.001"),
-        max_value=Decimal(10_000),
-        max_digits=8,
-        decimal_places=3,
-        widget=forms.NumberInput(attrs={"data-unit": "mg/mL", "inputmode": "decimal", "step": "any"}),
-    )
-    spray_volume_ml = NumberField(
-        label="Volume of one spray",
-        required=False,
-        slip="Is this the volume of the bottle?",
-        min_value=Decimal("0.001"),
-        max_value=Decimal(10),
-        max_digits=5,
-        decimal_places=3,
-        widget=forms.NumberInput(attrs={"data-unit": "mL", "inputmode": "decimal", "step": "any"}),
-    )
-    units_per_dose = WholeNumberField(
-        label="Tablets, troches or sprays in one dose",
-        min_value=1,
-        max_value=50,
-        error_messages={"required": "Say how many make one dose."},
-    )
-    weight_kg = NumberField(
-        label="Weight",
-        min_value=Decimal(20),
-        max_value=Decimal(400),
-        slip="If this is in pounds, divide it by 2.2.",
-        max_digits=5,
-        decimal_places=1,
-        widget=forms.NumberInput(attrs={"data-unit": "kg", "inputmode": "decimal", "step": "any"}),
-        error_messages={"required": "The dose is checked against the weight: enter it."},
-    )
-    session_1 = _session_date(1)
-    session_2 = _session_date(2)
-    session_3 = _session_date(3)
-    session_4 = _session_date(4)
-    sessions_covered = forms.TypedMultipleChoiceField(
-        label="This order is for",
-        choices=[(str(number), f"Session {number}") for number in (1, 2, 3, 4)],
-        coerce=int,
-        widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Choose the sessions this order is for."},
-    )
-    systolic_max_mmhg = WholeNumberField(
-        label="Upper number below",
-        min_value=60,
-        max_value=260,
-        slip="The upper number is the larger one.",
-        widget=forms.NumberInput(attrs={"data-unit": "mmHg"}),
-    )
-    diastolic_max_mmhg = WholeNumberField(
-        label="Lower number below",
-        min_value=30,
-        max_value=160,
-        slip="The lower number is the smaller one.",
-        widget=forms.NumberInput(attrs={"data-unit": "mmHg"}),
-    )
-    directions = forms.CharField(
-        label="Directions",
-        widget=_area(3),
-        max_length=2_000,
-        error_messages={"required": "Write how it is taken."},
-    )
-    authority_basis = forms.ChoiceField(
-        label="Authority to prescribe without a visit in person",
-        choices=AuthorityBasis.choices,
-        widget=forms.RadioSelect,
-    )
-    authority_reference = forms.CharField(
-        label="What it rests on",
-        required=False,
-        max_length=400,
-        help_text="The number. Not needed for the flexibility, nor for a visit in person.",
-    )
-    authority_expires_on = forms.DateField(
-        label="In force until",
-        required=False,
-        help_text="Not needed for the flexibility, nor for your own visit in person.",
-    )
-    examined_on = forms.DateField(label="Day of the visit in person", required=False)
-    examined_by = forms.CharField(
-        label="Practice and clinician",
-        required=False,
-        max_length=200,
-        widget=forms.TextInput(attrs={"data-width": "medium"}),
-    )
-    examined_place = forms.CharField(
-        label="Place",
-        required=False,
-        max_length=200,
-        widget=forms.TextInput(attrs={"data-width": "medium"}),
-    )
-    evaluator_reason = forms.CharField(
-        label="Why you prescribe, and not whoever saw the patient",
-        required=False,
-        widget=_area(2),
-        max_length=2_000,
-    )
-    warning_reason = forms.CharField(
-        label="Your reason, where the order is unusual", required=False, widget=_area(2), max_length=2_000
-    )
-
-    def __init__(
-        self,
-        *args: Any,
-        medicines: list[Medicine] | None = None,
-        seen_by_another: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        if not seen_by_another:
-            del self.fields["evaluator_reason"]
-        _needed_later(
-            self,
-            *{"examined_on", "examined_by", "examined_place", "evaluator_reason"} & set(self.fields),
-        )
-        _needed_later(self, "strength_mg", "concentration_mg_per_ml", "spray_volume_ml")
-        self.medicines = medicines or []
-        for medicine in self.medicines:
-            self.fields[f"hold_{medicine.pk}"] = forms.CharField(
-                label=medicine.name, required=False, max_length=400, initial=medicine.hold_instruction
-            )
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        nasal = data.get("form") == MedicineForm.NASAL
-        wanted = (
-            {
-                "concentration_mg_per_ml": "Enter the concentration in mg/mL.",
-                "spray_volume_ml": "Enter the volume of one spray in mL.",
-            }
-            if nasal
-            else {"strength_mg": "Enter the strength of one tablet or troche in mg."}
-        )
-        if data.get("authority_basis") == AuthorityBasis.IN_PERSON:
-            for name, sentence in (
-                ("examined_on", "Enter the day of the visit."),
-                ("examined_by", "Write the practice and the clinician."),
-                ("examined_place", "Write where it was."),
-            ):
-                if not data.get(name) and name not in self.errors:
-                    self.add_error(name, sentence)
-        if data.get("form"):
-            for name, sentence in wanted.items():
-                if data.get(name) is None and name not in self.errors:
-                    self.add_error(name, sentence)
-        return data
-
-    @property
-    def hold_fields(self) -> list[Any]:
-        """The fields of medicine holds, bound."""
-        return [self[f"hold_{medicine.pk}"] for medicine in self.medicines]
-
-    def values(self) -> dict[str, Any]:
-        """What an action takes: integers inside."""
-        data = self.cleaned_data
-
-        def ug(name: str) -> int | None:
-            return None if data.get(name) is None else micrograms(data[name])
-
-        volume = data.get("spray_volume_ml")
-        return {
-            "form": data["form"],
-            "strength_ug": ug("strength_mg"),
-            "concentration_ug_per_ml": ug("concentration_mg_per_ml"),
-            "spray_volume_ul": None if volume is None else int(volume * UL_PER_ML),
-            "units_per_dose": data["units_per_dose"],
-            "weight_kg": data["weight_kg"],
-            "session_dates": [data[f"session_{number}"] for number in (1, 2, 3, 4)],
-            "sessions_covered": sorted(data["sessions_covered"]),
-            "systolic_max_mmhg": data["systolic_max_mmhg"],
-            "diastolic_max_mmhg": data["diastolic_max_mmhg"],
-            "holds": [
-                {"medicine": medicine.name, "instruction": data[f"hold_{medicine.pk}"]}
-                for medicine in self.medicines
-                if data.get(f"hold_{medicine.pk}")
-            ],
-            "directions": data["directions"],
-            "authority_basis": data["authority_basis"],
-            "authority_reference": data["authority_reference"],
-            "authority_expires_on": data["authority_expires_on"],
-            "examined_on": data["examined_on"],
-            "examined_by": data["examined_by"],
-            "examined_place": data["examined_place"],
-            "evaluator_reason": data.get("evaluator_reason", ""),
-            "warning_reason": data["warning_reason"],
-        }
-
-
-class RevokeForm(forms.Form):
-    reason = forms.CharField(
-        label="Why you revoke it",
-        widget=_area(2),
-        max_length=2_000,
-        error_messages={"required": "Write why you revoke it."},
-    )
-
-
-class PharmacyForm(forms.Form):
-    """What was heard; `heard` are the statuses that can follow."""
-
-    def __init__(self, *args: Any, heard: frozenset[str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        now = self.initial.get("status")
-        following = [one for one in PharmacyStatus.choices if one[0] in heard]
-        # What is called back is not what it was: nothing is chosen beforehand.
-        self.fields["status"].choices = following if now in heard else [("", "Choose"), *following]  # type: ignore[attr-defined]
-
-    status = forms.ChoiceField(
-        label="How far it is",
-        choices=PharmacyStatus.choices,
-        error_messages={"required": "Choose what the pharmacy says."},
-    )
-    external_id = forms.CharField(
-        label="Number in the pharmacy's system",
-        required=False,
-        max_length=80,
-        widget=forms.TextInput(attrs={"data-width": "medium"}),
     )
 
 
@@ -474,7 +217,7 @@ class HoursForm(forms.Form):
                 self.fields[f"d{day}_{part}_for"] = forms.ChoiceField(
                     label=f"{name}, for", required=False, choices=choices
                 )
-                _needed_later(self, *(f"d{day}_{part}_{end}" for end in ("starts", "ends", "for")))
+                needed_later(self, *(f"d{day}_{part}_{end}" for end in ("starts", "ends", "for")))
 
     def _for(self, row: Availability) -> str:
         return "" if set(row.visit_types) >= set(self.types) else ",".join(row.visit_types)

@@ -19,9 +19,8 @@ from common import clock, intents, protocol
 from common.clock import local_date
 from common.errors import Conflict, Invalid, NotVisible
 from consults import access, actions, wording
-from consults.forms import OrderForm, PharmacyForm, RevokeForm
 from consults.forms_delivery import ParcelForm
-from consults.forms_orders import OpinionForm, SecondPersonForm, WayForm
+from consults.forms_orders import OpinionForm, OrderForm, PharmacyForm, RevokeForm, SecondPersonForm, WayForm
 from consults.gateways.pharmacy import pharmacy_gateway
 from consults.models import AuthorityBasis, Order, PharmacyStatus, plain_number
 from consults.rules.dosing import UG_PER_MG, UL_PER_ML, hard_stops, soft_warnings
@@ -359,6 +358,9 @@ def pharmacy(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "call_back": access.has_to_be_called_back(row),
         "may_send": may_send and not gaps,
         "stops": wording.sentences(frozenset(map(str, gaps)), wording.STOPPED),
+        "check_again": bool(
+            gaps & {OrderGap.PDMP_NOT_CHECKED, OrderGap.PDMP_TOO_OLD, OrderGap.PDMP_DISCREPANCY}
+        ),
         "steps": [
             (step, wording.sentences(frozenset(step.reasons), wording.STOPPED))
             for step in row.hand_overs.select_related("by").order_by("-at", "-id")
