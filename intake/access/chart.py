@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.functions import JSONObject
 
 from accounts.models import Patient
 from common.encryption import lookup_digest
 from intake import states
 from intake.access.consents import withdrawn_at
-from intake.access.people import active_medicines
+from intake.access.people import active_medicines, excluded_before, sent_before
 from intake.models import Decision, EligibilityEvaluation, Intake, Medicine
 from intake.rules import Outcome
 from intake.rules.eligibility import UNANSWERED
@@ -78,6 +78,8 @@ class Chart:
     plan_saved_at: datetime | None
     # What opened the question again and is not settled.
     reopened: EligibilityEvaluation | None
+    # By rule: what an earlier intake said that would exclude and this one does not say, and when it was sent.
+    said_before: Mapping[str, datetime]
 
     def reasons(self, outcome: Outcome) -> list[RuleText]:
         """The rules about the person that are true and of this outcome, in words; what is unanswered stands in `unknown`."""
@@ -87,6 +89,10 @@ class Chart:
             for text in found
             if text.outcome is outcome and text.id not in BEFORE_AN_ORDER | {UNANSWERED}
         ]
+
+    def said_before_in_words(self) -> list[tuple[RuleText, datetime]]:
+        """What an earlier intake said and this one does not, in the words of its rule, and when that one was sent."""
+        return [(self.texts[id], sent_at) for id, sent_at in self.said_before.items()]
 
     def before_an_order(self) -> list[RuleText]:
         """What must be settled at the visit before anything is prescribed."""
@@ -144,6 +150,11 @@ def chart_of(patient: Patient) -> Chart | None:
                 )[:FINDINGS]
             ),
             plan_saved_at=Subquery(safety_plan_saved_at(patient)),
+            earlier=ArraySubquery(
+                sent_before(OuterRef("intake"))
+                .filter(patient=patient)
+                .values(json=JSONObject(reasons="reasons", at="at"))
+            ),
         )
         .order_by("-at", "-id")
     )
@@ -174,4 +185,7 @@ def chart_of(patient: Patient) -> Chart | None:
         ],
         plan_saved_at=evaluation.plan_saved_at,
         reopened=next((row for row in rows if row.cause == "reopened"), None),
+        said_before=excluded_before(
+            ((row["reasons"], datetime.fromisoformat(row["at"])) for row in evaluation.earlier), evaluation
+        ),
     )

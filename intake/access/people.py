@@ -1,10 +1,11 @@
 """One person's intake, medicines, signatures and evaluations, and their facts as the rules read them."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 
 from accounts.models import Patient
 from common.clock import age_years, local_date
@@ -13,6 +14,7 @@ from common.models import ProtocolVersion
 from intake import states
 from intake.access.consents import signed_now
 from intake.models import Decision, EligibilityEvaluation, Intake, Medicine
+from intake.rules import Outcome
 from intake.rules.answers import facts_from, rx_classes_fact, worst_answer
 from intake.rules.predicates import RULES
 from intake.wording import rule_texts
@@ -30,6 +32,25 @@ LISTED = "medicines"
 
 # How far back a yes about safety counts that was given before an intake was begun: the longest window of the questions.
 EARLIER = timedelta(days=90)
+
+
+def sent_before(intake: Any) -> QuerySet[EligibilityEvaluation]:
+    """What the rules said when this person's other intakes were sent: taken back or declined, it was said all the same."""
+    return EligibilityEvaluation.objects.filter(cause="submit").exclude(intake=intake)
+
+
+def excluded_before(
+    sent: Iterable[tuple[Iterable[str], datetime]], now: EligibilityEvaluation
+) -> dict[str, datetime]:
+    """The rules that would have excluded somebody by what they answered in an earlier intake, and that are not true now, with the
+    newest such instant. `sent`: reasons and instant of each earlier intake. A psychiatrist asks what has changed."""
+    texts = rule_texts(now.protocol.data["eligibility"])
+    found: dict[str, datetime] = {}
+    for reasons, at in sent:
+        for id in reasons:
+            if id in texts and texts[id].outcome is Outcome.EXCLUDE and id not in now.reasons:
+                found[id] = max(at, found.get(id, at))
+    return dict(sorted(found.items()))
 
 
 def current_intake(patient: Patient | uuid.UUID) -> Intake | None:

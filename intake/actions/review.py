@@ -11,13 +11,16 @@ from accounts.actions import assign_care_team
 from accounts.models import Role, User
 from common import audit, hooks, protocol
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible, StaleVersion
+from common.notes import is_a_note
 from common.states import move
 from intake import states
 from intake.access import (
+    excluded_before,
     intake_readings,
     is_overdue_answer,
     open_clearances,
     queue_page,
+    sent_before,
     signed_now,
     states_today,
 )
@@ -337,10 +340,17 @@ def _checked(
                 f"{', '.join(absolute)}: this rule is absolute and cannot be overridden.",
                 code="absolute_rule",
             )
-        if against and len(note.strip()) < 10:
+        if against and not is_a_note(note):
             raise Invalid(
                 f"{', '.join(against)} would exclude. To accept, write why in the note.",
                 fields={"note": "Write why you accept against these rules."},
+            )
+        earlier = sent_before(found.intake_id).filter(patient=found.patient_id).values_list("reasons", "at")
+        if (said := excluded_before(earlier, found)) and not is_a_note(note):
+            raise Invalid(
+                f"{', '.join(said)} would have excluded by an earlier intake, and this one does not say so. To accept, write in the "
+                "note what has changed.",
+                fields={"note": "Write what has changed since the earlier intake."},
             )
         return [id for id in found.reasons if id not in DECIDED_LATER]
     if kind == Decision.Kind.DECLINE:

@@ -162,6 +162,7 @@ def _chart_context(
         "result": SCREEN_RESULT_FOR_STAFF[found.result()],
         "result_kind": OUTCOME_KIND[found.result()],
         "red": found.reasons(Outcome.EXCLUDE),
+        "said_before": found.said_before_in_words(),
         "amber": found.reasons(Outcome.REVIEW),
         "plain": found.reasons(Outcome.OK),
         "missing": [fact_name(name) for name in found.unknown()],

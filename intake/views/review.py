@@ -176,6 +176,7 @@ def decide(request: HttpRequest, patient_id: uuid.UUID, kind: str) -> HttpRespon
         "patient": found.patient,
         "intake": intake,
         "red": found.reasons(Outcome.EXCLUDE),
+        "said_before": found.said_before_in_words(),
         "amber": found.reasons(Outcome.REVIEW),
         "absolute": [text.id for text in found.reasons(Outcome.EXCLUDE) if text.is_absolute],
         "preview": preview,
