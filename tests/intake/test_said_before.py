@@ -27,7 +27,9 @@ def test_a_yes_that_became_a_no_stands_red_on_the_chart_with_its_day(alice, dana
     intake = taken_back_and_begun_anew(alice, dana, at)
     chart = access.chart_of(intake.patient)
     assert "E48" not in chart.evaluation.reasons
-    assert [(rule.id, sent_at) for rule, sent_at in chart.said_before_in_words()] == [("E48", at + 5 * MINUTE)]
+    assert [(rule.id, sent_at) for rule, sent_at in chart.said_before_in_words()] == [
+        ("E48", at + 5 * MINUTE)
+    ]
 
 
 def test_what_is_said_again_stands_with_the_rules_and_not_twice(alice, dana, at):
@@ -59,7 +61,11 @@ def test_accepting_then_needs_a_note_of_what_has_changed(alice, dana, at):
             actions.decide(intake, "accept", by=dana, at=at + DAY + 20 * MINUTE, note=note)
     assert not Decision.objects.exists()
     actions.decide(
-        intake, "accept", by=dana, at=at + DAY + 20 * MINUTE, note="He had ticked the wrong row, asked by phone."
+        intake,
+        "accept",
+        by=dana,
+        at=at + DAY + 20 * MINUTE,
+        note="He had ticked the wrong row, asked by phone.",
     )
     assert Decision.objects.get().kind == "accept"
 
@@ -88,5 +94,8 @@ def test_the_pages_say_it_and_keep_what_was_typed(client_for, alice, dana, at, c
         seen = re.search(r'name="seen" value="([0-9a-f-]+)"', page)[1]
         form = {"intent": str(uuid.uuid4()), "seen": seen, "note": "ok"}
         refused = client.post(f"{address}decide/accept/", form)
-    assert refused.status_code == 422 and "Write what has changed since the earlier intake." in refused.content.decode()
+    assert (
+        refused.status_code == 422
+        and "Write what has changed since the earlier intake." in refused.content.decode()
+    )
     assert not Decision.objects.exists()
