@@ -1,5 +1,6 @@
 """docs/screens shows each page: the routes of the URLconf beside the addresses in its index, without a browser."""
 
+import hashlib
 from pathlib import Path
 
 from tests.screens import routes
@@ -25,6 +26,16 @@ def test_every_picture_of_the_index_is_there_and_every_file_is_in_the_index() ->
     assert named == {file.name for file in FOLDER.glob("*.webp")}
     words = (Path(FOLDER).parent / "screens.md").read_text()
     assert [name for name in sorted(named) if f"(screens/{name})" not in words] == []
+
+
+def test_no_two_pages_have_one_picture() -> None:
+    """An address that was mistyped shows another page, and nobody sees it in the index."""
+    seen: dict[bytes, str] = {}
+    same = []
+    for file in sorted(FOLDER.glob("*.webp")):
+        other = seen.setdefault(hashlib.sha256(file.read_bytes()).digest(), file.name)
+        same += [(other, file.name)] if other != file.name else []
+    assert same == []
 
 
 def test_what_only_patients_sitters_and_guests_open_is_shown_on_a_phone() -> None:

@@ -79,7 +79,7 @@ def safety(camera: Camera) -> None:
     """Safety"""
     shows = camera.shows
     shows("dana", "/alerts/", "alerts", "Live alerts, the most urgent first.")
-    shows("dana", "/alerts/?state=closed", "alerts-closed", "Closed ones.")
+    shows("dana", "/alerts/?show=closed", "alerts-closed", "Closed ones.")
     live = Alert.objects.filter(patient_id=camera.person("crisis").pk).exclude(state="closed").first()
     shut = Alert.objects.filter(state="closed", patient__isnull=False).latest("opened_at")
     if live:
