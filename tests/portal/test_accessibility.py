@@ -10,6 +10,7 @@ from accounts.models import CareTeam, User
 from coaching import actions
 from coaching.models import CheckIn
 from common import clock
+from common.models import ProtocolVersion
 from intake.models import Intake
 from safety.actions import hand_over_task, open_task
 from safety.models import Task
@@ -95,6 +96,7 @@ def test_axe_finds_nothing_on_the_pages_of_each_role(
     cole: User,
     admin_ann: User,
     admin_ben: User,
+    protocol_version: ProtocolVersion,
 ) -> None:
     a_full_practice(alice, dana, cole, admin_ann, admin_ben)
     pages = Pages(request.getfixturevalue("chromium"), live_server.url)
