@@ -22,7 +22,9 @@ def write_index(taken: list[Picture], folder: Path, index: Path) -> None:
     for picture in taken:
         known.pop(picture.name, None)
         known[picture.name] = asdict(picture)
+    order = [(area.__doc__ or "").strip() for area in AREAS]
     rows = [row for row in known.values() if (folder / row["name"]).exists()]
+    rows.sort(key=lambda row: order.index(row["area"]) if row["area"] in order else len(order))
     notes.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     lines = [HEAD]
     for area in AREAS:

@@ -7,6 +7,7 @@ from accounts.models import CredentialRequest, RoleGrant
 from coaching.models.messages import MessageThread
 from common import clock, protocol
 from intake.models import DryRun
+from safety.access import closed_alerts_for
 from safety.models import AdverseEvent, Alert, OnCallShift, Task
 from tests.screens.camera import Camera
 from tests.screens.places.hands import press
@@ -81,7 +82,7 @@ def safety(camera: Camera) -> None:
     shows("dana", "/alerts/", "alerts", "Live alerts, the most urgent first.")
     shows("dana", "/alerts/?show=closed", "alerts-closed", "Closed ones.")
     live = Alert.objects.filter(patient_id=camera.person("crisis").pk).exclude(state="closed").first()
-    shut = Alert.objects.filter(state="closed", patient__isnull=False).latest("opened_at")
+    shut = closed_alerts_for(camera.person("dana"))[0][0]
     if live:
         # Whoever is licensed where the person lives, or is on call.
         for name in ("dana", "priya", "noah"):
