@@ -18,6 +18,7 @@ NAMES = frozenset(
         "patient.facts_changed",
         "person.zone_changed",
         "patient.visible",
+        "patient.busy",
         "reading.context",
         "reading.recorded",
         "booking.blockers",

@@ -117,6 +117,9 @@ SOFT: dict[str, str] = {
 
 # What a patient may read when a booking cannot be made.
 SLOT_TAKEN = "Somebody else took this time a moment ago. Choose another one."
+IN_A_SESSION = (
+    "This patient has a session at home then. Choose another time, or have the session moved first."
+)
 SLOT_WANTED = "Somebody is taking this time right now. Choose another one, or look again in a moment."
 SLOT_GONE = "This time is no longer free. Choose another one."
 HOLD_OVER = "We could hold this time for ten minutes only. Choose it again if it is still free."

@@ -10,6 +10,7 @@ class SessionsConfig(AppConfig):
 
     def ready(self) -> None:
         from common import hooks
+        from sessions.access.busy import busy_times
         from sessions.access.rates import doses_given
         from sessions.access.used import medicine_used
         from sessions.access.video import about_session
@@ -25,6 +26,7 @@ class SessionsConfig(AppConfig):
 
         hooks.register("order.signed", open_course)
         hooks.register("doses.given", doses_given)
+        hooks.register("patient.busy", busy_times)
         hooks.register("medicine.used", medicine_used)
         hooks.register("consult.not_suitable", on_not_suitable)
         hooks.register("consent.withdrawn", on_consent_withdrawn)

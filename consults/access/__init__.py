@@ -59,6 +59,7 @@ from consults.access.visits import (
     templates_for,
     visible_appointment,
     visible_appointments,
+    visit_between,
 )
 
 __all__ = [
@@ -122,4 +123,5 @@ __all__ = [
     "visible_appointments",
     "visible_order",
     "visible_parcel",
+    "visit_between",
 ]

@@ -16,7 +16,7 @@ from django.db.models import CharField, Q, UUIDField, Value
 from django.db.models.expressions import RawSQL
 
 from accounts.models import CareTeam, Licence, Patient, Role, User
-from common import protocol
+from common import hooks, protocol
 from common.clock import local_date
 from common.errors import Invalid
 from consults.access.state_rules import booking_refusal_in
@@ -119,10 +119,11 @@ def open_slots(
     limit: int | None = None,
     per_start: int | None = None,
 ) -> list[Slot]:
-    """Free times for this patient, earliest first: six queries, whatever the number of clinicians and days.
+    """Free times for this patient, earliest first: seven queries, whatever the number of clinicians and days.
 
     `moving` is a visit about to be rescheduled: its own time counts as free. `limit` ends the search after so many; `per_start`
-    names at most so many clinicians for one time. Empty for a consult where the state's rule forbids it or is not known.
+    names at most so many clinicians for one time. Her own visits and sessions are in the way.
+    Empty for a consult where the state's rule forbids it or is not known.
     Raises Invalid for a kind that is not offered or a patient whose state is not known.
     """
     rules = visit_settings(at)
@@ -298,7 +299,7 @@ def _calendar(
     people: list[Clinician], patient: Patient | None, visit_type: str, from_at: datetime, to_at: datetime, *, at: datetime,
     moving: Appointment | Introduction | None, types: dict[str, Any],
 ) -> tuple[dict[uuid.UUID, list[Span]], dict[uuid.UUID, list[Span]]]:  # fmt: skip
-    """Extra hours, and time already taken with its buffers, by person: two queries."""
+    """Extra hours, and time already taken with its buffers, by person: three queries, two where nobody asks for herself."""
     who = patient.pk if patient is not None else NOBODY
     theirs = RawSQL("SELECT unnest(%s::uuid[])", [[str(one.pk) for one in people]])
     around = DateTimeTZRange(from_at - timedelta(days=1), to_at + timedelta(days=1))
@@ -340,7 +341,15 @@ def _calendar(
             )
         if patient is not None and patient_id == patient.pk:
             taken[patient.pk].append(Span(during.lower, during.upper))
+    if patient is not None:
+        taken[patient.pk] += busy_elsewhere(patient, from_at - timedelta(days=1), to_at + timedelta(days=1))
     return extra, taken
+
+
+def busy_elsewhere(patient: Patient, from_at: datetime, to_at: datetime) -> list[Span]:
+    """What else has this patient's time then: sessions, which the apps above tell (hook `patient.busy`)."""
+    found = hooks.run("patient.busy", patient_id=patient.pk, from_at=from_at, to_at=to_at)
+    return [Span(begin, end) for times in found for begin, end in times]
 
 
 def hours_of(user: User) -> list[Availability]:

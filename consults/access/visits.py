@@ -86,6 +86,18 @@ def appointments_between(user: User, from_at: datetime, to_at: datetime) -> Quer
     )
 
 
+def visit_between(
+    patient_id: uuid.UUID | str, from_at: datetime, to_at: datetime, *, at: datetime
+) -> Appointment | None:
+    """The first visit that is booked for this patient in a stretch of time, or kept for a moment while it is confirmed."""
+    return (
+        Appointment.objects.filter(patient=patient_id, during__overlap=DateTimeTZRange(from_at, to_at))
+        .filter(Q(state="booked") | Q(state="held", hold_expires_at__gt=at))
+        .order_by(Lower("during"))
+        .first()
+    )
+
+
 def next_appointment(patient: Patient, at: datetime) -> Appointment | None:
     """The next booked visit that is not over yet."""
     return (

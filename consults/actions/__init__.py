@@ -6,6 +6,7 @@ from consults.actions.booking import (
     close_visit,
     confirm_booking,
     hold_slot,
+    lock_times_of,
     release_expired_holds,
     set_meeting_url,
 )
@@ -113,6 +114,7 @@ __all__ = [
     "join_waiting_list",
     "kit_contents",
     "leave_waiting_list",
+    "lock_times_of",
     "look_together",
     "make_feed",
     "mark_delivered",

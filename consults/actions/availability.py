@@ -12,7 +12,7 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from accounts.models import Role, User
 from common import audit
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible
-from consults.actions.booking import _lock_times_of
+from consults.actions.booking import lock_times_of
 from consults.models import Appointment, Availability, AvailabilityException, Introduction
 from safety.roster_access import shifts_of_between
 
@@ -72,7 +72,7 @@ def add_exception(
     with transaction.atomic():
         if kind == "leave":
             # The lock that booking takes: whoever books in this moment is either counted here or refused there.
-            _lock_times_of(clinician.pk)
+            lock_times_of(clinician.pk)
             count = (
                 Appointment.objects.filter(
                     clinician=clinician, state="booked", during__overlap=during

@@ -52,7 +52,7 @@ def _first_at(clinician_id: uuid.UUID, starts_at: datetime) -> None:
             raise SlotTaken(wording.SLOT_WANTED)
 
 
-def _lock_times_of(*people: uuid.UUID) -> None:
+def lock_times_of(*people: uuid.UUID) -> None:
     """One booking at a time per person, so that two exclusion constraints never wait for each other."""
     keys = sorted({int.from_bytes(person.bytes[:8], "big", signed=True) for person in people})
     with connection.cursor() as cursor:
@@ -140,7 +140,7 @@ def hold_slot(
     _slot(patient, visit_type, clinician_id, starts_at, at=at)
     with slot_refusals(), transaction.atomic():
         _first_at(clinician_id, starts_at)
-        _lock_times_of(clinician_id, patient.pk)
+        lock_times_of(clinician_id, patient.pk)
         release_expired_holds(at=at, people=[clinician_id, patient.pk])
         check_limits(patient, visit_type, by=by, at=at)
         for earlier in Appointment.objects.filter(patient=patient, state="held", for_offer=False):
@@ -250,7 +250,7 @@ def confirm_booking(appointment: Appointment, *, by: User, at: datetime) -> Appo
     _may_change(appointment, by)
     with transaction.atomic():
         # Leave is written under the same lock, so nobody is booked into it.
-        _lock_times_of(appointment.clinician_id, appointment.patient_id)
+        lock_times_of(appointment.clinician_id, appointment.patient_id)
         row = (
             Appointment.objects.select_for_update(of=("self",))
             .select_related("patient__user", "clinician")

@@ -7,15 +7,16 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from accounts.models import Patient, Role, User
 from common import audit, states
-from common.errors import Conflict, Invalid, NotPermitted
-from consults.access.slots import minutes_of, visit_settings
+from common.errors import Conflict, Invalid, NotPermitted, SlotTaken
+from consults import wording
+from consults.access.slots import busy_elsewhere, minutes_of, visit_settings
 from consults.actions.booking import (
     _check_blockers,
     _check_licence,
-    _lock_times_of,
     _may_book,
     _promise_reminders,
     _tell,
+    lock_times_of,
     release_expired_holds,
     slot_refusals,
 )
@@ -49,10 +50,12 @@ def double_book(
     during = DateTimeTZRange(starts_at, starts_at + timedelta(minutes=length))
     _check_blockers(patient, visit_type, at)
     with slot_refusals(), transaction.atomic():
-        _lock_times_of(by.pk, patient.pk)
+        lock_times_of(by.pk, patient.pk)
         release_expired_holds(at=at, people=[by.pk, patient.pk])
         if AvailabilityException.objects.filter(clinician=by, kind="leave", during__overlap=during).exists():
             raise Conflict("You are away then. Take the leave back first.", code="on_leave")
+        if busy_elsewhere(patient, during.lower, during.upper):
+            raise SlotTaken(wording.IN_A_SESSION)
         over = (
             Appointment.objects.filter(
                 clinician=by, state__in=["held", "booked"], during__overlap=during

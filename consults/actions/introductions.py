@@ -21,7 +21,7 @@ from consults.access.introductions import introduction_settings, introduction_to
 from consults.access.leave import is_away
 from consults.access.rooms import INTRODUCTION
 from consults.access.slots import Slot, introduction_slots
-from consults.actions.booking import _first_at, _lock_times_of, release_expired_holds
+from consults.actions.booking import _first_at, lock_times_of, release_expired_holds
 from consults.actions.rooms import follow_visit
 from consults.models import Introduction
 from consults.rules.slots import when_words
@@ -66,7 +66,7 @@ def book_introduction(
         with transaction.atomic():
             _refuse_a_flood(address_digest, limits["calls_per_address_and_day"], at=at)
             _first_at(clinician_id, starts_at)
-            _lock_times_of(clinician_id)
+            lock_times_of(clinician_id)
             release_expired_holds(at=at, people=[clinician_id])
             _still_here(clinician_id, slot)
             live = Introduction.objects.filter(state="booked", during__endswith__gt=at)
@@ -124,7 +124,7 @@ def move_introduction(
     try:
         with transaction.atomic():
             _first_at(clinician_id, starts_at)
-            _lock_times_of(clinician_id, row.clinician_id)
+            lock_times_of(clinician_id, row.clinician_id)
             release_expired_holds(at=at, people=[clinician_id])
             _still_here(clinician_id, slot)
             kept = _live(row, at)
@@ -158,7 +158,7 @@ def take_introduction(row: Introduction, *, by: User, at: datetime) -> Introduct
         raise NotPermitted("Only the psychiatrist who stands in takes a call over.")
     try:
         with transaction.atomic():
-            _lock_times_of(by.pk, row.clinician_id)
+            lock_times_of(by.pk, row.clinician_id)
             kept = _locked(row)
             if kept.clinician_id == by.pk:
                 return kept

@@ -14,12 +14,12 @@ from consults import wording
 from consults.access.slots import visit_settings
 from consults.actions.booking import (
     _first_at,
-    _lock_times_of,
     _may_change,
     _promise_reminders,
     _slot,
     _tell,
     _tell_one,
+    lock_times_of,
     release_expired_holds,
     slot_refusals,
 )
@@ -43,7 +43,7 @@ def reschedule(
     slot = _slot(patient, appointment.visit_type, clinician_id, starts_at, at=at, moving=appointment)
     with slot_refusals(), transaction.atomic():
         _first_at(clinician_id, starts_at)
-        _lock_times_of(clinician_id, appointment.clinician_id, patient.pk)
+        lock_times_of(clinician_id, appointment.clinician_id, patient.pk)
         release_expired_holds(at=at, people=[clinician_id, patient.pk])
         row = (
             Appointment.objects.select_for_update(of=("self",))

@@ -17,9 +17,9 @@ from consults import wording
 from consults.access.slots import bookable_types, visit_settings
 from consults.actions.booking import (
     _check_blockers,
-    _lock_times_of,
     confirm_booking,
     keep_slot,
+    lock_times_of,
     release_expired_holds,
     slot_refusals,
 )
@@ -177,7 +177,7 @@ def _offer(entry: WaitingListEntry, freed: FreedSlot, *, until: datetime, at: da
     patient = entry.patient
     try:
         with transaction.atomic(), slot_refusals():
-            _lock_times_of(freed.clinician_id, patient.pk)
+            lock_times_of(freed.clinician_id, patient.pk)
             release_expired_holds(at=at, people=[freed.clinician_id, patient.pk])
             live = WaitingListEntry.objects.select_for_update().get(pk=entry.pk)
             if live.state != "waiting":
@@ -212,7 +212,7 @@ def take_offer(offer: SlotOffer, *, by: User, at: datetime) -> Appointment:
     if by.pk != offer.patient_id:
         raise NotVisible("There is no such page.")
     with transaction.atomic():
-        _lock_times_of(offer.clinician_id, offer.patient_id)
+        lock_times_of(offer.clinician_id, offer.patient_id)
         row = (
             SlotOffer.objects.select_for_update(of=("self",))
             .select_related("entry__appointment__patient__user", "hold__patient__user", "freed")

@@ -11,11 +11,12 @@ from common import audit
 from common import states as common_states
 from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted
-from consults.actions import ask_for_count, ask_to_revoke
+from consults.actions import ask_for_count, ask_to_revoke, lock_times_of
 from notify.actions import cancel_for
 from notify.actions.promises import in_their_day
 from safety.actions import place_hold
 from sessions import rules, states
+from sessions.access.busy import visit_in_the_way
 from sessions.access.facts import practice_days, timeline_for
 from sessions.actions.shared import lock_patient, lock_session, tell
 from sessions.models import Course, DoseRelease, DosingSession
@@ -51,6 +52,7 @@ def open_course(order: Any, *, by: Any, at: datetime) -> Course:
             course.order = order
             course.save(update_fields=["order"])
         timeline = rules.timeline_of(course.protocol.data["timeline"])
+        lock_times_of(patient.pk)
         for number, day in enumerate(order.session_dates, start=1):
             when = starts_at(day, patient.user.time_zone, timeline)
             session, created = DosingSession.objects.get_or_create(
@@ -58,6 +60,7 @@ def open_course(order: Any, *, by: Any, at: datetime) -> Course:
             )
             if created:
                 common_states.opened(session, states.SCHEDULED, by=by, at=at)
+                _keep_clear_of_visits(session, when, timeline, at=at)
             elif (
                 session.state != states.SCHEDULED
                 or number not in order.sessions_covered
@@ -65,6 +68,7 @@ def open_course(order: Any, *, by: Any, at: datetime) -> Course:
             ):
                 continue
             else:
+                _keep_clear_of_visits(session, when, timeline, at=at)
                 session.scheduled_at = when
                 session.save(update_fields=["scheduled_at"])
             plan_reminders(session, at=at)
@@ -77,6 +81,18 @@ def open_course(order: Any, *, by: Any, at: datetime) -> Course:
             detail={"order": str(order.pk)},
         )
     return course
+
+
+def _keep_clear_of_visits(
+    session: DosingSession, when: datetime, timeline: rules.Timeline, *, at: datetime
+) -> None:
+    """Nobody is called to a visit while under the medicine or watched. The caller has locked the patient's times.
+
+    Raises Invalid (field `on`) naming the visit.
+    """
+    found = visit_in_the_way(session, when, timeline=timeline, at=at)
+    if found:
+        raise Invalid(found, code="visit_in_session", fields={"on": found})
 
 
 def plan_reminders(session: DosingSession, *, at: datetime) -> None:
@@ -137,10 +153,11 @@ def reschedule_session(
 ) -> DosingSession:
     """Move a session to another day, and those after it if they would come too close. A pause, never a failure.
 
-    Raises Invalid for a day that is past, too close to the last dose, or after the order ends; Conflict once a dose was
-    released.
+    Raises Invalid for a day that is past, too close to the last dose, after the order ends, or on which a visit lies in the way
+    of this session or of one that follows it; Conflict once a dose was released.
     """
     with transaction.atomic():
+        lock_times_of(session.patient_id)
         session = lock_session(session)
         course, order = session.course, session.course.order
         if session.state not in MAY_MOVE or course.state not in states.COURSE_OPEN:
@@ -171,6 +188,7 @@ def reschedule_session(
             raise Invalid("That day does not work.", fields=fields)
         if not_before is not None and when < not_before:
             when = not_before
+        _keep_clear_of_visits(session, when, timeline, at=at)
         _put(session, when, by=by, at=at, reason=reason)
         previous = when
         for later in DosingSession.objects.filter(
@@ -182,6 +200,7 @@ def reschedule_session(
                 days=course.protocol.data["timeline"]["target_gap_days"]
             )
             previous = starts_at(day, zone, timeline)
+            _keep_clear_of_visits(later, previous, timeline, at=at)
             _put(later, previous, by=by, at=at, reason="follows_the_one_before")
     return session
 

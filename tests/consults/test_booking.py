@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
 # Protocol, care team, who may, their hours, their exceptions, what is taken.
-SEARCH_QUERIES = 6
+SEARCH_QUERIES = 7
 
 
 @pytest.fixture(autouse=True)
