@@ -1,6 +1,7 @@
 """Reading what people type when they come to a visit, wait for an earlier one, or book over one."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -85,7 +86,6 @@ class DoubleBookForm(forms.Form):
 
     visit_type = forms.ChoiceField(
         label="What",
-        choices=[("consult", "Consult"), ("follow_up", "Follow-up")],
         widget=forms.RadioSelect,
         error_messages={"required": "Choose the kind of visit."},
     )
@@ -99,9 +99,10 @@ class DoubleBookForm(forms.Form):
         error_messages={"required": "A double booking needs a reason."},
     )
 
-    def __init__(self, *args: Any, zone: ZoneInfo, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, zone: ZoneInfo, kinds: Sequence[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.zone = zone
+        cast(forms.ChoiceField, self.fields["visit_type"]).choices = list(kinds)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -1,4 +1,4 @@
-"""Two visits at one time, on purpose: a psychiatrist in their own calendar, with a reason that stays. Nothing else may."""
+"""Two visits at one time, on purpose: a psychiatrist or coach in their own calendar, with a reason that stays. Nothing else may."""
 
 from datetime import datetime, timedelta
 
@@ -29,12 +29,12 @@ def double_book(
 ) -> Appointment:
     """Book this patient into one's own calendar at a time that may be taken; outside the hours too, never over leave.
 
-    Only a psychiatrist, only their own time, only with a reason. The flag is set only when something else lies there. A patient is
+    Only a clinician or coach, only their own time, only with a reason. The flag is set only when something else lies there. A patient is
     still in one visit at a time. Raises NotPermitted, Invalid without a reason or for a past time, Conflict, SlotTaken when it is
     the patient who is elsewhere.
     """
-    if by.role != Role.PSYCHIATRIST:
-        raise NotPermitted("Only a psychiatrist books over another visit, and only in their own calendar.")
+    if by.role not in (Role.PSYCHIATRIST, Role.COACH):
+        raise NotPermitted("Only whoever holds visits books over one, and only in their own calendar.")
     _may_book(patient, by)
     kind = visit_settings(at)["types"].get(visit_type)
     if kind is None or kind["role"] != by.role:

@@ -13,9 +13,11 @@ from accounts.access import visible_patient
 from accounts.guards import by_link, for_role
 from common import clock, intents
 from consults import actions
+from consults.access.slots import role_types
 from consults.access.waiting import calendar_settings, feed_rows
 from consults.forms_booking import DoubleBookForm, FeedForm, GapForm
 from consults.gateways.calendar import feed as feed_file
+from consults.models import VisitType
 from consults.rules.slots import instant_of, zone_words
 from consults.views.common import banner_of
 
@@ -75,14 +77,17 @@ def calendar_options(request: HttpRequest) -> HttpResponse:
     return render(request, "psychiatrist/consults/options.html", context, status=422 if bad else 200)
 
 
-@for_role("psychiatrist")
+@for_role("psychiatrist", "coach")
 @require_http_methods(["GET", "POST"])
 @intents.guard
 def double_book(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
     """A visit in one's own calendar at a time that may be taken: with a reason, and never by accident."""
     at, zone = clock.now(), request.user.time_zone
     patient = visible_patient(request.user, patient_id)
-    form = DoubleBookForm(request.POST or None, zone=ZoneInfo(zone))
+    kinds = [
+        (kind, VisitType(kind).label) for kind in role_types(request.user.role, at) if kind != VisitType.INTRO
+    ]
+    form = DoubleBookForm(request.POST or None, zone=ZoneInfo(zone), kinds=kinds)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         row = actions.double_book(

@@ -1,6 +1,7 @@
 """Two visits at one time only on purpose; who comes in from where; the four moments a licence is looked at; state rules."""
 
 import datetime as dt
+import re
 import uuid
 from typing import Any
 
@@ -59,6 +60,30 @@ def test_a_psychiatrist_books_over_a_visit_in_their_own_calendar_with_a_reason_t
     assert AuditEntry.objects.filter(action="visit.double_booked", object_id=str(row.pk)).count() == 1
 
 
+def test_a_coach_books_over_a_call_of_their_own_and_of_nobody_elses_patient(
+    patient: Patient, stranger_patient: User, cole: User, other_coach: User, at: dt.datetime
+) -> None:
+    """PR-09"""
+    an_appointment(stranger_patient, cole, at + DAY, visit_type="prep")
+    how = {"visit_type": "prep", "starts_at": at + DAY, "reason": "Both can only then.", "at": at}
+    row = actions.double_book(patient, by=cole, **how)
+    assert (row.state, row.clinician, row.double_booked, row.double_booked_by) == ("booked", cole, True, cole)
+    with pytest.raises(NotVisible):
+        actions.double_book(patient, by=other_coach, **how)
+
+
+def test_the_page_offers_each_their_own_kinds_of_visit(
+    patient: Patient, stranger_patient: User, dana: User, cole: User, client_for: Any
+) -> None:
+    address = reverse("consults:double_book", args=[patient.pk])
+    offered = {
+        who: set(re.findall(r'name="visit_type" value="(\w+)"', client_for(who).get(address).text))
+        for who in (dana, cole)
+    }
+    assert offered == {dana: {"consult", "follow_up"}, cole: {"prep", "integration"}}
+    assert client_for(stranger_patient).get(address).status_code == 404
+
+
 def test_a_free_time_booked_that_way_is_no_double_booking(
     patient: Patient, dana: User, at: dt.datetime
 ) -> None:
@@ -72,9 +97,11 @@ def test_without_reason_or_permission_nothing_is_double_booked(
     an_appointment(stranger_patient, dana, at + DAY)
     with pytest.raises(Invalid):
         over(patient, dana, at + DAY, at, reason="  ")
-    for who in (cole, admin_ann, patient.user):
+    for who in (admin_ann, patient.user):
         with pytest.raises(NotPermitted):
             over(patient, who, at + DAY, at)
+    with pytest.raises(Invalid):  # a follow-up is not a coach's to hold
+        over(patient, cole, at + DAY, at)
     with pytest.raises(NotVisible):
         over(patient, other_psychiatrist, at + DAY, at)
     assert not Appointment.objects.filter(double_booked=True).exists()
