@@ -74,10 +74,11 @@ def _readable(row: Any, ladders: Mapping[str, Any]) -> bool:
             row["ladder"] in ladders
             and row["acknowledge_minutes"] > 0
             and 1 <= row["severity"] <= row["worst_severity"] <= 4
+            and all(minutes > 0 for minutes in row.get("contact_minutes_by_severity", {}).values())
             and bool(row["episode"])
             and isinstance(row["also_page"], list)
             and isinstance(row["id"], str)
             and {"hold", "automatic_action", "human", "trigger"} <= set(row)
         )
-    except (KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError):
         return False

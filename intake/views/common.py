@@ -48,6 +48,16 @@ def next_address(intake: Intake, after: str) -> str:
     return address_of(step_of(coming)) if coming else reverse(LIST)
 
 
+def safety_questions_left(intake: Intake | None, *, page: str = "") -> str:
+    """Where the safety questions are asked, for whoever said something that calls for them now (X03) and has not been asked yet.
+
+    Empty when they are answered, when they are the `page` itself, or when this intake is no longer the patient's to write.
+    """
+    if intake is None or page == "safety" or intake.state not in states.PATIENT_WRITES:
+        return ""
+    return address_of(step_of("safety")) if "safety" in actions.steps_left(intake) else ""
+
+
 def own_intake(request: HttpRequest) -> tuple[Patient, Intake | None]:
     """The patient who is logged in, and their intake if there is one."""
     patient = patient_of(request.user)

@@ -22,11 +22,11 @@ from intake.views.common import (
     awaited_letters,
     minutes_left,
     own_intake,
+    safety_questions_left,
     task_groups,
 )
 from intake.views.saying import said_in
 from measures.access import scores_of
-from measures.wording import HELP_HEADING, HELP_LINES, HELP_WHILE_HELD
 
 
 @for_role("patient")
@@ -135,8 +135,8 @@ def step(request: HttpRequest, step_id: str) -> HttpResponse:
 @require_safe
 def support(request: HttpRequest) -> HttpResponse:
     """The same help again, for whoever comes back to it."""
-    context = {"heading": HELP_HEADING, "lines": HELP_LINES, "held": HELP_WHILE_HELD, "go_on": reverse(LIST)}
-    return render(request, "patient/intake/support.html", context)
+    _, intake = own_intake(request)
+    return scales.help_page(request, reverse(LIST), ask_now=safety_questions_left(intake))
 
 
 @for_role("patient")

@@ -14,7 +14,7 @@ from intake.models import Intake
 from intake.rules.merging import SCORED
 from intake.rules.steps import Step
 from intake.views import answering
-from intake.views.common import LIST, next_address
+from intake.views.common import LIST, next_address, safety_questions_left
 from measures.actions import is_alarming
 from measures.forms import instrument_form
 from measures.rules import instrument, risk_screen
@@ -35,7 +35,9 @@ def questionnaire(request: HttpRequest, asked: Step, intake: Intake) -> HttpResp
         recorded = actions.record_instrument(intake, asked.id, form.answers(), by=request.user, at=at)
         intake.refresh_from_db()
         if recorded.crisis:
-            return help_page(request, next_address(intake, asked.id))
+            return help_page(
+                request, next_address(intake, asked.id), ask_now=safety_questions_left(intake, page=asked.id)
+            )
         return HttpResponseRedirect(next_address(intake, asked.id))
     given = form.given() if request.method == "POST" else {}
     alarming = is_alarming(asked.instrument, given, at=at)
@@ -46,9 +48,12 @@ def questionnaire(request: HttpRequest, asked: Step, intake: Intake) -> HttpResp
     if later and not alarming and kept:
         return HttpResponseRedirect(reverse(LIST))
     if later and alarming:
-        return help_page(request, reverse(LIST))
+        return help_page(request, reverse(LIST), ask_now=safety_questions_left(intake, page=asked.id))
     refused = ELSEWHERE if later and not kept else ""
-    context = answering.page_context(asked, intake, form, help=alarming, refused=refused, **_words(asked))
+    ask_now = safety_questions_left(intake, page=asked.id) if alarming else ""
+    context = answering.page_context(
+        asked, intake, form, help=alarming, refused=refused, ask_now=ask_now, **_words(asked)
+    )
     status = 409 if refused else 422 if form.is_bound else 200
     response = render(request, "patient/intake/step.html", context, status=status)
     if alarming:
@@ -82,7 +87,11 @@ def answer(request: HttpRequest, asked: Step, intake: Intake) -> HttpResponse:
         actions.record_instrument(
             intake, asked.id, given, by=request.user, at=at, complete=False, still_answering=True
         )
-        words = {"heading": HELP_HEADING, "lines": HELP_LINES}
+        words = {
+            "heading": HELP_HEADING,
+            "lines": HELP_LINES,
+            "ask_now": safety_questions_left(intake, page=asked.id),
+        }
         said["help"] = render_to_string("patient/intake/_help_here.html", words, request=request)
         said["plan"] = render_to_string("components/safety_plan_here.html", {}, request=request)
     response = JsonResponse(said, status=status)
@@ -145,9 +154,11 @@ def _words(asked: Step) -> dict[str, Any]:
     return {"stem": of.stem, "licence": of.licence_text, "help_lines": HELP_LINES}
 
 
-def help_page(request: HttpRequest, go_on: str) -> HttpResponse:
-    """Help in the same answer as the answer that calls for it (PR-06)."""
-    context = {"heading": HELP_HEADING, "lines": HELP_LINES, "held": HELP_WHILE_HELD, "go_on": go_on}
+def help_page(request: HttpRequest, go_on: str, *, ask_now: str = "") -> HttpResponse:
+    """Help in the same answer as the answer that calls for it (PR-06); `ask_now` is where the safety questions are, if they are due."""
+    context = {
+        "heading": HELP_HEADING, "lines": HELP_LINES, "held": HELP_WHILE_HELD, "go_on": go_on, "ask_now": ask_now,
+    }  # fmt: skip
     response = render(request, "patient/intake/support.html", context)
     response.replay_url = reverse("intake:support")  # type: ignore[attr-defined]
     return response

@@ -71,7 +71,7 @@ def raise_alert(
                         opened_at=at,
                         escalating_since_at=at,
                         acknowledge_by_at=acknowledge_by(row, at=at, severity=grave),
-                        contact_by_at=_contact_by(row, at=at),
+                        contact_by_at=_contact_by(row, severity=grave, at=at),
                         **_source_of(source),
                     )
             except IntegrityError:
@@ -87,9 +87,9 @@ def raise_alert(
         raise Conflict("Several alerts of one episode arrived at once. Send it again.")
 
 
-def _contact_by(row: Mapping[str, Any], *, at: datetime) -> datetime | None:
-    """By when somebody must have talked with the person, where the trigger's row says so."""
-    minutes = row.get("contact_minutes")
+def _contact_by(row: Mapping[str, Any], *, severity: int, at: datetime) -> datetime | None:
+    """By when somebody must have talked with the person, where the trigger's row says so: sooner for what is graver (X03)."""
+    minutes = row.get("contact_minutes_by_severity", {}).get(str(severity), row.get("contact_minutes"))
     return at + timedelta(minutes=minutes) if minutes else None
 
 
@@ -161,7 +161,8 @@ def _another_sign(
         row = trigger_of(alert.trigger, at=at)
         alert.acknowledge_by_at = acknowledge_by(row, at=at, severity=alert.severity)
         # What was said before it got worse does not answer for it.
-        alert.contact_by_at, alert.reached_at, alert.reached_by = _contact_by(row, at=at), None, None
+        alert.contact_by_at = _contact_by(row, severity=alert.severity, at=at)
+        alert.reached_at = alert.reached_by = None
         alert.save(
             update_fields=[
                 "escalating_since_at",

@@ -243,7 +243,9 @@ def _remind(alert: Alert, *, at: datetime) -> None:
     late = alert.waits_for_contact and alert.contact_by_at is not None and at >= alert.contact_by_at
     people = people_to_remind(alert, at=at)
     if late and alert.contact_by_at is not None:
-        every = timedelta(seconds=table["ladders"]["urgent"]["repage_everyone_seconds"])
+        ladder = ladder_for(alert, at=at)
+        slower = ladder.repage_everyone_backoff_s
+        every = timedelta(seconds=slower[-1] if slower else ladder.repage_everyone_s)
         level = SECOND if at < alert.contact_by_at + every else EVERYONE
         people = list(dict.fromkeys([*people, *people_to_page(alert, level=level, at=at)]))
         alert.next_page_at = at + every

@@ -128,8 +128,7 @@ def a_filled_intake(user: User, at: datetime, *, medicines: tuple[str, ...] = ()
                 intake.refresh_from_db()
             kept = intake.answers.get(step.id, {}).get("version", 0)
             intake = actions.save_step(intake, step.id, answers, version=kept, by=user, at=at)
-        intake = Intake.objects.select_related("patient__user").get(pk=intake.pk)
-    return intake
+    return Intake.objects.select_related("patient__user").get(pk=intake.pk)
 
 
 def a_submitted_intake(user: User, at: datetime, **changes: Any) -> Intake:

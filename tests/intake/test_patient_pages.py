@@ -179,6 +179,22 @@ def test_a_safety_answer_from_a_tab_left_open_counts_after_sending(client_for, a
     assert "E22" in intake_of(alice).reasons
 
 
+def test_whoever_says_they_think_of_death_is_asked_the_safety_questions_now(browser, alice):
+    """HZ-08, X03: not after two more questionnaires, and on each way in which the answer can arrive."""
+    asked = "/intake/safety/"
+    sent = send(browser, "/intake/phq9/", PHQ9 | {"phq9_9": 1}).content.decode()
+    assert f'href="{asked}"' in sent.split("What happens now")[1]
+    half = {"phq9_9": 1, "phq9_1": 0}
+    assert f'href="{asked}"' in send(browser, "/intake/phq9/", half).content.decode()
+    later = send(browser, "/intake/phq9/", half | {"later": "yes"}).content.decode()
+    assert f'href="{asked}"' in later
+    assert f'href="{asked}"' in browser.get("/intake/support/").content.decode()
+    # Once they are answered, nobody is sent there again; the page that asks them does not point at itself.
+    crisis = send(browser, "/intake/safety/", SAFE | {"cssrs_q1": "yes"}).content.decode()
+    assert f'href="{asked}"' not in crisis
+    assert f'href="{asked}"' not in browser.get("/intake/support/").content.decode()
+
+
 def test_a_replayed_crisis_answer_leads_back_to_help_and_counts_once(browser):
     intent = str(uuid.uuid4())
     send(browser, "/intake/phq9/", PHQ9 | {"phq9_9": 1}, intent=intent)

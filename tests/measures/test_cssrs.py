@@ -69,26 +69,31 @@ def test_the_licensed_questions_are_not_shipped():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("level", "behaviour", "trigger", "severity", "minutes"),
+    ("level", "behaviour", "trigger", "severity", "minutes", "contact_minutes"),
     [
-        (0, "none", None, None, None),
-        (1, "none", "X03", 2, 240),
-        (3, "none", "X03", 3, 240),
-        (4, "none", "X02", 4, 5),
-        (0, "lifetime", "X03", 3, 240),
-        (0, "last_3_months", "X02", 4, 5),
+        (0, "none", None, None, None, None),
+        (1, "none", "X03", 2, 240, 1440),
+        (3, "none", "X03", 3, 240, 240),
+        (4, "none", "X02", 4, 5, 15),
+        (0, "lifetime", "X03", 3, 240, 240),
+        (0, "last_3_months", "X02", 4, 5, 15),
     ],
 )
 def test_a_result_alerts_with_the_clock_of_its_level_and_holds_doses(
-    alice, dana, at, protocol_version, level, behaviour, trigger, severity, minutes
+    alice, dana, at, protocol_version, level, behaviour, trigger, severity, minutes, contact_minutes
 ):
     """HZ-08."""
     sign(alice, dana, at, level, behaviour)
     found = [
-        (a.trigger, a.severity, (a.acknowledge_by_at - a.opened_at) / timedelta(minutes=1))
+        (
+            a.trigger,
+            a.severity,
+            (a.acknowledge_by_at - a.opened_at) / timedelta(minutes=1),
+            (a.contact_by_at - a.opened_at) / timedelta(minutes=1),
+        )
         for a in Alert.objects.all()
     ]
-    assert found == ([] if trigger is None else [(trigger, severity, minutes)])
+    assert found == ([] if trigger is None else [(trigger, severity, minutes, contact_minutes)])
     assert SafetyHold.objects.filter(reason_code="suicide_risk").exists() is (trigger is not None)
 
 

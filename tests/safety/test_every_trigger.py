@@ -397,7 +397,9 @@ def test_clock_and_severity_are_the_protocols(trigger: str) -> None:
     row = ROWS[trigger]
     assert row["acknowledge_minutes"] == CLOCKS[trigger]
     assert (row["severity"], row["worst_severity"]) == SEVERITIES[trigger]
-    assert row.get("contact_minutes") == (15 if trigger == "X02" else None)
+    assert row.get("contact_minutes") == {"X02": 15, "X03": 1440}.get(trigger)
+    # A moderate risk is called by a clinician within the four hours, a low one within the day.
+    assert row.get("contact_minutes_by_severity") == ({"3": 240} if trigger == "X03" else None)
     # Protocol 9: the coach reviews it the next working day; every other clock runs day and night.
     assert row.get("acknowledge_by") == ("end_of_next_working_day" if trigger == "X13" else None)
 

@@ -19,6 +19,8 @@ def minutes_words(minutes: int) -> str:
 def clock_words(row: dict[str, Any]) -> str:
     """The clock of a row: by when somebody has it and, where the protocol wants a talk by a time, by when that was."""
     contact = f", contact {minutes_words(row['contact_minutes'])}" if row.get("contact_minutes") else ""
+    for severity, minutes in row.get("contact_minutes_by_severity", {}).items():
+        contact += f" ({minutes_words(minutes)} at S{severity})"
     if "acknowledge_by" in row:
         return row["acknowledge_by"].replace("_", " ") + contact
     return minutes_words(row["acknowledge_minutes"]) + contact
