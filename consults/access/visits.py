@@ -87,7 +87,7 @@ def appointments_between(user: User, from_at: datetime, to_at: datetime) -> Quer
 
 
 def visit_between(
-    patient_id: uuid.UUID | str, from_at: datetime, to_at: datetime, *, at: datetime
+    patient_id: uuid.UUID, from_at: datetime, to_at: datetime, *, at: datetime
 ) -> Appointment | None:
     """The first visit that is booked for this patient in a stretch of time, or kept for a moment while it is confirmed."""
     return (
