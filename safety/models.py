@@ -57,8 +57,10 @@ class Alert(models.Model):
     level = models.SmallIntegerField(default=1, help_text="1 first on call, 2 second on call, 3 everyone")
     pages = models.SmallIntegerField(default=0, help_text="Rounds of pages sent")
     opened_at = models.DateTimeField()
-    # When the present round of escalation began: the opening, or the moment it got worse.
+    # Since when nobody has taken it: the opening, or the moment it opened again. Its rungs are counted from here.
     escalating_since_at = models.DateTimeField()
+    # When it last got worse while nobody had taken it: that calls afresh, and puts off no rung.
+    got_worse_at = models.DateTimeField(null=True, blank=True)
     acknowledge_by_at = models.DateTimeField()
     next_page_at = models.DateTimeField(null=True, blank=True)
     next_escalation_at = models.DateTimeField(null=True, blank=True)
@@ -139,7 +141,8 @@ class Alert(models.Model):
     def round_key(self) -> int:
         """Names the present round of escalation: another one when it got worse or opened again. A call carries it, so that the
         key pressed on an earlier call takes nothing that got worse since."""
-        return (self.escalating_since_at - EPOCH) // timedelta(microseconds=1)
+        began_at = max(self.escalating_since_at, self.got_worse_at or self.escalating_since_at)
+        return (began_at - EPOCH) // timedelta(microseconds=1)
 
     @property
     def waits_for_contact(self) -> bool:

@@ -1,7 +1,7 @@
 """When whom to page, what counts as worse, where the roster has holes. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ WORKING_DAY_WITHIN_DAYS = 14
 
 @dataclass(frozen=True)
 class Ladder:
-    """Seconds from the opening of an alert (or from its getting worse) to each rung."""
+    """Seconds to each rung from when an alert opened, or opened again."""
 
     first_page_s: float
     repage_s: float
@@ -85,8 +85,15 @@ def end_of_next_working_day(
     return datetime.combine(day, time(until_hour), zone).astimezone(UTC)
 
 
-def step_at(ladder: Ladder, *, since: datetime, at: datetime) -> Step:
-    """The rung for this instant; an alert that nobody takes only ever climbs, and never falls silent."""
+def step_at(ladder: Ladder, *, since: datetime, at: datetime, worse_at: datetime | None = None) -> Step:
+    """The rung for this instant; an alert that nobody takes only ever climbs, and never falls silent.
+
+    `worse_at`: when it last got worse. Its pages then follow each other as quickly as those of an alert that opened then, but
+    whoever is called stays a matter of how long nobody has taken it.
+    """
+    if worse_at is not None and worse_at > since:
+        step, quick = step_at(ladder, since=since, at=at), step_at(ladder, since=worse_at, at=at)
+        return replace(step, next_page_at=min(step.next_page_at, quick.next_page_at))
     elapsed_s = (at - since).total_seconds()
     rungs = ((ladder.everyone_s, EVERYONE), (ladder.next_level_s, SECOND), (ladder.first_page_s, FIRST))
     level = next((level for from_s, level in rungs if elapsed_s >= from_s), CARE_TEAM)
@@ -100,6 +107,20 @@ def step_at(ladder: Ladder, *, since: datetime, at: datetime) -> Step:
     return Step(
         level, at + timedelta(seconds=wait), since + timedelta(seconds=climbs) if climbs is not None else None
     )
+
+
+def origin_of(new: Ladder, *, old: Ladder, since: datetime, at: datetime, called: bool) -> datetime:
+    """From when an untaken alert that got worse climbs: no rung comes later than it would have without the worse sign.
+
+    Where somebody was `called` already the time since then counts in full, however often it gets worse. Where nobody was yet (a
+    routine row waits for its clock), the worse sign begins a quicker ladder.
+    """
+    rungs = (
+        (old.first_page_s, new.first_page_s),
+        (old.next_level_s, new.next_level_s),
+        (old.everyone_s, new.everyone_s),
+    )
+    return min(since if called else at, *(since + timedelta(seconds=was_s - is_s) for was_s, is_s in rungs))
 
 
 def is_worse(

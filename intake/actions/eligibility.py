@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
+from django.db.models.functions import Greatest
 
 from accounts.access import patients_visible_to, states_with_prescriber
 from accounts.models import Patient, Role, User
@@ -401,7 +402,7 @@ def barriers(found: EligibilityEvaluation, *, at: datetime) -> list[Barrier]:
 
 def _newest_sign_at(patient: Patient) -> datetime | None:
     alarmed = Alert.objects.filter(patient=patient, trigger="X02").aggregate(
-        newest=Max("escalating_since_at")
+        newest=Max(Greatest("escalating_since_at", "got_worse_at"))
     )
     times = (newest_high_risk_at(patient), alarmed["newest"])
     return max((time for time in times if time is not None), default=None)

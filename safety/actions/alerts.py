@@ -15,7 +15,7 @@ from safety.access import alerts_visible_to, escalations, may_close, may_take, t
 from safety.actions import escalation
 from safety.models import LIVE_STATES, Alert
 from safety.roster_access import acknowledge_by, figures_of
-from safety.rules import is_worse, look_again_at, worst_of
+from safety.rules import CARE_TEAM, is_worse, look_again_at, origin_of, worst_of
 from safety.states import DISPOSITIONS, MOVES, PRACTICE_DISPOSITIONS
 
 
@@ -124,6 +124,7 @@ def _another_sign(
         known_measures=alert.measures,
     )
     hurried = in_session and not alert.in_session
+    ladder_before = escalation.ladder_for(alert, at=at)
     if severity > alert.severity:
         alert.trigger = trigger
     alert.severity = max(alert.severity, severity)
@@ -152,20 +153,32 @@ def _another_sign(
         detail={"trigger": trigger, "severity": severity, "codes": codes},
     )  # fmt: skip
     if worse:
+        row = trigger_of(alert.trigger, at=at)
         if alert.state == "acknowledged":
             states.move(
-                alert, "open", moves=MOVES, by=by, at=at, reasons=["worse_sign"], escalating_since_at=at
-            )
+                alert, "open", moves=MOVES, by=by, at=at, reasons=["worse_sign"], escalating_since_at=at, got_worse_at=None
+            )  # fmt: skip
+            alert.acknowledge_by_at = acknowledge_by(row, at=at, severity=alert.severity)
         else:
-            alert.escalating_since_at = at
-        row = trigger_of(alert.trigger, at=at)
-        alert.acknowledge_by_at = acknowledge_by(row, at=at, severity=alert.severity)
+            # It calls afresh, and whoever was waiting for longer is not waited for anew.
+            alert.got_worse_at = at
+            alert.acknowledge_by_at = min(
+                alert.acknowledge_by_at, acknowledge_by(row, at=at, severity=alert.severity)
+            )
+            alert.escalating_since_at = origin_of(
+                escalation.ladder_for(alert, at=at), old=ladder_before, since=alert.escalating_since_at, at=at,
+                called=alert.level > CARE_TEAM,
+            )  # fmt: skip
+        talk_by_at = _contact_by(row, severity=alert.severity, at=at)
+        if alert.reached_at is None and alert.contact_by_at is not None and talk_by_at is not None:
+            talk_by_at = min(talk_by_at, alert.contact_by_at)
         # What was said before it got worse does not answer for it.
-        alert.contact_by_at = _contact_by(row, severity=alert.severity, at=at)
+        alert.contact_by_at = talk_by_at
         alert.reached_at = alert.reached_by = None
         alert.save(
             update_fields=[
                 "escalating_since_at",
+                "got_worse_at",
                 "acknowledge_by_at",
                 "contact_by_at",
                 "reached_at",

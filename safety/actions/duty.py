@@ -74,7 +74,7 @@ def reopen_alerts_of(person: User, *, by: Any, at: datetime) -> int:
     for alert in held:
         states.move(
             alert, "open", moves=MOVES, by=by, at=at, reasons=["its_holder_left"], escalating_since_at=at,
-            acknowledged_by=None, acknowledged_at=None,
+            got_worse_at=None, acknowledged_by=None, acknowledged_at=None,
         )  # fmt: skip
         audit.record("alert.reopened", by=by, at=at, about=alert, patient_id=alert.patient_id)
         escalation.begin(alert, at=at)

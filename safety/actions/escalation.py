@@ -15,7 +15,7 @@ from notify.models import OutboxMessage
 from safety.access import CLINICAL_ROLES, CRISIS_SEVERITY, escalations, on_call_now, trigger_of
 from safety.models import LIVE_STATES, Alert
 from safety.roster_access import drill_account
-from safety.rules import CARE_TEAM, EVERYONE, FIRST, SECOND, Ladder, ladder_of, step_at
+from safety.rules import CARE_TEAM, EVERYONE, FIRST, SECOND, Ladder, Step, ladder_of, step_at
 
 log = logging.getLogger("safety")
 
@@ -128,13 +128,23 @@ def page(people: Iterable[User], alert: Alert, *, at: datetime) -> None:
         )
 
 
+def step_of(alert: Alert, *, at: datetime) -> Step:
+    """The rung of this alert now, by the table in force."""
+    return step_at(
+        ladder_for(alert, at=at), since=alert.escalating_since_at, at=at, worse_at=alert.got_worse_at
+    )
+
+
 def begin(alert: Alert, *, at: datetime) -> None:
     """First round of an alert that was just opened or just got worse, in the same transaction."""
     from safety.actions.alerts import notice_care_team
 
-    step = step_at(ladder_for(alert, at=at), since=alert.escalating_since_at, at=at)
+    step = step_of(alert, at=at)
     # Getting worse never takes anybody off the list of those who are called.
-    alert.level = max(step.level, alert.level if alert.pages else step.level)
+    level = max(step.level, alert.level) if alert.pages else step.level
+    if alert.pages:
+        _note_climb(alert, to=level, at=at)
+    alert.level = level
     alert.next_page_at, alert.next_escalation_at = step.next_page_at, step.next_escalation_at
     alert.save(update_fields=["level", "next_page_at", "next_escalation_at"])
     if step.level == CARE_TEAM:
@@ -228,7 +238,7 @@ def people_to_remind(alert: Alert, *, at: datetime) -> list[User]:
 
 def hurry(alert: Alert, *, at: datetime) -> None:
     """An open alert whose ladder has become a shorter one: its next rung comes no later than that ladder says."""
-    step = step_at(ladder_for(alert, at=at), since=alert.escalating_since_at, at=at)
+    step = step_of(alert, at=at)
     if step.level > alert.level:
         _climb(alert, at=at)
         return
@@ -258,18 +268,22 @@ def _remind(alert: Alert, *, at: datetime) -> None:
     page(people, alert, at=at)
 
 
+def _note_climb(alert: Alert, *, to: int, at: datetime) -> None:
+    if to > alert.level:
+        audit.record(
+            "alert.escalated", by="system:pager", at=at, about=alert, patient_id=alert.patient_id,
+            detail={"from": alert.level, "to": to},
+        )  # fmt: skip
+
+
 def _climb(alert: Alert, *, at: datetime) -> None:
     """One alert, inside the transaction that holds its row."""
     if alert.state == "acknowledged":
         _remind(alert, at=at)
         return
-    step = step_at(ladder_for(alert, at=at), since=alert.escalating_since_at, at=at)
+    step = step_of(alert, at=at)
     level = max(step.level, alert.level)
-    if level > alert.level:
-        audit.record(
-            "alert.escalated", by="system:pager", at=at, about=alert, patient_id=alert.patient_id,
-            detail={"from": alert.level, "to": level},
-        )  # fmt: skip
+    _note_climb(alert, to=level, at=at)
     alert.level, alert.next_page_at, alert.next_escalation_at = (
         level,
         step.next_page_at,

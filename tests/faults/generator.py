@@ -253,7 +253,7 @@ class Generator:
         """Where a call about this alert sends its key now; whoever has only the text so far is called within the minute."""
         try:
             [(round_key,)] = self.world.ask(
-                "SELECT (extract(epoch FROM escalating_since_at) * 1000000)::bigint FROM safety_alert WHERE id = %s", alert
+                "SELECT (extract(epoch FROM greatest(escalating_since_at, got_worse_at)) * 1000000)::bigint FROM safety_alert WHERE id = %s", alert
             )  # fmt: skip
         except psycopg2.Error:
             return ""

@@ -15,6 +15,7 @@ from intake.wording import rule_texts
 from measures.actions import record_cssrs
 from tests.intake.builders import a_claimed_intake, a_submitted_intake, an_accepted_intake
 from tests.intake.test_changes_after_acceptance import send
+from tests.safety.builders import an_alert
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("protocol_version")]
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -106,6 +107,20 @@ def test_a_danger_that_passes_is_looked_at_again_after_its_stable_days_from_the_
             actions.settle(intake.patient, note="Stable, seen weekly.", by=dana, at=before)
     actions.settle(intake.patient, note="Stable, seen weekly.", by=dana, at=again + days * DAY)
     assert access.eligibility_stands(intake.patient)
+
+
+def test_stable_days_are_counted_from_the_last_sign_of_an_alert_that_nobody_has_taken(alice, dana, at):
+    """HZ-12: what got worse later is the newer sign, also where the alert has been open since the first one."""
+    intake = an_accepted_intake(alice, dana, at)
+    record_cssrs(
+        intake.patient, assessed_on=(at + DAY).date(), at=at + DAY, form="screener", ideation_level=4, behaviour="none", by=dana
+    )  # fmt: skip
+    again = at + 10 * DAY
+    alert = an_alert(alice, again, detail_codes=["message_needs_triage"])
+    assert (alert.signs, alert.state, alert.escalating_since_at) == (2, "open", at + DAY)
+    with pytest.raises(NotPermitted, match="may look again from"):
+        actions.settle(intake.patient, note="Stable, seen weekly.", by=dana, at=again + 29 * DAY)
+    actions.settle(intake.patient, note="Stable, seen weekly.", by=dana, at=again + 30 * DAY)
 
 
 def test_the_stable_days_are_data_and_an_older_protocol_takes_the_ones_that_ship():

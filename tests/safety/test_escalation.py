@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from common.models import ProtocolVersion
+from common.models import AuditEntry, ProtocolVersion
 from notify.actions import dispatch_crisis
 from notify.models import OutboxMessage, SandboxDelivery
 from safety import access, roster_access
-from safety.actions import add_holiday, escalate_due, escalation, remove_holiday
+from safety.actions import acknowledge, add_holiday, escalate_due, escalation, remove_holiday
 from safety.actions.escalation import everyone, ladder_for
 from safety.management.commands.pager import Pager
 from safety.models import Alert
@@ -79,6 +79,74 @@ def test_a_worse_sign_begins_the_quick_rounds_anew(roster: None, alice: User, at
     an_alert(alice, later, trigger="X03", severity=3)
     run(later, seconds=60, every=10)
     assert [seconds - 7210 for seconds in sent_to(alert)["Dana"]][-2:] == [0, 60]
+
+
+@pytest.mark.parametrize(
+    ("every_s", "in_session", "second_s"), [(150, True, 180), (300, False, 300), (59, False, 300), (59, True, 180)]
+)  # fmt: skip
+def test_what_gets_worse_again_and_again_still_reaches_the_second_on_call_and_everyone_in_time(
+    roster: None, alice: User, at: datetime, every_s: int, in_session: bool, second_s: int
+) -> None:
+    """PR-07, HZ-08: each higher reading pages at once, and none makes anybody wait for the next rung anew."""
+    alert = an_alert(alice, at, trigger="X04", severity=3, magnitude=170, in_session=in_session)
+    given = alert.acknowledge_by_at
+    for n in range(601):
+        now = at + timedelta(seconds=n)
+        if n and n % every_s == 0:
+            an_alert(
+                alice, now, trigger="X04", severity=3, magnitude=170 + n / every_s, in_session=in_session
+            )
+        escalate_due(at=now)
+        dispatch_crisis(at=now, limit=50)
+    reached = sent_to(alert)
+    assert reached["Priya"][0] == second_s
+    assert (reached["Cole"][0], reached["Ann"][0]) == (600, 600)
+    assert set(range(0, 600, every_s)) <= set(reached["Dana"]), "each worse one was told at once"
+    alert.refresh_from_db()
+    assert (alert.state, alert.level, alert.acknowledge_by_at) == ("open", 3, given)
+
+
+def test_what_gets_worse_in_a_session_climbs_as_in_a_session_from_when_it_opened(
+    roster: None, alice: User, at: datetime
+) -> None:
+    """PR-07: the ladder becomes the shorter one; at four minutes the second on call is a minute late already."""
+    alert = an_alert(alice, at, trigger="X04", severity=3)
+    worse = an_alert(alice, at + timedelta(minutes=1), trigger="X04", severity=4, in_session=True)
+    assert (worse.level, worse.next_escalation_at) == (1, at + timedelta(minutes=3))
+    other = an_alert(alice, at, trigger="X04", severity=3, episode="other")
+    other = an_alert(
+        alice, at + timedelta(minutes=4), trigger="X04", severity=4, episode="other", in_session=True
+    )
+    assert (other.level, other.next_escalation_at) == (2, at + timedelta(minutes=10))
+    assert alert.pk == worse.pk != other.pk
+    risen = AuditEntry.objects.filter(action="alert.escalated", object_id=str(other.pk))
+    assert [line.detail for line in risen] == [{"from": 1, "to": 2}]
+
+
+def test_what_was_on_a_list_and_gets_severe_calls_the_person_on_call_and_not_everyone(
+    roster: None, alice: User, at: datetime
+) -> None:
+    """HZ-09: its clock was not over, so nobody has missed a call yet (X09, then blood: X08)."""
+    an_alert(alice, at, trigger="X09")
+    later = at + timedelta(hours=47)
+    alert = an_alert(alice, later, trigger="X08")
+    assert (alert.trigger, alert.level) == ("X08", 1)
+    assert alert.next_escalation_at == later + timedelta(hours=8)
+
+
+def test_a_taken_alert_that_gets_worse_twice_climbs_from_when_it_opened_again(
+    roster: None, alice: User, dana: User, at: datetime
+) -> None:
+    """PR-07: somebody had it until then; from there on the time counts in full."""
+    alert = an_alert(alice, at, trigger="X04", severity=3, magnitude=170)
+    acknowledge(alert, by=dana, at=at + timedelta(minutes=2))
+    again = at + timedelta(minutes=30)
+    assert an_alert(alice, again, trigger="X04", severity=3, magnitude=171).next_escalation_at == (
+        again + timedelta(minutes=5)
+    )
+    worse = an_alert(alice, again + timedelta(minutes=4), trigger="X04", severity=3, magnitude=172)
+    assert (worse.level, worse.next_escalation_at) == (1, again + timedelta(minutes=5))
+    assert worse.acknowledge_by_at == again + timedelta(minutes=5)
 
 
 def test_a_mild_effect_of_a_friday_is_the_coachs_until_monday_closes(

@@ -14,10 +14,12 @@ from safety.rules import (
     EVERYONE,
     FIRST,
     SECOND,
+    Ladder,
     end_of_next_working_day,
     gaps,
     is_worse,
     ladder_of,
+    origin_of,
     step_at,
 )
 
@@ -182,6 +184,57 @@ def test_a_clock_that_ends_later_moves_the_rungs_and_not_the_pace_between_them()
     assert friday.first_page_s - usual.first_page_s == 2 * 86_400
     assert friday.everyone_s - friday.first_page_s == usual.everyone_s - usual.first_page_s
     assert friday.repage_s == usual.repage_s
+
+
+def ladder(name: str, minutes: int, *, in_session: bool = False, severity: int = 3) -> Ladder:
+    return ladder_of(LADDERS[name], acknowledge_minutes=minutes, in_session=in_session, severity=severity)
+
+
+@given(
+    old=st.sampled_from(sorted(LADDERS)),
+    new=st.sampled_from(sorted(LADDERS)),
+    clocks=st.tuples(st.integers(2, 4320), st.integers(2, 4320)),
+    in_session=st.tuples(st.booleans(), st.booleans()),
+    worse_s=st.integers(0, 1_000_000),
+    looked_s=st.integers(0, 1_000_000),
+)
+def test_getting_worse_puts_off_no_rung(
+    old: str, new: str, clocks: tuple[int, int], in_session: tuple[bool, bool], worse_s: int, looked_s: int
+) -> None:
+    """PR-07, HZ-08: whatever ladder it was on and is on now, and however long nobody had taken it."""
+    before = ladder(old, clocks[0], in_session=in_session[0])
+    after = ladder(new, clocks[1], in_session=in_session[1])
+    at = T0 + timedelta(seconds=worse_s)
+    called = step_at(before, since=T0, at=at).level > CARE_TEAM
+    origin = origin_of(after, old=before, since=T0, at=at, called=called)
+    later = at + timedelta(seconds=looked_s)
+    as_it_was = step_at(before, since=T0, at=later)
+    step = step_at(after, since=origin, at=later, worse_at=at)
+    assert step.level >= as_it_was.level
+    # And it is no slower than if it had opened then.
+    assert step.level >= step_at(after, since=at, at=later).level
+    assert step.next_page_at <= step_at(after, since=at, at=later).next_page_at
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "worse_min", "called", "origin_min"),
+    [
+        (("urgent", 5), ("urgent", 5), 4, True, 0),
+        (("soon", 240), ("urgent", 240), 120, True, 0),
+        # Nobody was called yet: what is worse begins the quicker ladder, and those of the slower one are no later for it.
+        (("routine", 2880), ("soon", 480), 47 * 60, False, 47 * 60),
+        (("routine", 1440), ("soon", 1440), 23 * 60, False, 0),
+        (("routine", 1440), ("urgent", 1440), 60, False, 60),
+        (("routine", 1440), ("routine", 1440), 60, False, 0),
+    ],
+)
+def test_an_alert_that_gets_worse_climbs_from_when_nobody_had_taken_it(
+    old: tuple[str, int], new: tuple[str, int], worse_min: int, called: bool, origin_min: int
+) -> None:
+    """PR-07"""
+    at = T0 + timedelta(minutes=worse_min)
+    found = origin_of(ladder(*new), old=ladder(*old), since=T0, at=at, called=called)
+    assert (found - T0) / timedelta(minutes=1) == origin_min
 
 
 @pytest.mark.parametrize(

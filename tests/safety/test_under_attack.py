@@ -76,6 +76,37 @@ def test_the_key_of_an_earlier_call_never_takes_what_got_worse_since(
     assert fresh(alert).acknowledged_by == dana
 
 
+def test_the_key_of_an_earlier_call_does_not_take_what_got_worse_before_anybody_had_it(
+    client: Client, settings: Any, roster: None, alice: User, dana: User, at: dt.datetime
+) -> None:
+    """HZ-08, PR-07: the ladder goes on from the opening, the key belongs to the round that it was called in."""
+    alert = an_alert(alice, at, trigger="X04", severity=3, magnitude=170)
+    first_call = address_of_call(alert, dana)
+    for n in (1, 2):
+        an_alert(alice, at + n * MINUTE, trigger="X04", severity=3, magnitude=170 + n)
+        assert fresh(alert).escalating_since_at == at
+        assert "got worse" in press(client, settings, first_call)
+        assert fresh(alert).state == "open"
+        first_call = address_of_call(alert, dana)
+    assert "You have taken it" in press(client, settings, first_call)
+    assert fresh(alert).acknowledged_by == dana
+
+
+def test_a_talk_that_nobody_has_had_is_not_owed_later_because_it_got_worse(
+    roster: None, alice: User, dana: User, at: dt.datetime
+) -> None:
+    """X02: fifteen minutes from the first sign, taken or not."""
+    an_alert(alice, at)
+    alert = an_alert(alice, at + 5 * MINUTE, detail_codes=["plan"])
+    assert alert.contact_by_at == at + 15 * MINUTE
+    acknowledge(alert, by=dana, at=at + 6 * MINUTE)
+    assert an_alert(alice, at + 8 * MINUTE, detail_codes=["not_safe"]).contact_by_at == at + 15 * MINUTE
+    mild = an_alert(alice, at, trigger="X03", severity=2, episode="other")
+    assert mild.contact_by_at == at + dt.timedelta(hours=24)
+    graver = an_alert(alice, at + 5 * MINUTE, trigger="X02", episode="other")
+    assert graver.contact_by_at == at + 20 * MINUTE
+
+
 def test_the_key_of_any_call_of_the_same_round_takes_it(
     client: Client, settings: Any, roster: None, alice: User, dana: User, at: dt.datetime
 ) -> None:
