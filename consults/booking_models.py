@@ -58,6 +58,9 @@ class VisitEntry(models.Model):
     # Dates of birth that did not match; past the limit only a call helps.
     tries = models.PositiveSmallIntegerField(default=0)
     matched_at = models.DateTimeField(null=True, blank=True)
+    # Came and was not let in: whoever was sent away at the door has not missed the visit. Emptied when they are let in.
+    turned_away_at = models.DateTimeField(null=True, blank=True)
+    turned_away_why = models.CharField(max_length=40, blank=True, help_text="The code of what stood against.")
     # With nothing on file to compare: what she said, and the clinician who found out who she is.
     birth_date_said = EncryptedTextField(blank=True)
     identified_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
@@ -82,6 +85,11 @@ class VisitEntry(models.Model):
             models.CheckConstraint(
                 condition=~Q(at_address_on_file=False) | ~Q(address_now=""),
                 name="somebody_elsewhere_said_where",
+            ),
+            models.CheckConstraint(
+                condition=Q(turned_away_at__isnull=True, turned_away_why="")
+                | Q(turned_away_at__isnull=False) & ~Q(turned_away_why=""),
+                name="whoever_was_turned_away_was_told_why",
             ),
         ]
 

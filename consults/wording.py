@@ -1,6 +1,7 @@
 """What people read for each reason: one sentence, and what to do about it."""
 
 from consults.rules.dosing import Hard, Soft
+from consults.rules.doubt import BIRTH_DATE_DIFFERS as DIFFERS
 from consults.rules.doubt import Doubt
 from consults.rules.limits import Limit
 from consults.rules.signing import NoteGap, OrderGap
@@ -179,5 +180,19 @@ BIRTH_DATE_DIFFERS = (
 BIRTH_DATE_CALL_US = (
     "The date of birth does not match your record. Call us, and we let you in when we know it is you."
 )
+# Why somebody was not let in at the door of a visit, by the code that is kept: as they read it, and as staff do.
+TURNED_AWAY_FOR_PATIENT: dict[str, str] = {
+    DIFFERS: BIRTH_DATE_DIFFERS,
+    "not_licensed_there": NOT_LICENSED_THERE,
+    **LAW_FOR_PATIENT,
+}
+TURNED_AWAY: dict[str, str] = {
+    DIFFERS: "the date of birth they typed is not the one on file",
+    "not_licensed_there": "{clinician} has no licence and DEA registration in {state}",
+    LawGap.UNKNOWN: "what {state} allows is not known",
+    LawGap.CLOSED: "no consult can take place in {state}",
+}
+AT_THE_DOOR_HERE = "they said at {time} that they were here"
+AT_THE_DOOR_TURNED_AWAY = "we turned them away at {time}: {why}"
 
 ENTRY_NEEDED = "Before each visit we ask who you are and where you are right now, so that help can find you."

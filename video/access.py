@@ -260,20 +260,23 @@ def waiting_lines(user: User, *, at: datetime, but: str = "") -> list[dict[str, 
     ]
 
 
-def book_of(room: Room, role: str) -> list[tuple[str, datetime]]:
-    """The lines about everybody of that role."""
+# Whose visit it is: the patient, or somebody without an account who has booked a call.
+WHO_COMES = Q(seat__role=Seat.Role.PATIENT) | Q(seat__guest_kind=Seat.GuestKind.CALLER)
+WHO_HOLDS_IT = Q(seat__role=Seat.Role.CLINICIAN)
+
+
+def book_of(room: Room, whose: Q) -> list[tuple[str, datetime]]:
+    """The lines about these seats."""
     return list(
-        SeatEvent.objects.filter(seat__room=room, seat__role=role)
-        .order_by("at", "id")
-        .values_list("kind", "at")
+        SeatEvent.objects.filter(whose, seat__room=room).order_by("at", "id").values_list("kind", "at")
     )
 
 
 def attendance_of(room: Room, *, starts_at: datetime, ends_at: datetime) -> rules.Attendance:
     """What the book says about whether the visit took place; no word of a person is in it."""
     return rules.attendance(
-        book_of(room, Seat.Role.PATIENT),
-        book_of(room, Seat.Role.CLINICIAN),
+        book_of(room, WHO_COMES),
+        book_of(room, WHO_HOLDS_IT),
         starts_at=starts_at,
         ends_at=ends_at,
     )

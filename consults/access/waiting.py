@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from accounts.models import Patient, Role, User
 from common.errors import NotVisible
+from consults import wording
 from consults.access.introductions import introductions_between
 from consults.access.visits import appointments_between
 from consults.models import (
@@ -16,6 +17,7 @@ from consults.models import (
     VisitEntry,
     WaitingListEntry,
 )
+from consults.rules.slots import time_words
 
 FEED_BACK, FEED_AHEAD = timedelta(days=30), timedelta(days=120)
 
@@ -45,6 +47,28 @@ def offer_of_hold(row: Appointment) -> SlotOffer | None:
 def entry_to(row: Appointment) -> VisitEntry | None:
     """What the patient said when she came to this visit."""
     return VisitEntry.objects.filter(pk=row.pk).first()
+
+
+def seen_at_the_door(row: Appointment) -> bool:
+    """Did the patient come to this visit, let in or turned away? Then nobody but a person says that it was missed."""
+    return (
+        row.patient_arrived_at is not None
+        or VisitEntry.objects.filter(pk=row.pk, turned_away_at__isnull=False).exists()
+    )
+
+
+def door_words(row: Appointment, zone: str) -> str:
+    """What the door saw of the patient, for staff in their zone; empty when nobody came. Read with `entry`."""
+    if row.patient_arrived_at is not None:
+        return wording.AT_THE_DOOR_HERE.format(time=time_words(row.patient_arrived_at, zone))
+    entry = getattr(row, "entry", None)
+    if entry is None or entry.turned_away_at is None:
+        return ""
+    why = wording.TURNED_AWAY.get(entry.turned_away_why, entry.turned_away_why)
+    return wording.AT_THE_DOOR_TURNED_AWAY.format(
+        time=time_words(entry.turned_away_at, zone),
+        why=why.format(clinician=row.clinician, state=entry.state or row.state_of_care),
+    )
 
 
 def nobody_knows_who(row: Appointment) -> bool:

@@ -10,6 +10,7 @@ from accounts.models import Role, User
 from common.work import LIMIT, SOON_DAYS, WorkItem, clock_of, kinds, line
 from consults import wording
 from consults.access.doubt import doubts_of
+from consults.access.waiting import door_words
 from consults.models import Appointment, Order, VisitNote
 from safety.access import stands_in_for
 from safety.task_access import absent, lands
@@ -87,21 +88,26 @@ def _visits(user: User, *, covers: frozenset[str], at: datetime) -> list[WorkIte
     coming = Q(state="booked", during__endswith__gte=at, during__startswith__lt=until)
     rows = (
         Appointment.objects.filter(mine, coming | unsigned | unclosed)
-        .select_related("patient__user", "clinician")
+        .select_related("patient__user", "clinician", "entry")
         .order_by("during", "id")
     )
     items = []
     for visit in rows[:LIMIT]:
         what = visit.get_visit_type_display()
+        # Of a visit that somebody closed its note is what is left; of an open one also what the door saw.
+        seen = door_words(visit, user.time_zone) if visit.state == "booked" else ""
         kind = (
             "visit.coming"
             if visit.ends_at >= at
+            else "visit.turned_away"
+            if seen and visit.patient_arrived_at is None
             else "note.unsigned"
             if visit.visit_type in MEDICAL
             else "visit.unclosed"
         )
         unowned = visit.clinician_id != user.pk
         title = what if kind == "visit.coming" else f"{kinds()[kind]['title']}: {what.lower()}"
+        title = f"{title}, {seen}" if seen else title
         items.append(
             line(
                 kind,

@@ -1,5 +1,6 @@
 """The verbs of visits, notes, orders and parcels; the only writers of their rows."""
 
+from consults.actions.attendance import close_by_attendance
 from consults.actions.availability import add_exception, remove_exception, set_weekly_hours
 from consults.actions.booking import (
     cancel,
@@ -62,7 +63,6 @@ from consults.actions.parcels import ask_for_count, confirm_count, mark_delivere
 from consults.actions.pharmacy import hand_over, send_to_pharmacy
 from consults.actions.rooms import (
     caller_comes,
-    close_by_attendance,
     open_introduction_room,
     open_visit_room,
     say_late,

@@ -13,6 +13,7 @@ from consults.access.slots import visit_settings
 from consults.access.visits import can_join
 from consults.actions.booking import _check_law, _check_licence, _words_for
 from consults.models import Appointment, VisitEntry
+from consults.rules.doubt import BIRTH_DATE_DIFFERS
 from notify.actions import promise
 
 
@@ -33,9 +34,10 @@ def come_in(
 ) -> VisitEntry:
     """The patient says who she is and where, and is let in. The clinician still compares the photo ID.
 
-    A date of birth that differs from the one on file lets nobody in: the answer has no `confirmed_at` and one more try counted.
-    After the last try it raises Conflict and only a call helps. Raises Invalid without an address when she is elsewhere. With no
-    date on file there is nothing to compare: what she said is kept, and the clinician says who she is (`identify`).
+    Whoever is not let in is answered with `turned_away_at` and why, and nothing is raised: an error would undo the mark, and the
+    visit would look as if nobody had come. A date of birth that differs from the one on file counts one more try; after the last
+    one it raises Conflict and only a call helps. Raises Invalid without an address when she is elsewhere. With no date on file
+    there is nothing to compare: what she said is kept, and the clinician says who she is (`identify`).
     """
     if by.pk != appointment.patient_id:
         raise NotVisible("There is no such page.")
@@ -54,12 +56,26 @@ def come_in(
             raise Invalid("Enter your date of birth.", fields={"date_of_birth": "Enter your date of birth."})
         if on_file is not None and date_of_birth != on_file:
             entry.tries += 1
-            entry.save(update_fields=["tries"])
+            entry.turned_away_at, entry.turned_away_why = at, BIRTH_DATE_DIFFERS
+            entry.save(update_fields=["tries", "turned_away_at", "turned_away_why"])
             audit.record(
                 "visit.birth_date_differs", by=by, at=at, about=appointment, patient_id=appointment.patient_id,
                 detail={"tries": entry.tries},
             )  # fmt: skip
             return entry
+        try:
+            _may_be_seen(appointment, state_now, at)
+        except Conflict as refused:
+            entry.turned_away_at, entry.turned_away_why = at, refused.code
+            if entry.at_address_on_file is None:
+                entry.state = state_now
+            entry.save(update_fields=["turned_away_at", "turned_away_why", "state"])
+            audit.record(
+                "visit.turned_away", by=by, at=at, about=appointment, patient_id=appointment.patient_id,
+                detail={"why": refused.code, "state": state_now},
+            )  # fmt: skip
+            return entry
+        entry.turned_away_at, entry.turned_away_why = None, ""
         entry.state = state_now
         entry.at_address_on_file = at_address_on_file
         entry.address_now = "" if at_address_on_file else address_now.strip()
@@ -97,6 +113,11 @@ def _door(appointment: Appointment, at: datetime) -> None:
         raise Conflict("The door opens a quarter of an hour before your appointment.", code="not_open_yet")
 
 
+def _may_be_seen(appointment: Appointment, state_now: str, at: datetime) -> None:
+    _check_licence(appointment, state_now, at)
+    _check_law(appointment.visit_type, state_now, at)
+
+
 def arrive(appointment: Appointment, *, state_now: str, by: User, at: datetime) -> Appointment:
     """The patient has come and says which state she is in; the clinician hears of it at once.
 
@@ -105,8 +126,7 @@ def arrive(appointment: Appointment, *, state_now: str, by: User, at: datetime) 
     if by.pk != appointment.patient_id:
         raise NotVisible("There is no such page.")
     _door(appointment, at)
-    _check_licence(appointment, state_now, at)
-    _check_law(appointment.visit_type, state_now, at)
+    _may_be_seen(appointment, state_now, at)
     with transaction.atomic():
         row = (
             Appointment.objects.select_for_update(of=("self",))

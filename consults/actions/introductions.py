@@ -203,12 +203,12 @@ def cancel_introduction(row: Introduction, *, by: User | str, at: datetime) -> I
 
 
 def close_introduction(row: Introduction, *, happened: bool, by: User, at: datetime) -> Introduction:
-    """The clinician's word on whether the call took place."""
+    """The clinician's word on whether the call took place; it stands over what the room's book said."""
     if not may_hold_introduction(by, row, at=at):
         raise NotPermitted("Only the clinician of this call may do that.")
     with transaction.atomic():
         kept = _locked(row)
-        if kept.state != "booked" or at < kept.starts_at:
+        if kept.state == "cancelled" or at < kept.starts_at:
             raise Conflict("This call cannot be closed now.", code="cannot_be_closed")
         kept.state = "completed" if happened else "no_show"
         kept.save(update_fields=["state"])

@@ -85,7 +85,13 @@ def reschedule(
 def _come_anew(row: Appointment, *, at: datetime) -> None:
     """Who and where she said she was belongs to the time that is given up; wrong dates of birth stay counted."""
     VisitEntry.objects.filter(appointment=row).update(
-        matched_at=None, confirmed_at=None, state="", at_address_on_file=None, address_now=""
+        matched_at=None,
+        confirmed_at=None,
+        state="",
+        at_address_on_file=None,
+        address_now="",
+        turned_away_at=None,
+        turned_away_why="",
     )
     follow_visit(row, at=at)
 

@@ -1,26 +1,14 @@
-"""The video room of a visit: opened for its two people, closed with it, and what its book says when nobody has said anything."""
+"""The video room of a visit: opened for its two people, moved and closed with it."""
 
-from datetime import datetime, timedelta
-
-from django.db import transaction
+from datetime import datetime
 
 from accounts.models import User
-from common import audit, states
-from common.errors import Conflict, MoveNotAllowed, NotPermitted
+from common.errors import Conflict, NotPermitted
 from consults.access.rooms import ABOUT, INTRODUCTION, room_hours
-from consults.access.waiting import nobody_knows_who
-from consults.actions.missed import after_a_missed_visit
 from consults.models import Appointment, Introduction
-from consults.states import APPOINTMENT_MOVES
-from notify.actions import cancel_for
 from video import actions as rooms
-from video.access import attendance_of, guest_seat
+from video.access import guest_seat
 from video.models import Room, Seat
-
-# So long after the end the clinician has had the time to say it; then the book speaks where it is clear.
-GRACE = timedelta(minutes=30)
-# What stays booked for longer than this waits on the clinician's list, and the book is asked no more.
-BOOK_IS_ASKED_FOR = timedelta(days=2)
 
 
 def open_visit_room(appointment: Appointment, *, by: User, at: datetime) -> Room:
@@ -87,49 +75,3 @@ def follow_visit(row: Appointment | Introduction, *, at: datetime) -> None:
 def say_late(appointment: Appointment, *, minutes: int, by: User, at: datetime) -> Room:
     """The clinician runs late, said from the visit's page: nobody has to sit in the room for it."""
     return rooms.say_late(open_visit_room(appointment, by=by, at=at), minutes=minutes, by=by, at=at)
-
-
-def close_by_attendance(*, at: datetime, limit: int = 100) -> dict[str, int]:
-    """Visits that are over and of which nobody has said anything: completed or missed where the book is clear.
-
-    A person's word is never touched: only visits still booked are looked at, by compare-and-set. What is unclear stays booked
-    and waits for the clinician.
-    """
-    due = (
-        Appointment.objects.filter(
-            state="booked", during__endswith__lt=at - GRACE, during__endswith__gt=at - BOOK_IS_ASKED_FOR
-        )
-        .select_related("patient__user", "clinician")
-        .order_by("during")[:limit]
-    )
-    rows = {row.pk: row for row in due}
-    counts = {"completed": 0, "no_show": 0, "unclear": 0}
-    for room in Room.objects.filter(about_type=ABOUT, about_id__in=list(rows)):
-        row = rows[room.about_id]
-        found = attendance_of(room, starts_at=row.starts_at, ends_at=row.ends_at + timedelta(hours=1))
-        counts[found.finding] += 1
-        if found.finding == "unclear" or (found.finding == "completed" and nobody_knows_who(row)):
-            continue
-        try:
-            with transaction.atomic():
-                states.move(
-                    row,
-                    found.finding,
-                    moves=APPOINTMENT_MOVES,
-                    by="system:attendance",
-                    at=at,
-                    reasons=found.reasons,
-                )
-                audit.record(
-                    "visit.completed" if found.finding == "completed" else "visit.missed",
-                    by="system:attendance",
-                    at=at,
-                    about=row,
-                    patient_id=row.patient_id,
-                    detail={"together_minutes": round(found.together_minutes, 1)},
-                )
-                cancel_for(row, at=at, why="the visit is over")
-                after_a_missed_visit(row, by="system:attendance", at=at)
-        except MoveNotAllowed:
-            continue  # Somebody said it a moment ago, and that stands.
-    return counts

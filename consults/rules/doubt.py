@@ -3,6 +3,9 @@
 from datetime import date
 from enum import StrEnum
 
+# Why somebody was not let in at the door, beside what forbids to see them where they are.
+BIRTH_DATE_DIFFERS = "birth_date_differs"
+
 
 class Doubt(StrEnum):
     """What stands against the visit on its day."""

@@ -206,7 +206,7 @@ def join(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
             by=request.user,
             at=at,
         )
-        if came.at_address_on_file is None or row.meeting_url:
+        if came.turned_away_at is not None or row.meeting_url:
             return redirect("consults:join", row.pk)
         return redirect("video:room", actions.open_visit_room(row, by=request.user, at=at).pk)
     context = {
@@ -217,7 +217,7 @@ def join(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
         "room": access.room_of(row),
         "form": form,
         "address_on_file": row.patient.address,
-        "differs": wording.BIRTH_DATE_DIFFERS if tries else "",
+        "turned_away": wording.TURNED_AWAY_FOR_PATIENT.get(entry.turned_away_why, "") if entry else "",
         "call_us": wording.BIRTH_DATE_CALL_US if tries >= actions.birth_date_tries(at) else "",
         "intent": intents.mint(),
         "phone": row.patient.user.phone,

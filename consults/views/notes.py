@@ -15,7 +15,7 @@ from accounts.step_up import require_step_up
 from common import clock, intents
 from common.errors import Invalid, NotVisible
 from consults import access, actions, wording
-from consults.access.waiting import nobody_knows_who
+from consults.access.waiting import door_words, nobody_knows_who
 from consults.actions.notes import BODY_FIELDS, WITH_NOTE
 from consults.forms import AddendumForm, NoteForm, PdmpForm, ReopenForm, RoomForm
 from consults.forms_booking import WhoForm
@@ -92,6 +92,7 @@ def visit(request: HttpRequest, appointment_id: uuid.UUID) -> HttpResponse:
     may_read = request.user.role == "psychiatrist"
     context = {
         "visit": visit_row(row, zone),
+        "door": door_words(row, zone),
         "patient_when": when_words(row.starts_at, row.patient.user.time_zone),
         "banner": banner_of(row.patient, at),
         "patient": row.patient,

@@ -57,6 +57,7 @@ def test_the_rooms_book_counts_the_minutes_together_also_when_the_room_is_closed
 
 def nobody_came(alice: User, dana: User, at: dt.datetime) -> Appointment:
     room = a_room(alice, dana, at)
+    Appointment.objects.filter(pk=room.about_id).update(patient_arrived_at=None)
     visit = Appointment.objects.get(pk=room.about_id)
     actions.take_seat(their_seat(room), connection="c", page="p", at=visit.starts_at)
     actions.leave_seat(their_seat(room).pk, connection="c", at=visit.starts_at + 20 * MINUTE)

@@ -606,6 +606,7 @@ def test_the_book_says_missed_when_the_clinician_waited_and_a_persons_word_stand
     alice: User, dana: User, at: dt.datetime
 ) -> None:
     room = a_room(alice, dana, at)
+    Appointment.objects.filter(pk=room.about_id).update(patient_arrived_at=None)
     visit = Appointment.objects.get(pk=room.about_id)
     sat(their_seat(room), visit.starts_at, visit.starts_at + 20 * MINUTE)
     assert consults.close_by_attendance(at=visit.ends_at + 29 * MINUTE)["no_show"] == 0, (
