@@ -21,7 +21,7 @@ from common.clock import local_date
 from common.errors import Invalid
 from consults.access.state_rules import booking_refusal_in
 from consults.models import Appointment, Availability, AvailabilityException, Introduction, VisitType
-from consults.rules.slots import Hours, Span, merged, slots_in, windows
+from consults.rules.slots import LOOK_BACK_DAYS, Hours, Span, merged, slots_in, windows
 
 NEVER = date.max
 NOBODY = uuid.UUID(int=0)
@@ -220,7 +220,7 @@ def _free(
         while begin < to_at:
             end = min(begin + STRIDE, to_at)
             for span in slots_in(
-                windows(rows, their_zone, begin, end) + list(more),
+                windows(rows, their_zone, begin, end, more),
                 [],
                 minutes=length,
                 step_minutes=types[visit_type]["step_minutes"],
@@ -306,8 +306,10 @@ def _calendar(
     extra: dict[uuid.UUID, list[Span]] = defaultdict(list)
     taken: dict[uuid.UUID, list[Span]] = defaultdict(list)
     gaps = {one.pk: one.gap_minutes for one in people}
+    # Extra hours that are over may be where a stretch of hours begins, and with it the grid of starts.
+    before = DateTimeTZRange(from_at - timedelta(days=LOOK_BACK_DAYS[-1] + 1), around.upper)
     for clinician_id, kind, during, visit_types in AvailabilityException.objects.filter(
-        clinician__in=theirs, during__overlap=around
+        Q(during__overlap=around) | Q(kind="extra", during__overlap=before), clinician__in=theirs
     ).values_list("clinician_id", "kind", "during", "visit_types"):
         span = Span(during.lower, during.upper)
         if kind == "leave":

@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
+# How far back the beginning of a stretch of hours is looked for, further only while it is not found. Whoever offers every hour
+# of the week has no beginning, and the grid stands at midnight.
+LOOK_BACK_DAYS = (1, 8, 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,27 +77,39 @@ def never_occurs(day: date, wall: time, zone: ZoneInfo) -> bool:
     return local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None)
 
 
-def windows(hours: Iterable[Hours], zone_name: str, from_at: datetime, to_at: datetime) -> list[Span]:
-    """The weekly hours as instants between `from_at` and `to_at`, joined where they touch."""
+def windows(
+    hours: Iterable[Hours], zone_name: str, from_at: datetime, to_at: datetime, extra: Iterable[Span] = ()
+) -> list[Span]:
+    """The weekly hours as instants between `from_at` and `to_at`, with hours offered once, joined where they touch.
+
+    Joined before anything is left out, and followed back to where the stretch begins, so that the grid of starts is the same
+    from wherever somebody looks.
+    """
     zone = ZoneInfo(zone_name)
-    hours = list(hours)
-    # Hours may go on through midnight: what touches is joined before anything is left out, and looked for a week back, so that
-    # the grid of starts begins at the same moment from wherever somebody looks.
-    through_midnight = any(one.ends == time(0) for one in hours)
-    first = from_at.astimezone(zone).date() - (8 * DAY if through_midnight else DAY)
-    last = to_at.astimezone(zone).date() + DAY
-    spans = []
+    hours, extra = list(hours), list(extra)
+    asked_on, last = from_at.astimezone(zone).date(), to_at.astimezone(zone).date() + DAY
+    found: list[Span] = []
+    for days in LOOK_BACK_DAYS:
+        first = asked_on - days * DAY
+        joined = merged([*_weekly(hours, zone, first, last), *extra])
+        found = [span for span in joined if span.starts_at < to_at and span.ends_at > from_at]
+        # Weekly hours end at midnight at the latest, so only what begins there or earlier may go on from the day before.
+        if not found or found[0].starts_at > instant_of(first, time(0), zone):
+            break
+    return found
+
+
+def _weekly(hours: list[Hours], zone: ZoneInfo, first: date, last: date) -> Iterator[Span]:
+    """Each row on each of these days on which it holds; midnight at the end is the end of the day."""
     day = first
     while day <= last:
         for one in hours:
             if one.holds_on(day):
-                # Midnight at the end is the end of the day.
                 ends_on = day + DAY if one.ends == time(0) else day
                 span = Span(instant_of(day, one.starts, zone), instant_of(ends_on, one.ends, zone))
                 if span.starts_at < span.ends_at:
-                    spans.append(span)
+                    yield span
         day += DAY
-    return [span for span in merged(spans) if span.starts_at < to_at and span.ends_at > from_at]
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:

@@ -11,7 +11,7 @@ from common.errors import Conflict, NotVisible, SlotTaken
 from common.models import AuditEntry, StateEvent
 from consults import actions
 from consults.access import open_slots, visible_appointments
-from consults.models import Appointment
+from consults.models import Appointment, Availability
 from consults.states import APPOINTMENT_MOVES
 from notify.models import OutboxMessage
 from tests.consults.builders import a_booked_consult, an_appointment, weekly_hours
@@ -20,6 +20,7 @@ from tests.intake.builders import an_accepted_intake
 pytestmark = pytest.mark.django_db
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
+MINUTE = dt.timedelta(minutes=1)
 # Protocol, care team, who may, their hours, their exceptions, what is taken.
 SEARCH_QUERIES = 7
 
@@ -86,6 +87,37 @@ def test_leave_and_visits_take_time_away_and_extra_hours_add_some(
         slot.starts_at for slot in open_slots("consult", patient, at + 10 * HOUR, tomorrow + 10 * HOUR, at=at)
     ]
     assert found == [at + 12 * HOUR] + [tomorrow + n * dt.timedelta(minutes=30) for n in (-2, -1, 0, 1)]
+
+
+def test_every_offered_time_can_be_held_also_where_extra_hours_begin_before_the_weekly_ones_end(
+    patient: Patient, dana: User, at: dt.datetime
+) -> None:
+    """The grid of a stretch begins with it, from whatever moment somebody looks: extra hours do not begin one of their own."""
+    Availability.objects.filter(clinician=dana).update(starts=dt.time(8), ends=dt.time(12))
+    eight = at - HOUR
+    for day in (1, 2, 5):  # The search works in strides of four days: one stretch lies beyond the first.
+        actions.add_exception(
+            dana, kind="extra", starts_at=eight + day * DAY + 3.25 * HOUR, ends_at=eight + day * DAY + 6 * HOUR,
+            visit_types=["intro"], by=dana, at=at,
+        )  # fmt: skip
+    end = at + 6 * DAY
+    offered = [slot.starts_at for slot in open_slots("intro", patient, at, end, at=at)]
+    long, short = [eight + n * 20 * MINUTE for n in range(18)], [eight + n * 20 * MINUTE for n in range(12)]
+    notice = at + 2 * HOUR
+    assert offered == [one for one in short if one >= notice] + [
+        one + day * DAY for day in (1, 2, 3, 4, 5) for one in (long if day in (1, 2, 5) else short)
+    ] + [one + 6 * DAY for one in short if one + 6 * DAY < end]  # fmt: skip
+    for window in (7 * HOUR, 100 * MINUTE):
+        begin, found = at, []
+        while begin < end:
+            found += open_slots("intro", patient, begin, min(begin + window, end), at=at)
+            begin += window
+        assert [slot.starts_at for slot in found] == offered
+    for starts_at in [one for one in offered if one.date() in {(at + DAY).date(), (at + 5 * DAY).date()}]:
+        held = actions.hold_slot(
+            patient, visit_type="intro", clinician_id=dana.pk, starts_at=starts_at, by=dana, at=at
+        )
+        assert held.starts_at == starts_at
 
 
 def test_only_a_psychiatrist_with_licence_and_registration_there_is_offered(

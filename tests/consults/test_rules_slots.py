@@ -130,6 +130,49 @@ def test_hours_through_midnight_offer_the_same_starts_from_wherever_somebody_loo
     assert all(starts(one, one + timedelta(microseconds=1)) == [one] for one in whole)
 
 
+def test_extra_hours_that_begin_days_before_weekly_ones_give_one_grid_from_wherever_somebody_looks() -> None:
+    """Hours that begin before and end in the weekly ones, an end in the night, and a stretch of more than a week."""
+    hours = [Hours(day, time(8), time(12)) for day in range(7)]
+    monday = datetime(2026, 7, 6, 12, tzinfo=UTC)  # 8:00 in New York
+    more = [
+        Span(monday - timedelta(minutes=5), monday + timedelta(hours=1)),
+        Span(monday + timedelta(days=1, hours=9), monday + timedelta(days=2, hours=1, minutes=7)),
+        Span(monday + timedelta(days=3, minutes=-25), monday + timedelta(days=9)),
+        Span(monday + timedelta(days=8), monday + timedelta(days=14, minutes=10)),
+    ]
+
+    def starts(first: datetime, last: datetime) -> list[datetime]:
+        offered = windows(hours, NEW_YORK, first, last, more)
+        found = slots_in(offered, [], minutes=20, step_minutes=20, from_at=first, to_at=last)
+        return [one.starts_at for one in found]
+
+    begin, end = monday - timedelta(days=1), monday + timedelta(days=16)
+    whole = starts(begin, end)
+    assert monday - timedelta(minutes=5) in whole
+    assert monday not in whole
+    assert (
+        monday + timedelta(days=14, minutes=-5) in whole
+    )  # Of the stretch that began on the fourth day, at 7:35.
+    assert all(starts(one, one + timedelta(microseconds=1)) == [one] for one in whole)
+    pieces = [
+        starts(begin + timedelta(hours=7 * n), min(begin + timedelta(hours=7 * n + 7), end))
+        for n in range(59)
+    ]
+    assert [one for piece in pieces for one in piece] == whole
+
+
+def test_whoever_offers_every_hour_of_the_week_has_one_grid_from_wherever_somebody_looks() -> None:
+    hours = [Hours(day, time(0), time(0)) for day in range(7)]
+    begin, end = datetime(2026, 10, 30, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC)
+    whole = slots_in(
+        windows(hours, NEW_YORK, begin, end), [], minutes=20, step_minutes=20, from_at=begin, to_at=end
+    )
+    for one in whole:
+        until = one.starts_at + timedelta(microseconds=1)
+        offered = windows(hours, NEW_YORK, one.starts_at, until)
+        assert list(slots_in(offered, [], minutes=20, step_minutes=20, from_at=one.starts_at, to_at=until)) == [one]  # fmt: skip
+
+
 def test_the_instant_of_a_missing_time_is_the_change_itself() -> None:
     assert instant_of(date(2026, 3, 8), time(2, 30), ZoneInfo(NEW_YORK)) == datetime(
         2026, 3, 8, 7, 0, tzinfo=UTC

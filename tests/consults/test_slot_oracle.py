@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import CareTeam, Patient, User
@@ -16,7 +16,7 @@ from consults.models import Appointment, Availability, AvailabilityException, Ca
 from tests.consults.builders import ALL_TYPES
 
 pytestmark = pytest.mark.django_db(transaction=False)
-QUARTER, DAY = dt.timedelta(minutes=15), dt.timedelta(days=1)
+FIVE, QUARTER, DAY = dt.timedelta(minutes=5), dt.timedelta(minutes=15), dt.timedelta(days=1)
 # The days around both changes of 2026 and 2027 in the United States, and a plain week; zones with, without, and with other changes.
 STARTS = [dt.datetime(2026, 3, 7, 6, tzinfo=dt.UTC), dt.datetime(2026, 10, 31, 5, tzinfo=dt.UTC), dt.datetime(2026, 7, 6, 5, tzinfo=dt.UTC)]  # fmt: skip
 ZONES = ["America/New_York", "America/Los_Angeles", "America/Phoenix", "Pacific/Honolulu", "America/Denver"]
@@ -27,6 +27,8 @@ ROWS = st.lists(
 # From one to two o'clock is shown twice in these zones.
 AFTER_TWICE = dt.time(2)
 PLACES = st.tuples(st.integers(0, 300), st.integers(1, 12))
+# Extra hours begin and end at any five minutes, from two days before the search, and go on for up to thirty hours.
+EXTRA = st.lists(st.tuples(st.integers(-576, 1100), st.integers(3, 360)), max_size=3)
 
 
 def on_the_wall(moment: dt.datetime, rows: list[tuple[int, dt.time, dt.time]], zone: ZoneInfo) -> bool:
@@ -45,34 +47,56 @@ def on_the_wall(moment: dt.datetime, rows: list[tuple[int, dt.time, dt.time]], z
 
 
 def oracle(
-    rows: Any, zone: ZoneInfo, leave: list[Any], taken: list[Any], gap: dt.timedelta, length: int, first: dt.datetime, last: dt.datetime
+    rows: Any, zone: ZoneInfo, extra: list[Any], leave: list[Any], taken: list[Any], gap: dt.timedelta, length: int,
+    first: dt.datetime, last: dt.datetime,
 ) -> set[dt.datetime]:  # fmt: skip
-    """Every quarter from which `length` minutes lie in offered time, minute by minute of five, and keep clear of everything else."""
+    """Each quarter, counted from where an unbroken stretch began, from which `length` minutes are offered and nothing else is on."""
+
+    def offered(moment: dt.datetime) -> bool:
+        return on_the_wall(moment, rows, zone) or any(a <= moment < b for a, b in extra)
+
     found = set()
-    moment = first
+    began: dt.datetime | None = None
+    # Weekly hours of these rows end before midnight each day, so that no stretch began longer ago than the longest extra hours.
+    moment = first - 10 * DAY
     while moment < last:
-        end = moment + dt.timedelta(minutes=length)
-        steps = [moment + dt.timedelta(minutes=n) for n in range(0, length, 5)]
-        if (
-            all(on_the_wall(step, rows, zone) for step in steps)
-            and not any(a < end and moment < b for a, b in leave)
-            and not any(a - gap < end and moment < b + gap for a, b in taken)
-        ):
-            found.add(moment)
-        moment += QUARTER
+        if not offered(moment):
+            began = None
+        else:
+            began = began or moment
+            end = moment + dt.timedelta(minutes=length)
+            steps = [moment + dt.timedelta(minutes=n) for n in range(0, length, 5)]
+            if (
+                first <= moment
+                and (moment - began) % QUARTER == dt.timedelta()
+                and all(offered(step) for step in steps)
+                and not any(a < end and moment < b for a, b in leave)
+                and not any(a - gap < end and moment < b + gap for a, b in taken)
+            ):
+                found.add(moment)
+        moment += FIVE
     return found
 
 
+# Extra hours that begin in the last weekly ones of a day, at no quarter, and end after them; and some that lead to them by night.
+BESIDE = {"base": STARTS[2], "zone": ZONES[0], "hers": ZONES[1], "rows": [(0, dt.time(8), dt.time(12)), (1, dt.time(0), dt.time(2))], "leave": [], "visits": [(30, 1)], "gap": 0}  # fmt: skip
+
+
+@example(more=[(124, 31)], **BESIDE)
+@example(more=[(124, 200), (-20, 110)], **BESIDE)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     base=st.sampled_from(STARTS), zone=st.sampled_from(ZONES), hers=st.sampled_from(ZONES), rows=ROWS,
-    leave=st.lists(PLACES, max_size=2), visits=st.lists(PLACES, max_size=5), gap=st.sampled_from([0, 15, 30]),
+    more=EXTRA, leave=st.lists(PLACES, max_size=2), visits=st.lists(PLACES, max_size=5), gap=st.sampled_from([0, 15, 30]),
 )  # fmt: skip
 def test_what_is_offered_is_exactly_what_an_oracle_finds(
     alice: User, dana: User, stranger_patient: User, protocol_version: Any, base: dt.datetime, zone: str, hers: str, rows: Any,
-    leave: Any, visits: Any, gap: int,
+    more: Any, leave: Any, visits: Any, gap: int,
 ) -> None:  # fmt: skip
-    """Fifteen-minute visits on a grid of fifteen minutes: nothing outside, nothing over something, nothing lost, wherever she is."""
+    """Fifteen-minute visits on a grid of fifteen minutes: nothing outside, nothing over something, nothing lost, wherever she is.
+
+    Weekly hours and extra hours that touch are one stretch with one grid, from whatever moment somebody looks.
+    """
     Availability.objects.all().delete()
     AvailabilityException.objects.all().delete()
     Appointment.objects.all().delete()
@@ -95,6 +119,11 @@ def test_what_is_offered_is_exactly_what_an_oracle_finds(
         AvailabilityException.objects.create(
             clinician=dana, kind="leave", during=DateTimeTZRange(first, last)
         )
+    beside = [(base + n * FIVE, base + (n + m) * FIVE) for n, m in more]
+    for first, last in beside:
+        AvailabilityException.objects.create(
+            clinician=dana, kind="extra", during=DateTimeTZRange(first, last), visit_types=["follow_up"]
+        )
     taken: list[Any] = []
     for n, m in visits:
         one = (base + n * QUARTER, base + (n + m) * QUARTER)
@@ -109,8 +138,13 @@ def test_what_is_offered_is_exactly_what_an_oracle_finds(
     at = protocol_at
     last_at = base + 4 * DAY
     found = [slot.starts_at for slot in open_slots("follow_up", patient, base, last_at, at=at)]
-    expected = oracle(kept, ZoneInfo(zone), away, taken, dt.timedelta(minutes=gap), 15, base, last_at)
+    expected = oracle(kept, ZoneInfo(zone), beside, away, taken, dt.timedelta(minutes=gap), 15, base, last_at)
     assert found == sorted(expected)
     assert all(b - a >= QUARTER for a, b in itertools.pairwise(found))
     # The same search in pieces, and cut short, finds the same times.
     assert [s.starts_at for s in open_slots("follow_up", patient, base, last_at, at=at, limit=3)] == found[:3]
+    # So does looking for one of them alone, as whoever holds it does: in extra hours, where a stretch began before them, too.
+    beyond = [one for one in found if not on_the_wall(one, kept, ZoneInfo(zone))]
+    for one in found[:: max(1, len(found) // 3)] + beyond[:: max(1, len(beyond) // 6)]:
+        alone = open_slots("follow_up", patient, one, one + dt.timedelta(microseconds=1), at=at)
+        assert [slot.starts_at for slot in alone] == [one]
