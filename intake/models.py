@@ -128,7 +128,7 @@ class EligibilityEvaluation(models.Model):
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="evaluations")
     at = models.DateTimeField()
     stage = models.CharField(max_length=12)
-    cause = models.CharField(max_length=20, help_text="submit, decide or change")
+    cause = models.CharField(max_length=20, help_text="submit, decide, order, settled or change")
     outcome = models.CharField(max_length=8)
     reasons = models.JSONField(default=list)
     missing = models.JSONField(default=list)
@@ -155,7 +155,9 @@ class EligibilityEvaluation(models.Model):
             models.Index(fields=["patient", "-at"], name="evaluations_of_a_patient"),
             models.Index(fields=["intake", "-at"], name="evaluations_of_an_intake"),
             # What a dry run of a draft walks along, newest first.
-            models.Index(fields=["-at", "-id"], name="evaluations_sent", condition=Q(cause="submit")),
+            models.Index(
+                fields=["-at", "-id"], name="evaluations_judged", condition=Q(cause__in=["submit", "order"])
+            ),
         ]
         triggers = [append_only("evaluations_stay_as_found"), settles_nothing_absolute()]
 

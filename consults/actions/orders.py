@@ -36,6 +36,7 @@ from consults.models import AuthorityBasis, Order, SecondOpinion
 from consults.rules.dosing import Soft, Strength, dose_ug, expires_on, hard_stops, soft_warnings
 from consults.rules.signing import order_gaps
 from intake.access import current_intake
+from intake.actions import write_holds
 from intake.actions.eligibility import evaluate_now
 from safety.actions import open_task, settle_tasks_about
 
@@ -246,6 +247,7 @@ def sign_order(order: Order, *, seen: str, by: User, at: datetime) -> Order:
         )
         row.signed_at = at
         row.save()
+        write_holds(patient, {hold["medicine"]: hold["instruction"] for hold in row.holds}, by=by, at=at)
         _no_second_look(row, "signed", by=by, at=at)
         audit.record(
             "order.signed",

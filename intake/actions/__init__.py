@@ -2,10 +2,7 @@
 
 from intake.actions.answers import (
     Saved,
-    add_medicine,
-    confirm_medicines,
     count_screening,
-    end_medicine,
     identity_at_visit,
     prefill,
     record_beside,
@@ -29,6 +26,7 @@ from intake.actions.eligibility import (
     settle,
 )
 from intake.actions.looks import remember_look
+from intake.actions.medicines import add_medicine, confirm_medicines, end_medicine, write_holds
 from intake.actions.review import (
     claim,
     claim_next,
@@ -87,4 +85,5 @@ __all__ = [
     "upload_document",
     "withdraw",
     "withdraw_consent",
+    "write_holds",
 ]

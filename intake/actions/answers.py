@@ -19,12 +19,11 @@ from intake import states
 from intake.access import current_intake
 from intake.actions.counts import count_rules
 from intake.actions.eligibility import reevaluate
-from intake.models import Intake, Medicine, PatientDocument, Screening
+from intake.models import Intake, PatientDocument, Screening
 from intake.rules import Stage
 from intake.rules.answers import DERIVED, derived, prefill_from
 from intake.rules.branching import hidden, unanswered
 from intake.rules.merging import SCORED, Clash, flat, merge
-from intake.rules.steps import known_medicine
 from intake.rules.steps import step as step_of
 from measures.actions import RecordedResponse, record_response
 from measures.models import InstrumentResponse
@@ -71,7 +70,7 @@ def start_intake(patient: Patient, *, by: Any, at: datetime) -> Intake:
 def prefill(intake: Intake, facts: Mapping[str, str], *, by: Any, at: datetime) -> Intake:
     """Carry the two-minute assessment into steps that are still untouched."""
     with transaction.atomic():
-        row = _locked(intake)
+        row = locked(intake)
         added = False
         for step, data in prefill_from(facts).items():
             if step not in row.answers:
@@ -191,7 +190,7 @@ def record_instrument(
 ) -> RecordedResponse:
     """Keep a questionnaire of the intake. It never conflicts: a safety answer counts from whichever tab it comes (HZ-27)."""
     with transaction.atomic():
-        row = _locked(intake)
+        row = locked(intake)
         instrument = step_of(step).instrument
         recorded = record_response(
             row.patient, instrument, answers, _timepoint(row, instrument, complete=complete), by=by, at=at,
@@ -237,42 +236,6 @@ def record_intake_reading(intake: Intake, *, by: Any, at: datetime, **reading: i
         )  # fmt: skip
 
 
-def add_medicine(patient: Patient, *, name: str, dose_text: str, by: Any, at: datetime) -> Medicine:
-    """Put a medicine on the list, with its classes where we know it; after the decision this re-runs the rules."""
-    known = known_medicine(name)
-    classes = list(known.classes) if known else ["other"]
-    with transaction.atomic():
-        medicine = Medicine.objects.create(
-            patient=patient,
-            name=name,
-            rx_class=classes[0],
-            rx_classes=classes,
-            rxnorm=known.rxnorm if known else "",
-            dose_text=dose_text,
-            started_at=at,
-        )
-        audit.record(
-            "medicine.added", by=by, at=at, about=medicine, patient_id=patient.pk, detail={"classes": classes}
-        )
-        reevaluate(patient, by=by, at=at)
-    return medicine
-
-
-def end_medicine(medicine: Medicine, *, by: Any, at: datetime) -> None:
-    """Take a medicine off the list. The row stays, with the time it ended."""
-    with transaction.atomic():
-        changed = Medicine.objects.filter(pk=medicine.pk, ended_at__isnull=True).update(ended_at=at)
-        if changed:
-            audit.record("medicine.ended", by=by, at=at, about=medicine, patient_id=medicine.patient_id)
-            reevaluate(medicine.patient, by=by, at=at)
-
-
-def confirm_medicines(intake: Intake, *, by: Any, at: datetime) -> Intake:
-    """The person says that the list is complete, empty or not."""
-    entry = intake.answers.get("medicines", {})
-    return save_step(intake, "medicines", {"confirmed": "yes"}, version=entry.get("version", 0), by=by, at=at)
-
-
 def identity_by_photo(intake: Intake, *, by: Any, at: datetime) -> None:
     """A photo of an ID has come: that answers the step, as long as the patient holds the pen."""
     _identity(intake, "photo", by=by, at=at)
@@ -292,7 +255,7 @@ def identity_open_again(intake: Intake, *, by: Any, at: datetime) -> None:
 
 def _identity(intake: Intake, how: str, *, by: Any, at: datetime) -> None:
     with transaction.atomic():
-        row = _locked(intake)
+        row = locked(intake)
         kept = row.answers.get("identity", {}).get("data", {}).get("how", "")
         if row.state not in states.PATIENT_WRITES or (not how and kept != "photo"):
             return
@@ -304,12 +267,12 @@ def _identity(intake: Intake, how: str, *, by: Any, at: datetime) -> None:
         )
 
 
-def _locked(intake: Intake) -> Intake:
+def locked(intake: Intake) -> Intake:
     return Intake.objects.select_for_update(of=("self",)).select_related("patient__user").get(pk=intake.pk)
 
 
 def _writable(intake: Intake, step: str = "") -> Intake:
-    row = _locked(intake)
+    row = locked(intake)
     later = row.state == states.ACCEPTED and step in states.UPDATABLE_STEPS
     if row.state not in states.PATIENT_WRITES and not later:
         raise Conflict(

@@ -25,6 +25,8 @@ BATCH = 500
 # A run looks at the newest intakes only, and keeps the newest cases; the counts are of everything it looked at.
 LONGEST_RUN = 20_000
 CASES_KEPT = 500
+# The evaluations that a person judged by: the answers as they were sent, and all facts as an order was signed on them.
+JUDGED = ("submit", "order")
 
 
 def _changed(rule: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,7 +123,7 @@ def continue_dry_runs(*, at: datetime) -> int:
 
 
 def _batch(run: DryRun, *, at: datetime) -> int:
-    found = _next_sent(run)
+    found = _next_judged(run)
     draft, base = thresholds_in(run.draft), thresholds_in(run.base)
     states = states_with_prescriber(local_date(at, "UTC"))
     differing = []
@@ -159,10 +161,11 @@ def _batch(run: DryRun, *, at: datetime) -> int:
     return len(found)
 
 
-def _next_sent(run: DryRun) -> list[EligibilityEvaluation]:
-    """The newest evaluation with which each intake was sent, going on from where the run stands."""
-    sent = EligibilityEvaluation.objects.filter(cause="submit", at__lte=run.asked_at)
-    # Sent twice, after a question of ours: the answers as they were sent last.
+def _next_judged(run: DryRun) -> list[EligibilityEvaluation]:
+    """The newest evaluation on which each intake was sent or an order decided, going on from where the run stands."""
+    sent = EligibilityEvaluation.objects.filter(cause__in=JUDGED, at__lte=run.asked_at)
+    # Sent twice, after a question of ours: the answers as they were sent last. Ordered for: what the consult found as well, which
+    # some rules are about.
     again = sent.filter(intake=OuterRef("intake"), at__gt=OuterRef("at"))
     if run.at_evaluation_at is not None:
         # `at <=` tells the index where to go on; the rest only decides among rows of that very instant.

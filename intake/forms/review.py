@@ -4,9 +4,9 @@ from typing import Any
 
 from django import forms
 
+from intake.access.asking import asked_steps
 from intake.forms.documents import NOT_SAID, AskClearanceForm
 from intake.models import Decision
-from intake.rules.steps import intake_steps
 from intake.wording import rule_texts
 
 # Reasons that no rule covers; the rules that are true are offered by their number.
@@ -61,7 +61,6 @@ class AskMoreForm(DecideForm):
     kind = Decision.Kind.ASK_MORE
     items = forms.MultipleChoiceField(
         label="Which pages should be looked at again?",
-        choices=[(step.id, step.title) for step in intake_steps()],
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one page."},
     )
@@ -77,6 +76,11 @@ class AskMoreForm(DecideForm):
         help_text="Empty: in two weeks.",
         widget=forms.DateInput(attrs={"type": "date", "data-width": "medium"}),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # What this practice asks today, the pathways that are on included.
+        self.fields["items"].choices = [(step.id, step.title) for step in asked_steps()]  # type: ignore[attr-defined]
 
 
 class SettleForm(forms.Form):

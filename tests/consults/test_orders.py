@@ -15,8 +15,8 @@ from common.errors import Conflict, Invalid, NotPermitted, NotVisible
 from common.models import AuditEntry
 from consults import access, actions
 from consults.models import Order, VisitNote
-from intake.access import rule_row
-from intake.models import EligibilityEvaluation, RuleCount
+from intake.access import active_medicines, rule_row
+from intake.models import EligibilityEvaluation, Medicine, RuleCount
 from safety.actions import place_hold
 from tests.consults.builders import (
     TRACKED,
@@ -90,6 +90,28 @@ def refusal(patient: Patient, by: User, at: dt.datetime, **changes: Any) -> str:
     order.refresh_from_db()
     assert order.signed_at is None
     return refused.value.detail
+
+
+def test_what_an_order_says_of_other_medicines_stands_with_each_in_the_chart(
+    ready: Patient, dana: User, at: dt.datetime, client_for: Any, clock_at: Any
+) -> None:
+    """HZ-11: the chart and the order never say two things."""
+    for name in ("lisinopril", "sertraline"):
+        Medicine.objects.create(
+            patient=ready, name=name, rx_class="other", rx_classes=["other"], started_at=at - DAY
+        )
+    held = [{"medicine": "lisinopril", "instruction": "not on the morning of a session"}]
+    first = signed(drafted(ready, dana, at, holds=held), by=dana, at=at)
+    said = {m.name: m.hold_instruction for m in active_medicines(ready)}
+    assert said == {"lisinopril": "not on the morning of a session", "sertraline": ""}
+    with clock_at(at + dt.timedelta(minutes=1)):
+        chart = client_for(dana).get(f"/chart/{ready.pk}/").text
+    assert "not on the morning of a session" in chart.split('id="medicines"')[1].split("</table>")[0]
+    # An order that takes its place and names nothing takes the instruction away.
+    draft = actions.supersede(first, by=dana, at=at + HOUR)
+    actions.save_draft(ready, fields=fields(at, holds=[]), by=dana, at=at + HOUR, draft=draft)
+    signed(draft, by=dana, at=at + HOUR)
+    assert {m.hold_instruction for m in active_medicines(ready)} == {""}
 
 
 def test_a_signed_order_carries_what_the_paper_needs_and_is_in_force(

@@ -147,3 +147,24 @@ def test_a_medicine_sent_fifty_times_is_listed_once(alice, at, client_for, clock
     assert set(statuses) == {302}
     assert Medicine.objects.count() == 1
     assert connection.vendor == "postgresql"
+
+
+def test_a_medicine_added_in_many_tabs_at_once_is_listed_once_and_another_dose_is_another(
+    alice, at, client_for, clock_at
+):
+    """HZ-20: each tab has an intent of its own."""
+    with clock_at(at):
+        a_draft(alice, at)
+        browsers = [client_for(alice) for _ in range(AT_ONCE)]
+
+        def add(number: int) -> int:
+            name = ("Zoloft", "zoloft ")[number % 2]
+            body = {"intent": str(uuid.uuid4()), "name": name, "dose_text": "50 mg"}
+            return browsers[number % AT_ONCE].post("/intake/medicines/", body).status_code
+
+        assert set(all_at_once(10, add)) == {302}
+        assert [m.dose_text for m in Medicine.objects.all()] == ["50 mg"]
+        browsers[0].post(
+            "/intake/medicines/", {"intent": str(uuid.uuid4()), "name": "Zoloft", "dose_text": "100 mg"}
+        )
+    assert sorted(m.dose_text for m in Medicine.objects.all()) == ["100 mg", "50 mg"]

@@ -215,6 +215,27 @@ def test_a_dry_run_says_who_would_have_been_answered_otherwise(admin_ann, dana, 
     assert {case.new_outcome for case in access.cases_of(run)} == {"exclude"}
 
 
+def test_a_rule_that_only_the_consult_can_answer_is_tried_on_the_orders(
+    admin_ann, dana, at, protocol_version
+):
+    """E55 is about the monitoring programme: what was sent says nothing of it, what an order was signed on does."""
+    for number, finding in enumerate(("clear", "discrepancy", None)):
+        row = sent(f"P{number} Person", protocol_version, at - timedelta(days=number + 2))
+        if finding is not None:
+            EligibilityEvaluation.objects.create(
+                intake=row.intake, patient=row.patient, at=row.at + timedelta(days=1), stage="decision", cause="order",
+                outcome="review", reasons=["E71"], rule_version="test", protocol=protocol_version,
+                facts={**row.facts, "pdmp": finding},
+            )  # fmt: skip
+    _, run = actions.propose_rule_change(
+        "E55", {"outcome": "exclude"}, version="e55-out", note=WHY, by=admin_ann, at=at
+    )
+    assert (run.looked, run.changed, run.stricter) == (3, 1, 1)
+    (case,) = access.cases_of(run)
+    assert (case.old_outcome, case.new_outcome) == ("review", "exclude")
+    assert case.intake.patient.user.full_name == "P1 Person"
+
+
 def test_a_medicine_nobody_has_read_counts_in_a_dry_run_as_it_does_in_earnest(
     admin_ann, alice, at, protocol_version
 ):
