@@ -2,7 +2,6 @@
 
 import uuid
 from datetime import date, datetime, timedelta
-from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,13 +12,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.guards import for_role
-from common import clock, intents
+from common import clock, intents, protocol
 from common.clock import age_years, local_date
+from common.errors import Conflict
 from intake import access, actions, states
 from intake.models import Intake
 from intake.rules import Outcome
 from intake.rules.review import read_by, reason_classes
-from intake.wording import SCREEN_RESULT_FOR_STAFF, rule_texts
+from intake.wording import SCREEN_RESULT_FOR_STAFF, RuleText, rule_texts
 
 URGENCY = {3: ("Now", "act"), 2: ("Today", "pause"), 1: ("Soon", "info"), 0: ("Routine", "neutral")}
 OUTCOME_KIND = {"exclude": "stop", "review": "pause", "ok": "ok"}
@@ -29,23 +29,22 @@ WIDEST_REASONS = 6
 SHOW = (("", "All"), ("again", "Answered again"), ("mine", "Answered me"))
 
 
-@cache
-def _criteria() -> dict[str, str]:
-    # The last rule's criterion is a wish; in a list of what is true its opposite must stand.
-    return {id: text.criterion for id, text in rule_texts().items()} | {"E71": "Something not answered"}
+def rules_in_force(*, at: datetime) -> dict[str, RuleText]:
+    """All rules in the words and with the outcomes of the protocol in force; as shipped while none is approved."""
+    try:
+        return rule_texts(protocol.current(at=at).data["eligibility"])
+    except Conflict:
+        return rule_texts()
 
 
-@cache
-def _weights() -> dict[str, str]:
-    return {
-        id: "crisis" if text.crisis and text.outcome is Outcome.EXCLUDE else str(text.outcome)
-        for id, text in rule_texts().items()
-    }
-
-
-def weighed(reasons: list[str], *, most: int = 0) -> list[dict[str, Any]]:
+def weighed(reasons: list[str], rules: dict[str, RuleText], *, most: int = 0) -> list[dict[str, Any]]:
     """True rules by what they mean, gravest first, each group with its word and mark; no more than `most` are named."""
-    criteria, weights = _criteria(), _weights()
+    # The last rule's criterion is a wish; in a list of what is true its opposite must stand.
+    criteria = {id: text.criterion for id, text in rules.items()} | {"E71": "Something not answered"}
+    weights = {
+        id: "crisis" if text.crisis and text.outcome is Outcome.EXCLUDE else str(text.outcome)
+        for id, text in rules.items()
+    }
     order = list(WEIGHT)
     sorted_ids = sorted(reasons, key=lambda id: order.index(weights.get(id, "review")))
     named = sorted_ids[:most] if most else sorted_ids
@@ -74,7 +73,9 @@ def age_bar(waited: timedelta, allowed: timedelta) -> int:
     return min(72, max(4, round(72 * (waited / allowed)))) if allowed else 72
 
 
-def row_for_page(row: dict[str, Any], at: datetime, today: date) -> dict[str, Any]:
+def row_for_page(
+    row: dict[str, Any], rules: dict[str, RuleText], at: datetime, today: date
+) -> dict[str, Any]:
     """One row of the queue in finished words, so that the template only places them."""
     word, kind = URGENCY[row["urgency"]]
     reasons = row["reasons"]
@@ -88,7 +89,7 @@ def row_for_page(row: dict[str, Any], at: datetime, today: date) -> dict[str, An
         "kind": kind,
         "outcome": SCREEN_RESULT_FOR_STAFF[Outcome(row["outcome"])],
         "outcome_kind": OUTCOME_KIND[row["outcome"]],
-        "why": weighed(reasons, most=WIDEST_REASONS),
+        "why": weighed(reasons, rules, most=WIDEST_REASONS),
         "waited": span_words(at - row["submitted_at"]),
         "bar": age_bar(at - row["submitted_at"], due_at - row["submitted_at"]),
         "late": at > due_at,
@@ -117,8 +118,9 @@ def queue(request: HttpRequest) -> HttpResponse:
         wanted=wanted,
     )
     today = local_date(at, request.user.time_zone)  # type: ignore[union-attr]
+    rules = rules_in_force(at=at) if view.rows else {}
     context = {
-        "rows": [row_for_page(row, at, today) for row in view.rows],
+        "rows": [row_for_page(row, rules, at, today) for row in view.rows],
         "count": view.count,
         "next_url": _address(wanted, view.after) if view.after else "",
         "first_url": _address(wanted) if token else "",
@@ -175,7 +177,7 @@ def take(request: HttpRequest, intake_id: uuid.UUID) -> HttpResponse:
     context = {
         "intake": intake,
         "urgency": URGENCY[intake.urgency],
-        "why": weighed(intake.reasons),
+        "why": weighed(intake.reasons, rules_in_force(at=at)),
         "overdue_since": intake.more_info_due_on if overdue else None,
         "held_by": str(intake.claimed_by) if _is_held(intake, at) else "",
         "intent": intents.mint(),

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from common import protocol
 from common.models import AuditEntry
 from intake import access, actions
 from intake.models import Decision, EligibilityEvaluation, Intake
@@ -85,6 +86,24 @@ def test_pages_follow_each_other_without_gap_or_double(client_for, dana, at, now
     assert len(seen) == len(set(seen)) == 57
 
 
+def test_the_queue_files_a_rule_under_what_it_means_in_the_protocol_in_force(
+    client_for, dana, admin_ann, admin_ben, at, now
+):
+    """A rule that excludes since yesterday does not wait under “Review”."""
+    intake = waiting("A Person", at)
+    client = client_for(dana)
+    pages = ("/queue/", f"/queue/{intake.pk}/")
+    for page in pages:
+        words = client.get(page).text
+        assert "Review" in words and "Excludes" not in words
+    draft, _ = actions.propose_rule_change(
+        "E22", {"outcome": "exclude"}, version="e22-out", note="The board asked for it.", by=admin_ann, at=at
+    )
+    protocol.approve(draft, by=admin_ben, at=at)
+    for page in pages:
+        assert "Excludes" in client.get(page).text
+
+
 def test_a_page_of_the_queue_costs_the_same_few_queries_however_many_wait(
     client_for, dana, at, now, django_assert_num_queries
 ):
@@ -92,7 +111,7 @@ def test_a_page_of_the_queue_costs_the_same_few_queries_however_many_wait(
     for number in range(30):
         waiting(f"P{number:02d} Person", at)
     client.get("/queue/")
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert client.get("/queue/").status_code == 200
 
 

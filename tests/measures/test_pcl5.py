@@ -21,7 +21,7 @@ from measures.rules import (
     score,
 )
 from safety.models import Alert
-from tests.intake.builders import PCL5, a_draft, a_submitted_intake
+from tests.intake.builders import PCL5, a_claimed_intake, a_draft, a_submitted_intake
 
 OF = instrument("pcl5")
 
@@ -135,6 +135,19 @@ def test_while_it_is_on_the_intake_asks_and_is_not_finished_without(
         assert refused.status_code == 422 and "Avoiding external reminders" in refused.content.decode()
         assert post(browser, "/intake/ptsd/", version="0", **PCL5).status_code == 302
     assert alice.patient.responses.get().total == 20
+
+
+@pytest.mark.django_db
+def test_its_page_can_be_asked_for_again_on_the_decide_page_while_it_is_on(
+    client_for, alice, dana, at, clock_at, protocol_version, settings
+):
+    intake = a_claimed_intake(alice, dana, at)
+    address = f"/chart/{intake.patient_id}/decide/ask_more/"
+    with clock_at(at + timedelta(minutes=15)):
+        browser = client_for(dana)
+        assert 'value="ptsd"' not in browser.get(address).text
+        settings.PTSD_PATHWAY = True
+        assert 'value="ptsd"' in browser.get(address).text
 
 
 @pytest.mark.django_db
