@@ -17,10 +17,12 @@ from intake.rules.review import same_look
 
 @dataclass(frozen=True)
 class Look:
-    """The end of the look before this one (None at the first), the answers as they were then, and what others did since."""
+    """The end of the look before this one (None at the first), the answers and the true rules as they were then, and what others
+    did since."""
 
     since_at: datetime | None
     answers_then: Mapping[str, Any] | None
+    reasons_then: frozenset[str] | None
     news: list[News]
 
 
@@ -50,7 +52,9 @@ SELECT look.since_at,
         SELECT actor, action, at FROM common_auditentry
         WHERE patient_id = %(patient)s AND at > look.since_at AND action = ANY(%(actions)s) AND actor <> %(me)s
         ORDER BY at DESC LIMIT %(rows)s) a),
-    (SELECT claim_expires_at FROM renewed)
+    (SELECT claim_expires_at FROM renewed),
+    (SELECT reasons::text FROM intake_eligibilityevaluation
+     WHERE patient_id = %(patient)s AND at <= look.since_at ORDER BY at DESC, id DESC LIMIT 1)
 FROM look
 """
 
@@ -67,7 +71,7 @@ def remember_look(patient: Patient, intake: Intake, *, by: User, at: datetime) -
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_SQL, values)
-        since_at, sealed, news, until = cursor.fetchone()
+        since_at, sealed, news, until, reasons = cursor.fetchone()
     if until is not None:
         intake.claim_expires_at = until
     answers: Any = Intake._meta.get_field("answers")
@@ -75,5 +79,6 @@ def remember_look(patient: Patient, intake: Intake, *, by: User, at: datetime) -
     return Look(
         since_at=since_at,
         answers_then=answers.from_db_value(sealed, None, connection) if sealed else None,
+        reasons_then=frozenset(json.loads(reasons)) if reasons else None,
         news=counted([(actor, action, datetime.fromisoformat(when)) for actor, action, when in rows]),
     )

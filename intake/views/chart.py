@@ -84,6 +84,7 @@ def chart_page(
     context = {
         **_chart_context(request, found, look.since_at, at),
         "mine": mine,
+        "new_rules": _new_rules(found, look.reasons_then),
         "since_at": look.since_at,
         "news": [
             {"who": _who(one.actor, found.patient), "words": one.words, "at": one.at} for one in look.news
@@ -96,6 +97,11 @@ def chart_page(
         "prove_url": f"{reverse('mfa_reauthenticate')}?{urlencode({'next': reverse('intake:chart', args=[patient_id])})}",
     }
     return render(request, "psychiatrist/chart.html", context, status=status)
+
+
+def _new_rules(found: access.Chart, then: frozenset[str] | None) -> frozenset[str]:
+    """Rules that are true and were not at the reader's last look; none at the first."""
+    return frozenset() if then is None else frozenset(found.evaluation.reasons) - then
 
 
 def _changed_words(intake: Intake, then: Mapping[str, Any] | None) -> list[dict[str, str]]:

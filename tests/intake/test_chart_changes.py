@@ -2,10 +2,14 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 
+from common import audit
 from intake import actions
+from intake.access.changes import news_words
 from intake.access.chart import chart_of
 from intake.models import ChartView, ClearanceRequest
 from intake.rules.documents import document
@@ -27,6 +31,11 @@ def new_part(text: str) -> str:
     """The card of what is new, without its tags."""
     found = re.search(r'<div id="new".*?(?=<div class="split">)', text, re.DOTALL)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found[0])) if found else ""
+
+
+def rules_part(text: str) -> str:
+    """The card of what speaks against, or needs a look."""
+    return text.split('<div id="rules"')[1].split('<div id="medicines"')[0]
 
 
 def test_the_first_look_marks_nothing(client_for, dana, alice, at, clock_at):
@@ -117,6 +126,45 @@ def test_an_act_of_another_shows_and_the_same_act_of_ones_own_does_not(dana, ali
     }
     assert "added a medicine" in words[dana] and "added a medicine" in words[cole]
     assert "added a medicine" not in words[alice]
+
+
+def test_everything_that_counts_as_news_is_something_that_is_recorded():
+    """A key of another spelling would be news that never comes."""
+    apps = [Path(settings.BASE_DIR / app) for app in ("accounts", "coaching", "consults", "intake", "measures", "safety", "sessions", "vitals")]  # fmt: skip
+    written = " ".join(path.read_text() for app in apps for path in app.rglob("*.py"))
+    assert [action for action in news_words() if f'"{action}"' not in written] == []
+
+
+def test_a_document_that_a_colleague_read_is_news(dana, alice, other_psychiatrist, at):
+    intake = a_claimed_intake(alice, dana, at)
+    actions.remember_look(intake.patient, intake, by=dana, at=at + timedelta(minutes=12))
+    audit.record(
+        "document.read",
+        by=other_psychiatrist,
+        at=at + timedelta(minutes=20),
+        about=intake,
+        patient_id=alice.pk,
+    )
+    look = actions.remember_look(intake.patient, intake, by=dana, at=at + timedelta(hours=2))
+    assert [one.words for one in look.news] == ["read a document"]
+
+
+def test_a_rule_that_became_true_since_the_last_look_is_marked_and_the_others_are_not(
+    client_for, dana, alice, at, clock_at
+):
+    intake = an_accepted_intake(alice, dana, at, bp=(146, 88))
+    with clock_at(at + timedelta(minutes=30)):
+        assert ">new<" not in rules_part(page(client_for, dana, intake.patient_id))
+    actions.add_medicine(intake.patient, name="Xanax", dose_text="", by=alice, at=at + timedelta(hours=1))
+    with clock_at(at + timedelta(hours=3)):
+        marked = re.findall(
+            r"<li>(.*?)</li>", rules_part(page(client_for, dana, intake.patient_id)), re.DOTALL
+        )
+    assert {re.search(r"E\d\d", line)[0]: ">new<" in line for line in marked} == {
+        "E29": False,
+        "E58": True,
+        "E69": False,
+    }
 
 
 def test_reading_the_chart_keeps_the_claim(client_for, dana, alice, at, clock_at):
