@@ -13,11 +13,16 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from bench import fill
 from bench.load import Round, in_turns, median_ratio, one_round, request_bytes
 from bench.server import Practice
 from common import clock
+
+# The chart of ten years in this many at most.
+CHART_QUERIES = 12
 
 
 @dataclass(frozen=True)
@@ -156,6 +161,18 @@ def chart_history(practice: Practice) -> Iterator[Figure]:
         ratio,
         "<=1.5",
     )
+    fill.a_chart(patient, practice.psychiatrist, days=3_650, at=clock.now())
+    asked = _queries_of(f"/chart/{patient.pk}/", practice.cookie)
+    yield figure("chart_queries", asked, "queries", CHART_QUERIES, asked / CHART_QUERIES, "<=1")
+
+
+def _queries_of(path: str, cookie: str) -> int:
+    """How many queries a page asks when it is opened again, counted in this process."""
+    browser = Client(headers={"host": "localhost", "cookie": cookie})
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as seen:
+            assert browser.get(path).status_code == 200
+    return len(seen)
 
 
 def queue_page_html(practice: Practice) -> Iterator[Figure]:

@@ -196,7 +196,11 @@ def test_the_way_from_a_kept_time_over_the_payment_to_the_booking(
 def test_a_decline_voids_what_is_open_and_gives_back_what_was_paid(
     accepted: User, dana: User, at: dt.datetime, paid: bool, state: str, refunds: int
 ) -> None:
-    """An intake that is declined although the programme was begun to be paid: whoever it was, nothing is kept (protocol 10.2)."""
+    """An intake that is declined although the programme was begun to be paid: whoever it was, nothing is kept (protocol 10.2).
+
+    Today nobody pays before an intake is accepted and no accepted one is declined, so the hook is run by hand: the money goes back
+    even if that order of things ever changes. What a person meets, "not suitable" at the consult, has a journey of its own.
+    """
     invoice = a_paid_programme(accepted, at) if paid else an_open_invoice(accepted, at)
     waiting = None if paid else actions.start_payment(invoice, by=accepted, at=at)
     intake = Intake.objects.get(patient_id=accepted.pk)
