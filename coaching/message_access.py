@@ -14,7 +14,7 @@ from django.db.models import Case, Exists, F, OuterRef, Prefetch, Q, QuerySet, S
 from accounts.access import visible_patient
 from accounts.models import CareTeam, Patient, Role, User
 from coaching.models import Message, MessageDraft, MessageFile, MessageRead, MessageThread
-from coaching.rules.messages import answer_by, is_staffed
+from coaching.rules.messages import SIDE_EFFECT, Asked, Match, answer_by, asked_by, is_staffed
 from common.errors import Conflict, NotVisible
 from common.models import ProtocolVersion
 from common.paging import newest_first
@@ -67,6 +67,16 @@ def _holidays(at: datetime) -> set[date]:
 def staffed_now(*, at: datetime, data: dict[str, Any]) -> bool:
     """Is the care team at work now, by the practice's own calendar?"""
     return is_staffed(at, zone=str(practice_zone()), staffed=data["staffed"], holidays=_holidays(at))
+
+
+def asked(found: Match, *, topic: str = "", at: datetime, data: dict[str, Any]) -> Asked:
+    """What words set off now, in a conversation about `topic` or in a text: the same alerts, by the same staffed hours."""
+    is_effect = topic == SIDE_EFFECT or found.is_effect
+    return asked_by(
+        found,
+        effect_after_hours=is_effect and not staffed_now(at=at, data=data),
+        after_hours_trigger=data["after_hours_trigger"],
+    )
 
 
 def promised_by(topic: str, *, at: datetime, data: dict[str, Any]) -> datetime:

@@ -12,7 +12,7 @@ from accounts.models import Patient, Role, User
 from coaching import message_access as access
 from coaching import states
 from coaching.models import Message, MessageDraft, MessageFile, MessageRead, MessageThread
-from coaching.rules.messages import Match, match
+from coaching.rules.messages import Asked, Match, match
 from common import audit
 from common.errors import Conflict, Invalid, NotPermitted, StaleVersion
 from common.files import IMAGES_AND_PDFS, accept_upload, clean_name
@@ -179,8 +179,9 @@ def _add(
         _tell(thread.patient.user, thread, message, at=at)
         return Sent(thread, message)
     _tell(access.answerer_of(thread, at=at), thread, message, at=at)
-    triggers, after_hours = _act_on(thread, message, found, data=data, by=by, at=at)
-    return Sent(thread, message, found, triggers, after_hours)
+    asked = access.asked(found, topic=thread.topic, at=at, data=data)
+    _act_on(thread, message, asked, data=data, by=by, at=at)
+    return Sent(thread, message, found, asked.triggers, asked.after_hours)
 
 
 def _twin(rows: QuerySet[Message], text: str, files: list[Any], *, at: datetime) -> Message | None:
@@ -210,31 +211,24 @@ def _tell(person: User, thread: MessageThread, message: Message, *, at: datetime
 
 
 def _act_on(
-    thread: MessageThread, message: Message, found: Match, *, data: dict[str, Any], by: User, at: datetime
-) -> tuple[tuple[str, ...], bool]:
+    thread: MessageThread, message: Message, asked: Asked, *, data: dict[str, Any], by: User, at: datetime
+) -> None:
     """The short clock of a look, the alerts of crisis words, and X23 for a side effect told after hours."""
-    is_effect = thread.topic == "side_effect" or "side_effect" in found.categories
-    after_hours = is_effect and not access.staffed_now(at=at, data=data)
-    triggers = list(found.triggers)
-    if after_hours and not triggers:
-        triggers.append(data["after_hours_trigger"])
-    alerts = [_sound(thread, trigger, found, source=message, by=by, at=at) for trigger in triggers]
-    urgency = max(found.urgency, 1 if after_hours else 0)
-    if urgency:
-        minutes = data["triage_minutes"][str(urgency)]
+    alerts = [_sound(thread, trigger, source=message, by=by, at=at) for trigger in asked.triggers]
+    if asked.urgency:
+        minutes = data["triage_minutes"][str(asked.urgency)]
         by_at = at + timedelta(minutes=minutes)
         if thread.urgency and thread.triage_by_at is not None:
             by_at = min(by_at, thread.triage_by_at)
-        _flag(thread, max(urgency, thread.urgency), by_at, alerts)
+        _flag(thread, max(asked.urgency, thread.urgency), by_at, alerts)
         audit.record(
             "message.flagged",
             by="system:coaching",
             at=at,
             about=thread,
             patient_id=thread.patient_id,
-            detail={"urgency": urgency, "triggers": triggers},
+            detail={"urgency": asked.urgency, "triggers": list(asked.triggers)},
         )
-    return tuple(triggers), after_hours
 
 
 def _flag(thread: MessageThread, urgency: int, by_at: datetime, alerts: list[Alert]) -> None:
@@ -248,7 +242,6 @@ def _flag(thread: MessageThread, urgency: int, by_at: datetime, alerts: list[Ale
 def _sound(
     thread: MessageThread,
     trigger: str,
-    found: Match,
     *,
     source: Message,
     by: User,
@@ -300,9 +293,7 @@ def say_emergency(thread: MessageThread, *, answer: str, by: User, at: datetime)
         flags = newest.flags or []
         row = next((row for row in data["words"] if row["category"] in flags), None)
         trigger = row["emergency_trigger"] if row is not None else "X01"
-        alert = _sound(
-            current, trigger, Match(), source=newest, by=by, at=at, severity=4, codes=("said_emergency",)
-        )
+        alert = _sound(current, trigger, source=newest, by=by, at=at, severity=4, codes=("said_emergency",))
         _flag(current, 2, at + timedelta(minutes=data["triage_minutes"]["2"]), [alert])
     return alert
 

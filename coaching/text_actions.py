@@ -1,10 +1,11 @@
-"""What a text to our number asks for: the same words, and the same alerts, as in a secure message; in a session any text at all."""
+"""What a text to our number asks for: the same words, and the same alerts by the same hours, as in a secure message; in a session any
+text at all."""
 
-from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from accounts.models import Patient, User
-from coaching.message_access import numbers
+from coaching.message_access import asked, numbers
 from coaching.rules.messages import Match, match
 from common.encryption import lookup_digest
 from notify.models import InboundText
@@ -25,13 +26,14 @@ def on_text(*, text: InboundText, at: datetime) -> bool:
     about each where several share a telephone. From a number that nobody knows the person on call is called all the same, and
     reads the text on the alert (HZ-29: words are never the only path).
     """
-    found = match(text.body, numbers=numbers(at=at))
+    data = numbers(at=at)
+    found = match(text.body, numbers=data)
     beside = patient_beside(text.from_number)
     with_number = Patient.objects.filter(user__phone=text.from_number, user__is_active=True)
     patients = [beside] if beside is not None else list(with_number.select_related("user"))
     called = False
     for patient in patients:
-        called = _about(patient, text, found, shared=len(patients) > 1, at=at) or called
+        called = _about(patient, text, found, data=data, shared=len(patients) > 1, at=at) or called
     if patients or not found.triggers:
         return called
     if User.objects.filter(phone=text.from_number, is_active=True).exists():
@@ -46,11 +48,15 @@ def on_text(*, text: InboundText, at: datetime) -> bool:
     return True
 
 
-def _about(patient: Patient, text: InboundText, found: Match, *, shared: bool, at: datetime) -> bool:
+def _about(
+    patient: Patient, text: InboundText, found: Match, *, data: dict[str, Any], shared: bool, at: datetime
+) -> bool:
     """The alerts of one text about one patient, each with the hold of its row."""
     in_session = under_the_medicine(patient)
-    triggers: Sequence[str] = found.triggers or ((IN_SESSION,) if in_session else ())
-    codes = ["text_needs_triage"] if found.triggers else ["text_in_session"]
+    triggers, codes = asked(found, at=at, data=data).triggers, ["text_needs_triage"]
+    if in_session and not found.triggers:
+        # Sooner than a side effect told at night (X23).
+        triggers, codes = (IN_SESSION,), ["text_in_session"]
     if shared:
         codes.append("number_shared")
     for trigger in triggers:

@@ -20,6 +20,8 @@ NEGATION_WORDS = 3
 # Shorter words are taken letter by letter, or every "die" would be a "pie".
 FUZZY_FROM_LETTERS = 6
 BREAK = "|"
+# The category of words, and the topic of a conversation, about an effect of the medicine.
+SIDE_EFFECT = "side_effect"
 BREAKING_WORDS = frozenset({"but", "however", "although", "though", "pero"})
 
 
@@ -84,8 +86,31 @@ class Match:
     urgency: int = 0
 
     @property
+    def is_effect(self) -> bool:
+        """Words about something that the medicine may have done."""
+        return SIDE_EFFECT in self.categories
+
+    @property
     def is_crisis(self) -> bool:
         return any(category.startswith("suicide") for category in self.categories)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the words of one message, or of one text, set off: the alerts by their triggers, and how soon a person looks."""
+
+    triggers: tuple[str, ...] = ()
+    urgency: int = 0
+    after_hours: bool = False
+
+
+def asked_by(found: Match, *, effect_after_hours: bool, after_hours_trigger: str) -> Asked:
+    """The alerts that words call for. A side effect told while nobody is at work reaches the person on call (X23), unless graver
+    words beside it already do."""
+    triggers = found.triggers
+    if effect_after_hours and not triggers:
+        triggers = (after_hours_trigger,)
+    return Asked(triggers, max(found.urgency, 1 if effect_after_hours else 0), effect_after_hours)
 
 
 def squeezed(word: str) -> str:

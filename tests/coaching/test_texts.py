@@ -94,6 +94,48 @@ def test_whatever_comes_out_of_a_session_is_looked_at_now(
     assert not InboundText.objects.filter(handled_at__isnull=False).exists()
 
 
+# The practice is staffed from nine to five; noon in New York is `at`.
+@pytest.mark.parametrize(
+    ("minutes", "called"), [(-181, True), (-180, False), (299, False), (300, True), (8 * 60, True)]
+)
+@pytest.mark.parametrize("body", ["I keep vomiting", "no rash any more but dizzy"])
+def test_x23_a_side_effect_texted_after_hours_reaches_the_person_on_call(
+    alice: User, dana: User, at: dt.datetime, body: str, minutes: int, called: bool
+) -> None:
+    """As in a secure message: by the same words and the same hours; at work the care team reads it from its list."""
+    when = at + dt.timedelta(minutes=minutes)
+    a_shift(dana, at - dt.timedelta(hours=4), hours=48)
+    assert says(alice.phone, body, when) == ("urgent" if called else "triage")
+    assert InboundText.objects.get().handled_at is None
+    assert Alert.objects.exists() is called
+    if called:
+        alert = Alert.objects.get()
+        assert (alert.trigger, alert.detail_codes, alert.in_session) == ("X23", ["text_needs_triage"], False)
+        assert alert.acknowledge_by_at == when + dt.timedelta(minutes=15)
+        assert OutboxMessage.objects.filter(about_id=alert.pk, recipient=dana, lane="crisis").exists()
+        assert not SafetyHold.objects.exists()
+
+
+def test_graver_words_of_a_text_at_night_are_not_doubled_by_x23(
+    alice: User, dana: User, at: dt.datetime
+) -> None:
+    night = at + dt.timedelta(hours=8)
+    a_shift(dana, at)
+    says(alice.phone, "I keep vomiting and I have chest pain", night)
+    assert [alert.trigger for alert in Alert.objects.all()] == ["X01"]
+
+
+def test_a_side_effect_told_out_of_a_session_at_night_is_looked_at_as_any_text_of_a_session(
+    alice: User, dana: User, protocol_version: Any, at: dt.datetime
+) -> None:
+    """X07 within five minutes, not X23 within fifteen."""
+    evening = at + dt.timedelta(hours=6)
+    a_session_in_progress(alice, dana, evening)
+    says(alice.phone, "I keep vomiting", evening + dt.timedelta(minutes=20))
+    alert = Alert.objects.get()
+    assert (alert.trigger, alert.in_session, alert.detail_codes) == ("X07", True, ["text_in_session"])
+
+
 def test_help_outside_a_session_only_asks_for_our_number(alice: User, dana: User, at: dt.datetime) -> None:
     a_shift(dana, at)
     assert says(alice.phone, "HELP", at) == "help"
@@ -232,7 +274,7 @@ def test_every_trigger_that_words_may_set_off_names_the_text_as_a_source(db: Non
     rows = {row["id"]: row for row in escalations(at=at)["triggers"]}
     by_words = {row["trigger"] for row in text_actions.numbers(at=at)["words"]} - {""}
     named = {name for name, row in rows.items() if "text message" in row["sources"]}
-    assert named == by_words | {"P05", "X07"}
+    assert named == by_words | {"P05", "X07", text_actions.numbers(at=at)["after_hours_trigger"]}
 
 
 # --- whose it is to read ---

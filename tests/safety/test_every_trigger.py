@@ -156,10 +156,10 @@ def wrote(body: str, *, topic: str = "other", after: dt.timedelta = dt.timedelta
     return scene
 
 
-def texted(body: str) -> Scene:
+def texted(body: str, *, after: dt.timedelta = dt.timedelta()) -> Scene:
     def scene(w: World) -> None:
         w.on_call()
-        receive_text(sid="SM1", from_number=w.alice.phone, body=body, vendor_opt_out="", at=w.at)
+        receive_text(sid="SM1", from_number=w.alice.phone, body=body, vendor_opt_out="", at=w.at + after)
 
     return scene
 
@@ -384,6 +384,7 @@ SCENES: dict[tuple[str, str], Scene] = {
     ("X22", "parcel lost"): parcel_never_came,
     ("X22", "a second report of lost medicine"): lost_it_twice,
     ("X23", "message"): wrote("I keep vomiting", after=8 * HOUR),
+    ("X23", "text message"): texted("I keep vomiting", after=8 * HOUR),
 }
 
 
