@@ -65,9 +65,9 @@ def open_thread(
         newest = Message.objects.filter(
             author=by, thread__patient=patient, thread__topic=topic, thread__opened_by=by
         )
-        twin = _twin(newest, text, files, at=at)
+        twin = _sent_already(newest, text, files, data=data, by=by, at=at)
         if twin is not None:
-            return Sent(twin.thread, twin, match(text, numbers=data) if is_patient else Match())
+            return twin
         thread = MessageThread.objects.create(
             patient=patient,
             topic=topic,
@@ -100,9 +100,9 @@ def write(thread: MessageThread, *, body: str, uploads: Iterable[Any] = (), by: 
         current = _locked(thread)
         if by.pk != current.patient_id and by.role not in access.CLINICAL:
             raise NotPermitted("Only the patient and the care team write here.")
-        twin = _twin(current.messages.all(), text, files, at=at)
-        if twin is not None and twin.author_id == by.pk:
-            return Sent(current, twin, match(text, numbers=data) if by.pk == current.patient_id else Match())
+        twin = _sent_already(current.messages.all(), text, files, data=data, by=by, at=at)
+        if twin is not None:
+            return twin
         if by.pk == current.patient_id:
             if not current.is_waiting:
                 move(
@@ -184,12 +184,39 @@ def _add(
     return Sent(thread, message, found, asked.triggers, asked.after_hours)
 
 
-def _twin(rows: QuerySet[Message], text: str, files: list[Any], *, at: datetime) -> Message | None:
-    """The message before this one, when it is the same words with as many files a moment ago: sent from a second window."""
-    last = rows.select_related("thread").order_by("-sent_at", "-id").first()
-    if last is None or last.sent_at < at - TWIN_WITHIN or last.body != text:
+def _sent_already(
+    rows: QuerySet[Message], text: str, files: list[Any], *, data: dict[str, Any], by: User, at: datetime
+) -> Sent | None:
+    """The message before this one, when it is the same words of the same person with as many files a moment ago: sent from a
+    second window.
+
+    Words that call somebody are the same message only for as long as they are calling: said again after somebody has looked,
+    taken the alert or closed it, they are said anew (HZ-29).
+    """
+    last = rows.select_related("thread__patient").order_by("-sent_at", "-id").first()
+    if last is None or last.author_id != by.pk or last.sent_at < at - TWIN_WITHIN or last.body != text:
         return None
-    return last if last.files.count() == len(files) else None
+    if last.files.count() != len(files):
+        return None
+    if by.pk != last.thread.patient_id:
+        return Sent(last.thread, last)
+    found = match(text, numbers=data)
+    asked = access.asked(found, topic=last.thread.topic, at=at, data=data)
+    if asked.urgency and not _still_calling(last, asked, at=at):
+        return None
+    return Sent(last.thread, last, found, asked.triggers, asked.after_hours)
+
+
+def _still_calling(message: Message, asked: Asked, *, at: datetime) -> bool:
+    """Whether what these words set off when they were sent still stands: the look, and each alert, which nobody has yet."""
+    if message.thread.urgency < asked.urgency:
+        return False
+    episodes = {trigger_of(trigger, at=at)["episode"] for trigger in asked.triggers}
+    open_ones = Alert.objects.filter(
+        patient_id=message.thread.patient_id, episode_key__in=episodes, state=Alert.State.OPEN,
+        opened_at__lte=message.sent_at,
+    )  # fmt: skip
+    return open_ones.count() == len(episodes)
 
 
 def _tell(person: User, thread: MessageThread, message: Message, *, at: datetime) -> None:
