@@ -12,7 +12,7 @@ from accounts.access import patients_visible_to
 from accounts.models import Patient
 from common.clock import local_date
 from common.errors import NotVisible
-from consults.access.orders import medicine_used
+from consults.access.orders import medicine_used, orders_of, runs
 from consults.models import (
     AddressCheck,
     Fulfilment,
@@ -42,6 +42,39 @@ def proven(*, at: datetime) -> Q:
     return Q(Exists(ParcelProof.objects.filter(**of, adult=True, recorded_at__lte=at))) & (
         Q(Exists(ParcelPhoto.objects.filter(**of, taken_at__lte=at)))
         | Q(Exists(ParcelLook.objects.filter(**of, looked_at__lte=at)))
+    )
+
+
+def seen_by_somebody() -> Q:
+    """Parcels whose count somebody saw: on the patient's photo, or on a video call."""
+    of = {"parcel": OuterRef("pk")}
+    return Q(Exists(ParcelPhoto.objects.filter(**of))) | Q(Exists(ParcelLook.objects.filter(**of)))
+
+
+def made_good(order: Order, *, at: datetime) -> QuerySet[Fulfilment]:
+    """Parcels of this order's product with nothing left to do about them: lost, or counted and seen, and no unit is left to send.
+
+    What is on its way or waits to be counted is somebody's work still, however much is sent beside it.
+    """
+    parcels = Fulfilment.objects.filter(**_same_product(order))
+    if units_to_send(order, at=at):
+        return parcels.none()
+    return parcels.filter(Q(lost_at__isnull=False) | Q(confirmed_at__isnull=False) & seen_by_somebody())
+
+
+def owes_units(parcel: Fulfilment, *, at: datetime) -> bool:
+    """Was something of it short, too much or broken when it was counted, and is that not made good yet?"""
+    if (parcel.count_confirmed or 0) > parcel.count:
+        return True
+    broken = StockMove.objects.filter(
+        order_id=parcel.order_id, kind=StockMove.Kind.DAMAGED, at=parcel.confirmed_at
+    )
+    if not parcel.count_differs and not broken.exists():
+        return False
+    return any(
+        units_to_send(order, at=at)
+        for order in orders_of(parcel.patient)
+        if runs(order, at=at) and same_product(order, parcel.order)
     )
 
 

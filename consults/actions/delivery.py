@@ -12,7 +12,7 @@ from accounts.models import Patient, Role, User
 from common import audit, files, protocol
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible
 from common.notes import is_a_note
-from consults.access.parcels import stock_of
+from consults.access.parcels import owes_units, stock_of
 from consults.actions.parcels import (
     COUNT,
     COUNT_DIFFERS,
@@ -242,7 +242,7 @@ def look_together(parcel: Fulfilment, *, counted: int, note: str, by: User, at: 
         )
         if made:
             audit.record("parcel.looked_at", by=by, at=at, about=row, patient_id=row.patient_id)
-            if not row.count_differs:
+            if not owes_units(row, at=at):
                 settle(row, "looked at together", by=by, at=at)
     return look
 

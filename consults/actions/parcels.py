@@ -14,7 +14,14 @@ from common import audit, protocol
 from common.clock import local_date
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible
 from consults.access.orders import one_to_call_back, orders_of, runs
-from consults.access.parcels import address_changed, address_checked, same_product, stock_of, units_to_send
+from consults.access.parcels import (
+    address_changed,
+    address_checked,
+    made_good,
+    same_product,
+    stock_of,
+    units_to_send,
+)
 from consults.access.standing import no_parcel_for
 from consults.actions.standing import goes_on, refused, stop
 from consults.models import Fulfilment, HandOver, KitParcel, Order, StockMove
@@ -202,8 +209,8 @@ def _sent(
         due_at=at + timedelta(hours=delivery_numbers(at=at)["late_after_hours"]),
         sent_to=row.patient.address,
     )
-    for lost in Fulfilment.objects.filter(patient_id=row.patient_id).exclude(pk=parcel.pk):
-        settle(lost, "sent again", by=by, at=at)
+    for before in made_good(row, at=at).exclude(pk=parcel.pk):
+        settle(before, "sent again", by=by, at=at)
     goes_on(row, "a parcel left", by=by, at=at)
     audit.record(
         "parcel.sent", by=by, at=at, about=parcel, patient_id=row.patient_id, detail={"count": count}

@@ -310,6 +310,8 @@ def test_a_short_parcel_is_an_incident_and_the_missing_units_can_be_sent_again(
     nothing_held(alice.pk, dana, at + DAY)
     with pytest.raises(Invalid):
         ship(order, 2, dana, at + DAY)
+    actions.look_together(parcel, counted=3, note="Counted on the call.", by=dana, at=at + DAY)
+    assert trouble() == [task], "one is still missing"
     again = ship(order, 1, dana, at + DAY)
     assert not trouble()
     actions.confirm_count(again, count=1, by=alice, at=at + 2 * DAY)
@@ -325,6 +327,60 @@ def test_what_came_broken_is_replaced(order: Order, alice: User, dana: User, at:
     assert "2 came broken" in trouble()[0].detail
     assert access.units_to_send(order, at=at + DAY) == 2
     assert ship(order, 2, dana, at + DAY)
+
+
+@pytest.mark.parametrize(("sent_again", "looked_first", "open_after"), [
+    (1, False, True), (1, True, True), (2, False, True), (2, True, False),
+])  # fmt: skip
+def test_what_is_owed_or_was_not_seen_stays_somebodys_work_whatever_else_leaves(
+    order: Order,
+    alice: User,
+    dana: User,
+    at: dt.datetime,
+    sent_again: int,
+    looked_first: bool,
+    open_after: bool,
+) -> None:
+    """Two of four came broken, counted without a photo: settled when both were sent again and somebody saw the count."""
+    parcel = ship(order, 4, dana, at)
+    actions.confirm_count(parcel, count=4, damaged=2, without_photo=True, by=alice, at=at + DAY)
+    (task,) = trouble()
+    if looked_first:
+        actions.look_together(parcel, counted=4, note="Counted on the call.", by=dana, at=at + DAY)
+        assert trouble() == [task], "two are still owed"
+    ship(order, sent_again, dana, at + DAY)
+    assert bool(trouble()) is open_after
+    if open_after and not looked_first:
+        actions.look_together(parcel, counted=4, note="Counted on the call.", by=dana, at=at + DAY)
+        assert bool(trouble()) is (sent_again == 1)
+
+
+def test_a_parcel_that_waits_to_be_counted_is_not_settled_by_another_one(
+    order: Order, alice: User, dana: User, at: dt.datetime
+) -> None:
+    parcel = ship(order, 2, dana, at)
+    actions.mark_delivered(parcel, by=dana, at=at + DAY)
+    actions.sweep_parcels(at=at + 4 * DAY)
+    (task,) = trouble()
+    assert "was not counted" in task.detail
+    ship(order, 2, dana, at + 4 * DAY)
+    assert trouble() == [task]
+
+
+def test_a_parcel_of_another_medicine_settles_nothing(
+    order: Order, alice: User, dana: User, at: dt.datetime
+) -> None:
+    """What was lost of the tablets is not made good by another strength."""
+    actions.give_up_parcel(ship(order, 4, dana, at), why="the carrier lost it", by=dana, at=at)
+    nothing_held(alice.pk, dana, at)
+    Order.objects.filter(pk=order.pk).update(revoked_at=at + HOUR, revoked_by=dana, revoke_reason="Another strength.",
+        pharmacy_status="cancelled")  # fmt: skip
+    other = a_signed_order(
+        alice, dana, at + HOUR, sessions_covered=(1, 2), strength_ug=50_000, dose_ug=100_000
+    )
+    (task,) = trouble()
+    ship(other, 4, dana, at + DAY)
+    assert trouble() == [task]
 
 
 def test_units_seen_broken_after_the_count_are_not_swallowed(
