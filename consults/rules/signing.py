@@ -160,8 +160,9 @@ class StandingFacts:
     at: datetime
     # The later of the two dates where the patient and where the prescriber is: what has lapsed for one of them has lapsed.
     on: date
-    # Where the patient was at the visit, and what that state allows: its law and its monitoring programme count beside those
-    # of the state on file (protocol 4: where the patient is at the encounter). Empty: in the state of care.
+    # Where the patient was at the visit, and what that state allows: its law, its monitoring programme, and licence and
+    # registration there count beside those of the state on file (protocol 4: where the patient is at the encounter). Empty: in
+    # the state of care.
     seen_in: str = ""
     seen_rule: str = ""
     # Where the patient lives now, when the order was signed for another state.
@@ -238,7 +239,9 @@ def standing_gaps(
     """Licence, law, monitoring programme and authority, on this day. Without `fresh_check` the programme was looked at when the
     order left, and only what was found counts."""
     found: set[OrderGap] = set()
-    if f.pdmp_checked_at is None or not {f.state_of_care, f.seen_in, f.lives_in} - {""} <= f.pdmp_states:
+    # Protocol 4: where the patient is at the encounter counts for whoever prescribes, also when somebody else saw them there.
+    states = {f.state_of_care, f.seen_in, f.lives_in} - {""}
+    if f.pdmp_checked_at is None or not states <= f.pdmp_states:
         found.add(OrderGap.PDMP_NOT_CHECKED)
     else:
         age = f.at - f.pdmp_checked_at
@@ -246,7 +249,7 @@ def standing_gaps(
             found.add(OrderGap.PDMP_TOO_OLD)
         if f.pdmp_finding != "clear":
             found.add(OrderGap.PDMP_DISCREPANCY)
-    if not {f.state_of_care, f.lives_in} - {""} <= f.licensed_states:
+    if not states <= f.licensed_states:
         found.add(OrderGap.NOT_LICENSED_HERE)
     rules = [f.state_rule] + [
         rule for state, rule in ((f.seen_in, f.seen_rule), (f.lives_in, f.lives_rule)) if state

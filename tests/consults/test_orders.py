@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from accounts.models import DeaRegistration, Licence, Patient, User
+from accounts.models import CareTeam, DeaRegistration, Licence, Patient, User
 from common import hooks
 from common.errors import Conflict, Invalid, NotPermitted, NotVisible
 from common.models import AuditEntry
@@ -18,6 +18,7 @@ from consults.models import Order, VisitNote
 from intake.access import active_medicines, rule_row
 from intake.models import EligibilityEvaluation, Medicine, RuleCount
 from safety.actions import place_hold
+from tests.conftest import a_psychiatrist
 from tests.consults.builders import (
     TRACKED,
     a_pdmp_check,
@@ -252,7 +253,7 @@ def test_an_order_is_not_signed_against_the_law_of_the_state(
 def test_where_somebody_was_seen_counts_beside_where_they_live(
     ready: Patient, dana: User, admin_ann: User, admin_ben: User, at: dt.datetime
 ) -> None:
-    """Protocol 4: licence, law and monitoring programme of the place of the encounter. Seen in California, lives in New York now."""
+    """Protocol 4: law and monitoring programme of the place of the encounter. Seen in California, lives in New York now."""
     Patient.objects.filter(pk=ready.pk).update(state="NY")
     patient = Patient.objects.select_related("user").get(pk=ready.pk)
     a_pdmp_check(patient.user, dana, at - HOUR, states=["NY"])
@@ -263,6 +264,36 @@ def test_where_somebody_was_seen_counts_beside_where_they_live(
     found = refusal(patient, dana, at)
     assert "or the one where they were seen, allows no controlled substance" in found
     assert "monitoring programme of" not in found
+
+
+@pytest.mark.parametrize(
+    ("licences", "registrations", "fine"),
+    [
+        (["CA"], ["CA"], False),
+        (["CA", "NY"], ["CA"], False),
+        (["CA"], ["CA", "NY"], False),
+        (["CA", "NY"], ["CA", "NY"], True),
+    ],
+)
+def test_whoever_prescribes_is_licensed_and_registered_where_the_patient_was_seen_also_by_somebody_else(
+    ready: Patient, dana: User, at: dt.datetime, licences: list[str], registrations: list[str], fine: bool
+) -> None:
+    """Protocol 4: Dana saw the patient, who lives in California, in New York; a colleague signs."""
+    a_signed_note(ready.user, dana, at - 2 * HOUR, location_state="NY")
+    eva = a_psychiatrist("Eva Stone", "CA", "NY")
+    CareTeam.objects.filter(pk=ready.pk).update(psychiatrist=eva)
+    Licence.objects.filter(psychiatrist=eva).exclude(state__in=licences).delete()
+    DeaRegistration.objects.filter(psychiatrist=eva).exclude(state__in=registrations).delete()
+    a_pdmp_check(ready.user, eva, at - HOUR / 2, states=["CA", "NY"])
+    why = {"evaluator_reason": "Dana is on leave; I know her chart."}
+    if fine:
+        assert signed(drafted(ready, eva, at, **why), by=eva, at=at).signed_at == at
+    else:
+        found = refusal(ready, eva, at, **why)
+        assert (
+            "no licence and DEA registration today in the patient's state, or in the one where they were"
+            in found
+        )
 
 
 def test_a_pdmp_check_is_good_for_a_day(ready: Patient, dana: User, at: dt.datetime) -> None:
