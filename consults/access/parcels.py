@@ -67,7 +67,7 @@ def owes_units(parcel: Fulfilment, *, at: datetime) -> bool:
     if (parcel.count_confirmed or 0) > parcel.count:
         return True
     broken = StockMove.objects.filter(
-        order_id=parcel.order_id, kind=StockMove.Kind.DAMAGED, at=parcel.confirmed_at
+        order_id=parcel.order_id, kind=StockMove.Kind.DAMAGED, at=parcel.confirmed_at or at
     )
     if not parcel.count_differs and not broken.exists():
         return False
