@@ -1,6 +1,7 @@
 """Free times: how the search grows with the number of clinicians, and two hundred people who press one time at once."""
 
 import datetime as dt
+import json
 import statistics
 import threading
 import time
@@ -17,10 +18,13 @@ from accounts import actions as people
 from accounts.models import DeaRegistration, Licence, Patient, Role, User
 from bench import fill
 from bench.figures import Figure, figure
+from bench.load import Round, in_turns, median_ratio, one_round, request_bytes
 from bench.server import Practice
 from common import clock
+from common.encryption import encrypt
 from consults.access.slots import open_slots
 from consults.models import Appointment, Availability
+from intake.rules.steps import assessment_screens
 
 KINDS = ["consult", "intro", "follow_up"]
 RACERS = 200
@@ -94,6 +98,33 @@ def slot_search_500(practice: Practice) -> Iterator[Figure]:
     yield figure("slot_search_500", many, "ms", few, many / few, "<=5")
 
 
+def _visitor(state: str) -> dict[str, str]:
+    """The browser of somebody who has answered the two-minute assessment and is excluded by nothing."""
+    answers = {question.name: "no" for screen in assessment_screens() for question in screen.questions} | {
+        "age_years": "38", "state": state, "main_problem": "depression", "low_mood": "2", "worry": "1",
+        "has_internet_video": "yes", "monitor_available": "yes", "home_safe": "yes",
+    }  # fmt: skip
+    until = (clock.now() + dt.timedelta(hours=1)).timestamp()
+    return {"Cookie": f"assessment={encrypt(json.dumps(answers | {'until': until}), context='assessment')}"}
+
+
+def introduction_page_500(practice: Practice) -> Iterator[Figure]:
+    """The public page of free times for a first call among 500 clinicians, over HTTP, against the same page among 5."""
+    sides: dict[str, Callable[[], Round]] = {}
+    for state, count in (("AZ", 500), ("OR", 5)):
+        _clinicians(state, count)
+        page = request_bytes("GET", "/introduction/", _visitor(state))
+
+        def opened(page: bytes = page) -> Round:
+            return one_round(practice.port, lambda: page, clients=1, seconds=1.5, expect=200)
+
+        sides[state] = opened
+    fill.settle("accounts_user", "accounts_licence", "accounts_dearegistration", "consults_availability")
+    results = in_turns(sides, rounds=7)
+    many, few, ratio = median_ratio(results, "AZ", "OR", lambda r: r.p50_ms)
+    yield figure("introduction_page_500", many, "ms", few, ratio, "<=5")
+
+
 def booking_race_200(practice: Practice) -> Iterator[Figure]:
     """Two hundred people post the same free time over HTTP at one moment: one has it, 199 are told so, nobody sees an error."""
     Availability.objects.bulk_create(
@@ -150,5 +181,6 @@ def booking_race_200(practice: Practice) -> Iterator[Figure]:
 
 SLOTS: dict[str, Callable[[Practice], Iterator[Figure]]] = {
     "slot_search_500": slot_search_500,
+    "introduction_page_500": introduction_page_500,
     "booking_race_200": booking_race_200,
 }

@@ -161,17 +161,20 @@ def introduction_slots(
     to_at: datetime,
     *,
     at: datetime,
+    clinician_id: uuid.UUID | None = None,
     moving: Introduction | None = None,
     limit: int | None = None,
     per_start: int | None = None,
 ) -> list[Slot]:
-    """Free times for a first call with any psychiatrist who may prescribe in this state: five queries, nobody's record."""
+    """Free times for a first call with any psychiatrist who may prescribe in this state, or one of them: five queries."""
     rules = visit_settings(at)
     from_at = max(from_at, at + timedelta(minutes=rules["minimum_notice_minutes"]))
     to_at = min(to_at, at + timedelta(days=rules["horizon_days"]))
     if from_at >= to_at:
         return []
     able = prescribers_in(state, on=local_date(at, zone))
+    if clinician_id is not None:
+        able = [one for one in able if one.pk == clinician_id]
     return _free(
         VisitType.INTRO, able, None, from_at, to_at, at=at, zone=zone, moving=moving, types=rules["types"], limit=limit,
         per_start=per_start,

@@ -38,13 +38,11 @@ def _slot(
 ) -> Slot:  # fmt: skip
     if starts_at.tzinfo is None:
         raise Invalid("Choose one of the times.", fields={"slot": "Choose one of the times."})
-    free = introduction_slots(
-        state, zone, starts_at, starts_at + timedelta(microseconds=1), at=at, moving=moving
-    )
-    found = next((slot for slot in free if slot.clinician_id == clinician_id), None)
-    if found is None:
+    until = starts_at + timedelta(microseconds=1)
+    found = introduction_slots(state, zone, starts_at, until, at=at, clinician_id=clinician_id, moving=moving)
+    if not found:
         raise SlotTaken(wording.SLOT_GONE)
-    return found
+    return found[0]
 
 
 def book_introduction(

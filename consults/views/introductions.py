@@ -4,7 +4,6 @@ import functools
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -20,7 +19,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.forms import zone_choices, zone_of_state
 from accounts.guards import by_link, for_role, public
 from common import clock, intents
-from common.clock import local_date
 from common.encryption import lookup_digest
 from common.errors import Conflict, NotVisible, SlotTaken
 from consults import actions, wording
@@ -32,16 +30,16 @@ from consults.access.introductions import (
     visible_introduction,
 )
 from consults.access.rooms import room_hours
-from consults.access.slots import Slot, introduction_slots, visit_settings
+from consults.access.slots import introduction_slots, visit_settings
 from consults.forms_introduction import IntroductionForm, RoomForm
 from consults.gateways.calendar import introduction_invitation
 from consults.models import Introduction
-from consults.rules.slots import when_words, zone_words
-from consults.views.common import day_from, day_window, slot_from
+from consults.rules.slots import when_words
+from consults.views.common import slot_from
+from consults.views.times import PEOPLE_PER_TIME, week_of_times
 from intake.views.assessed import assessed
 from video.views import remember_guest, room_address
 
-WEEK = 7
 COOKIE = "introduction"
 OTHER_TIMES = 6
 STATES = {
@@ -94,38 +92,16 @@ def _zone(request: HttpRequest, state: str) -> str:
 def _week(
     request: HttpRequest, state: str, zone: str, address: str, *, at: datetime, moving: Introduction | None = None
 ) -> dict[str, Any]:  # fmt: skip
-    """A week of free times, beginning with the first day that has one."""
-    today = local_date(at, zone)
-    horizon = at + timedelta(days=visit_settings(at)["horizon_days"])
-    free = introduction_slots(state, zone, at, horizon, at=at, moving=moving)
-    first = max(
-        today, day_from(request.GET.get("from", ""), local_date(free[0].starts_at, zone) if free else today)
+    """A week of free times for a call, and the way to the weeks beside it."""
+    search = functools.partial(
+        introduction_slots, state, zone, at=at, moving=moving, per_start=PEOPLE_PER_TIME
     )
-    from_at, to_at = day_window(first, WEEK, zone)
-    shown = [slot for slot in free if from_at <= slot.starts_at < to_at]
-    return {
-        "days": _days(shown, zone),
-        "several": len({slot.clinician_id for slot in free}) > 1,
-        "earlier": f"{address}?zone={zone}&from={(first - timedelta(days=WEEK)).isoformat()}"
-        if first > today
-        else "",
-        "later": f"{address}?zone={zone}&from={(first + timedelta(days=WEEK)).isoformat()}"
-        if any(slot.starts_at >= to_at for slot in free)
-        else "",
-        "first": first,
-        "any_free": bool(free),
-        "zone": zone,
-        "zone_words": zone_words(at, zone),
-        "zones": _zones(),
-        "address": address,
+    week = week_of_times(search, request.GET.get("from", ""), at=at, zone=zone)
+    beside = {
+        name: f"{address}?zone={zone}&from={week[name].isoformat()}" if week[name] else ""
+        for name in ("earlier", "later")
     }
-
-
-def _days(slots: list[Slot], zone: str) -> list[dict[str, Any]]:
-    return [
-        {"day": day, "slots": list(group)}
-        for day, group in groupby(slots, key=lambda slot: local_date(slot.starts_at, zone))
-    ]
+    return {**week, **beside, "zone": zone, "zones": _zones(), "address": address}
 
 
 @visitor_page
@@ -163,7 +139,8 @@ def details(request: HttpRequest, state: str) -> HttpResponse:
             # What was typed stays; the next free times stand beside it.
             form.add_error(None, gone.detail)
             horizon = at + timedelta(days=visit_settings(at)["horizon_days"])
-            others, status = introduction_slots(state, zone, at, horizon, at=at)[:OTHER_TIMES], 409
+            others = introduction_slots(state, zone, at, horizon, at=at, limit=OTHER_TIMES, per_start=1)
+            status = 409
         except Conflict as refused:
             form.add_error(None, refused.detail)
             status = 409

@@ -1,6 +1,7 @@
-"""A week of free times as patients and their care team see it."""
+"""A week of free times as patients, visitors and the care team see it."""
 
 import functools
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -16,6 +17,7 @@ from consults.models import Appointment, VisitType
 from consults.rules.slots import offset_change_words, zone_words
 from consults.views.common import day_from, day_window
 
+Search = Callable[..., list[Slot]]
 WEEK = 7
 # Where many could see her, so many names stand beside one time.
 PEOPLE_PER_TIME = 3
@@ -48,33 +50,42 @@ def _clocks(slots: list[Slot], at: datetime, zone: str) -> str:
     return offset_change_words(at, slots[-1].starts_at, zone) if slots else ""
 
 
-def offer_times(
-    request: HttpRequest, patient: Patient, visit_type: str, at: datetime, moving: Appointment | None = None
-) -> dict[str, Any]:
-    """A week of free times, beginning with the first day that has one."""
-    zone = patient.user.time_zone
+def week_of_times(search: Search, asked: str, *, at: datetime, zone: str) -> dict[str, Any]:
+    """A week of free times, beginning with the day that was asked for or else with the first day that has one.
+
+    Only that week is searched whole; of what lies around it, only whether there is anything. So a page costs the same in a
+    practice of five and of five hundred.
+    """
     today = local_date(at, zone)
     horizon = at + timedelta(days=visit_settings(at)["horizon_days"])
-    asked = request.GET.get("from", "")
-    first = max(today, day_from(asked, today))
-    search = functools.partial(
-        access.open_slots, visit_type, patient, at=at, moving=moving, per_start=PEOPLE_PER_TIME
-    )
+    first = min(max(today, day_from(asked, today)), local_date(horizon, zone))
     if not asked:
         soonest = search(at, horizon, limit=1)
         first = local_date(soonest[0].starts_at, zone) if soonest else today
     from_at, to_at = day_window(first, WEEK, zone)
     shown = search(from_at, to_at)
     later = search(to_at, horizon, limit=1)
-    any_free = bool(shown or later) or bool(search(at, horizon, limit=1))
     return {
         "days": _days_of(shown, zone),
         "several": len({slot.clinician_id for slot in shown}) > 1,
         "earlier": first - timedelta(days=WEEK) if first > today else None,
         "later": first + timedelta(days=WEEK) if later else None,
         "first": first,
-        "any_free": any_free,
+        "any_free": bool(shown or later) or bool(search(at, horizon, limit=1)),
         "clocks": _clocks(shown, at, zone),
+    }
+
+
+def offer_times(
+    request: HttpRequest, patient: Patient, visit_type: str, at: datetime, moving: Appointment | None = None
+) -> dict[str, Any]:
+    """A week of free times for this patient."""
+    zone = patient.user.time_zone
+    search = functools.partial(
+        access.open_slots, visit_type, patient, at=at, moving=moving, per_start=PEOPLE_PER_TIME
+    )
+    return {
+        **week_of_times(search, request.GET.get("from", ""), at=at, zone=zone),
         "visit_type": visit_type,
         "patient_zone": zone,
         "intent": intents.mint(),

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts.access import patient_of
 from common import hooks
@@ -22,11 +23,14 @@ from consults.actions import introductions as introduction_actions
 from consults.models import Appointment, Introduction
 from consults.views import introductions
 from notify.models import OutboxMessage
+from tests.conftest import a_psychiatrist
 from tests.consults.builders import an_appointment, an_introduction, weekly_hours
 from tests.intake.test_assessment_pages import walk
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("protocol_version")]
 ZONE = "America/Los_Angeles"
+# Three searches of five queries: the first free time, its week, and whether there is a later one; and what is around them.
+PAGE_QUERIES = 18
 
 
 @pytest.fixture
@@ -478,18 +482,77 @@ def test_the_digest_of_an_address_goes_after_a_day(open_week, at):
 
 def test_the_pages_take_few_queries(open_week, client_for, at, django_assert_max_num_queries):
     client = assessed()
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(PAGE_QUERIES):
         client.get("/introduction/")
     row = an_introduction(open_week, at)
     link = f"/introduction/link/{introduction_token(row)}/"
     with django_assert_max_num_queries(3):
         client.get(link)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(PAGE_QUERIES):
         client.get(f"{link}move/")
     staff = client_for(open_week)
     with django_assert_max_num_queries(8):
         staff.get(f"/consults/introduction/{row.pk}/")
     assert Appointment.objects.count() == 0
+
+
+def test_the_public_page_asks_the_same_of_the_database_for_many_clinicians_and_names_three_beside_a_time(
+    open_week, at
+):
+    """One week is searched, with three names beside a time, whoever and how many offer it: nobody else's page waits for it."""
+    client = assessed()
+    token = introduction_token(an_introduction(open_week, at))
+    pages = ("/introduction/", f"/introduction/link/{token}/move/")
+    others = [a_psychiatrist(f"Doc{number} Moss", "CA") for number in range(6)]
+
+    def asked():
+        counts, texts = [], []
+        for page in pages:
+            with CaptureQueriesContext(connection) as seen:
+                texts.append(client.get(page).content.decode())
+            counts.append(len(seen))
+        return counts, texts
+
+    few, _ = asked()
+    for other in others:
+        weekly_hours(other)
+    many, texts = asked()
+    assert many == few and max(many) <= PAGE_QUERIES
+    when = (at + dt.timedelta(days=1)).isoformat()
+    for text in texts:
+        assert text.replace("%3A", ":").replace("%2B", "+").count(when) == 3
+        assert "from=2026-11-30" in text and (at + dt.timedelta(days=8)).date().isoformat() + "T" not in text
+
+
+def test_weeks_lead_from_one_to_the_next_and_stop_at_the_last_day_that_can_be_booked(open_week):
+    client = assessed()
+    first = client.get("/introduction/").content.decode()
+    assert "Week from November 23, 2026" in first and "from=2026-11-16" not in first
+    address, seen = "/introduction/?from=2026-11-23", []
+    while address and len(seen) < 12:
+        text = client.get(address).content.decode()
+        seen.append(re.search(r"Week from ([A-Z][a-z]+ \d+, \d{4})", text)[1])
+        later = re.search(r'href="([^"]*from=[^"]*)"[^>]*>\s*Later', text)
+        address = later[1].replace("&amp;", "&") if later else ""
+    assert seen == [
+        "November 23, 2026", "November 30, 2026", "December 7, 2026", "December 14, 2026", "December 21, 2026",
+        "December 28, 2026", "January 4, 2027", "January 11, 2027", "January 18, 2027",
+    ]  # fmt: skip
+    for odd in ("9999-12-31", "0001-01-01", "x", ""):
+        assert client.get("/introduction/", {"from": odd}).status_code == 200
+
+
+def test_a_call_is_booked_with_the_one_who_was_chosen_among_many_at_the_same_time(open_week, at):
+    others = [a_psychiatrist(f"Doc{number} Moss", "CA") for number in range(4)]
+    for other in others:
+        weekly_hours(other)
+    when = (at + dt.timedelta(days=1)).isoformat()
+    assert choose(assessed(), f"{others[3].pk}|{when}").status_code == 302
+    assert Introduction.objects.get().clinician == others[3]
+    # Not free with the chosen one: the next six times that are free, each of them once.
+    gone = choose(assessed(), f"{others[3].pk}|{when}", phone="(415) 555-0178").content.decode()
+    offered = re.findall(r'name="slot" value="[^|]+\|([^"]+)"', gone)
+    assert len(offered) == len(set(offered)) == 6
 
 
 def test_times_are_shown_in_the_zone_of_the_state_or_the_one_that_is_chosen(open_week):
