@@ -22,8 +22,9 @@ from consults.access.leave import is_away
 from consults.access.rooms import INTRODUCTION
 from consults.access.slots import Slot, introduction_slots
 from consults.actions.booking import _first_at, lock_times_of, release_expired_holds
+from consults.actions.freed import note_freed
 from consults.actions.rooms import follow_visit
-from consults.models import Introduction
+from consults.models import Introduction, VisitType
 from consults.rules.slots import when_words
 from notify.actions import cancel_for, promise
 from notify.rules import next_allowed
@@ -126,7 +127,7 @@ def move_introduction(
             release_expired_holds(at=at, people=[clinician_id])
             _still_here(clinician_id, slot)
             kept = _live(row, at)
-            before = kept.clinician
+            before, before_during = kept.clinician, kept.during
             kept.during = DateTimeTZRange(slot.starts_at, slot.ends_at)
             kept.clinician_id = clinician_id
             kept.sequence += 1
@@ -140,6 +141,7 @@ def move_introduction(
                 _tell_clinician(kept, before, "visit_cancelled", at=at)
             _tell(kept, "visit_moved", at=at)
             _promise_reminders(kept, at=at)
+            _note_freed(before, before_during, at=at)
     except IntegrityError as error:
         if "at_a_time" not in str(error):
             raise
@@ -197,6 +199,7 @@ def cancel_introduction(row: Introduction, *, by: User | str, at: datetime) -> I
         cancel_for(kept, at=at, why="the call was cancelled")
         follow_visit(kept, at=at)
         _tell(kept, "visit_cancelled", at=at, by_day=isinstance(by, User))
+        _note_freed(kept.clinician, kept.during, at=at)
     return kept
 
 
@@ -242,6 +245,11 @@ def forget_introductions(*, at: datetime) -> int:
     rows = Introduction.objects.filter(forgotten_at__isnull=True, during__endswith__lt=over)
     forget_callers(about_type=INTRODUCTION, about_ids=rows.values_list("pk", flat=True))
     return rows.update(name="", email="", phone="", contact_digest="", meeting_url="", forgotten_at=at)
+
+
+def _note_freed(clinician: User, during: DateTimeTZRange, *, at: datetime) -> None:
+    """Patients wait for an introduction on the list that callers cannot be on: a call's time goes round among them."""
+    note_freed(clinician_id=clinician.pk, visit_type=VisitType.INTRO, during=during, at=at)
 
 
 def _locked(row: Introduction) -> Introduction:

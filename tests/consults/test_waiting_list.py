@@ -12,8 +12,8 @@ from common.errors import NotVisible, SlotTaken
 from consults import actions
 from consults.models import Appointment, FreedSlot, SlotOffer, WaitingListEntry
 from notify.models import OutboxMessage
-from tests.conftest import a_patient
-from tests.consults.builders import an_appointment, weekly_hours
+from tests.conftest import a_patient, a_psychiatrist
+from tests.consults.builders import an_appointment, an_introduction, weekly_hours
 from tests.consults.test_booking_races import race
 from tests.intake.builders import an_accepted_intake
 
@@ -31,10 +31,10 @@ def patient_of(user: User) -> Patient:
 
 
 def waits(
-    user: User, at: dt.datetime, *, first: dt.time = dt.time(0), last: dt.time = dt.time(23, 59), days: Any = ALL_WEEK
+    user: User, at: dt.datetime, *, visit_type: str = "follow_up", first: dt.time = dt.time(0), last: dt.time = dt.time(23, 59), days: Any = ALL_WEEK
 ) -> WaitingListEntry:  # fmt: skip
     return actions.join_waiting_list(
-        patient_of(user), visit_type="follow_up", weekdays=list(days), from_time=first, until_time=last, by=user, at=at
+        patient_of(user), visit_type=visit_type, weekdays=list(days), from_time=first, until_time=last, by=user, at=at
     )  # fmt: skip
 
 
@@ -294,3 +294,48 @@ def test_a_time_is_not_kept_for_somebody_who_may_not_book_it(people: list[User],
 
 def people_doctor(people: list[User]) -> User:
     return visit_of(people[0]).clinician
+
+
+@pytest.mark.django_db
+def test_the_time_of_an_introductory_call_that_is_called_off_goes_round_once(
+    people: list[User], dana: User, at: dt.datetime
+) -> None:
+    """By its visitor or by the practice: a patient who waits for an introduction is offered the time."""
+    call = an_introduction(dana, at)
+    waits(people[0], at, visit_type="intro")
+    for _ in range(2):
+        actions.cancel_introduction(call, by=actions.VISITOR, at=at)
+    (freed,) = FreedSlot.objects.all()
+    assert (freed.clinician_id, freed.visit_type, freed.during) == (dana.pk, "intro", call.during)
+    actions.go_round(at=at)
+    (offer,) = live()
+    assert (offer.patient_id, offer.clinician_id, offer.starts_at) == (people[0].pk, dana.pk, call.starts_at)
+
+
+@pytest.mark.django_db
+def test_the_time_that_a_moved_introductory_call_gives_up_goes_round_with_the_one_who_had_it(
+    people: list[User], dana: User, at: dt.datetime
+) -> None:
+    other = a_psychiatrist("Eva Stone", "CA")
+    weekly_hours(other)
+    call = an_introduction(dana, at)
+    waits(people[0], at, visit_type="intro")
+    moved = actions.move_introduction(call, clinician_id=other.pk, starts_at=at + 3 * DAY + HOUR, at=at)
+    (freed,) = FreedSlot.objects.all()
+    assert moved.clinician_id == other.pk
+    assert (freed.clinician_id, freed.during) == (dana.pk, call.during)
+    actions.go_round(at=at)
+    assert [(offer.clinician_id, offer.starts_at) for offer in live()] == [(dana.pk, call.starts_at)]
+
+
+@pytest.mark.django_db
+def test_a_call_given_back_too_late_or_while_nobody_waits_for_one_leaves_nothing_behind(
+    people: list[User], dana: User, at: dt.datetime
+) -> None:
+    waits(people[0], at)  # For a follow-up, not for an introduction.
+    actions.cancel_introduction(an_introduction(dana, at), by=actions.VISITOR, at=at)
+    waits(people[0], at, visit_type="intro")
+    for minutes, left in ((120, 0), (121, 1)):
+        soon = an_introduction(dana, at, starts_at=at + minutes * HOUR / 60)
+        actions.cancel_introduction(soon, by=actions.VISITOR, at=at)
+        assert FreedSlot.objects.count() == left
