@@ -1,5 +1,6 @@
 """The numbers that people sign off, as one record: loaded from the apps' data files, approved in the database, pinned by enrolment."""
 
+import copy
 import json
 import uuid
 from datetime import datetime
@@ -8,11 +9,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, F, Q, When
 
 from common import audit, hooks
 from common.errors import Conflict, Invalid, NotPermitted
-from common.models import DocumentField, ProtocolVersion
+from common.models import ProtocolVersion
 
 # Where each part of a protocol version comes from. Lower apps may not import higher ones, but may read their files.
 SOURCES = {
@@ -108,34 +108,35 @@ def from_files(base: Path | None = None) -> dict[str, Any]:
     }
 
 
-# Documents of approved versions by key: 85 KB that never change (the trigger `approved_protocol_numbers_stay`), so that not every
-# page has them sent and read again. Which version is in force is asked each time.
-_documents: dict[uuid.UUID, dict[str, Any]] = {}
-KEPT_DOCUMENTS = 8
+# Approved versions by key and instant of approval: 85 KB each that never change (the trigger `approved_protocol_numbers_stay`), so
+# that not every page has them sent and read again. Which version is in force is asked each time.
+_kept: dict[tuple[uuid.UUID, datetime | None], ProtocolVersion] = {}
+KEPT_VERSIONS = 8
 
 
 def current(*, at: datetime) -> ProtocolVersion:
     """The newest approved version in force at `at`. Raises Conflict when nobody has approved one yet."""
-    known = dict(_documents)
-    unread = When(~Q(pk__in=list(known)), then=F("data"))
-    version = (
+    found = (
         ProtocolVersion.objects.filter(state="approved", effective_from__lte=at)
-        .defer("data")
-        .annotate(unread=Case(unread, output_field=DocumentField(null=True)))
         .order_by("-effective_from", "-approved_at")
+        .values_list("pk", "approved_at", "effective_from")
         .first()
     )
-    if version is None:
+    if found is None:
         raise Conflict(
             "No protocol version is approved yet. A second administrator must approve one.",
             code="no_protocol",
         )
-    fresh = vars(version).pop("unread")
-    if fresh is not None:
-        while len(_documents) >= KEPT_DOCUMENTS:
-            _documents.pop(next(iter(_documents)), None)
-        _documents[version.pk] = fresh
-    version.data = fresh if fresh is not None else known[version.pk]
+    pk, approved_at, effective_from = found
+    version = copy.copy(_kept.get((pk, approved_at)) or _keep(ProtocolVersion.objects.get(pk=pk)))
+    version.effective_from = effective_from
+    return version
+
+
+def _keep(version: ProtocolVersion) -> ProtocolVersion:
+    while len(_kept) >= KEPT_VERSIONS:
+        _kept.pop(next(iter(_kept)), None)
+    _kept[version.pk, version.approved_at] = version
     return version
 
 
@@ -192,4 +193,5 @@ def approve(
             raise Conflict("This version is no longer a draft.")
         draft.refresh_from_db()
         audit.record("protocol.approved", by=by, at=at, about=draft)
+        _keep(copy.copy(draft))
     return draft

@@ -57,12 +57,12 @@ def test_more_versions_than_are_kept_are_still_told_apart(
     admin_ann: User, admin_ben: User, at: dt.datetime
 ) -> None:
     """After a long life of the practice, with courses under many versions."""
-    many = protocol.KEPT_DOCUMENTS + 3
+    many = protocol.KEPT_VERSIONS + 3
     for number in range(many):
         in_force(f"v{number}", {"number": number}, at + number * DAY, admin_ann, admin_ben)
     for number in [*range(many), *reversed(range(many))]:
         assert protocol.current(at=at + number * DAY).data == {"number": number}
-    assert len(protocol._documents) <= protocol.KEPT_DOCUMENTS
+    assert len(protocol._kept) <= protocol.KEPT_VERSIONS
 
 
 def test_what_a_draft_says_is_read_from_the_draft(admin_ann: User, admin_ben: User, at: dt.datetime) -> None:
