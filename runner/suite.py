@@ -43,10 +43,15 @@ def test(arguments: Sequence[str]) -> int:
         extra["HEARTHSIDE_CHROMIUM"] = browser
     words = [*shlex.split(os.environ.get("ARGS", "")), *arguments]
     if not any(word.startswith(("-n", "--numprocesses")) for word in words):
-        words = ["-n", "2", *words]
+        words = ["-n", str(_workers()), *words]
     with throw_away() as pair:
         environment = {**demo_secrets(), **extra, "REDIS_URL": "", **pair.environment()}
         return run_with([str(PYTHON), "-m", "pytest", *words], environment)
+
+
+def _workers() -> int:
+    """One more than there are cores: tests with a browser or a killed process wait for much of their time."""
+    return max(2, min(4, len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else 2))
 
 
 def check() -> int:
