@@ -28,7 +28,7 @@ from consults.models import (
     VisitNote,
 )
 from consults.rules.dosing import Proposal, Strength
-from consults.rules.pharmacy import UNDER_WAY, may_be_heard
+from consults.rules.pharmacy import UNDER_WAY, may_be_heard, may_be_heard_by_the_team
 from consults.rules.signing import OrderFacts
 from intake.access import consent_current, current_intake, decision_facts, eligibility_stands, facts_of
 from intake.actions.eligibility import result_for, thresholds_in
@@ -85,9 +85,10 @@ def units_sent(order: Order) -> int:
     return int(left.aggregate(n=Sum("count"))["n"] or 0)
 
 
-def heard_next(order: Order, *, at: datetime) -> frozenset[str]:
-    """What the pharmacy can say of it next."""
-    return may_be_heard(
+def heard_next(order: Order, *, by: User, at: datetime) -> frozenset[str]:
+    """What this person can write down next that the pharmacy says of it."""
+    rule = may_be_heard if by.role == Role.PSYCHIATRIST else may_be_heard_by_the_team
+    return rule(
         order.pharmacy_status,
         in_force=runs(order, at=at),
         units_sent=units_sent(order),

@@ -150,8 +150,8 @@ def ship(
             )
         if row.pharmacy_status not in TAKEN:
             raise Conflict(
-                f"The pharmacy has not accepted this order ({row.get_pharmacy_status_display().lower()}). Its psychiatrist writes down "
-                "what the pharmacy says; then a parcel can leave.",
+                f"The pharmacy has not accepted this order ({row.get_pharmacy_status_display().lower()}). Write down under "
+                "“Pharmacy” what the pharmacy says; then a parcel can leave.",
                 code="not_accepted",
             )
         if one_to_call_back(row.patient_id):

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts.models import User
+from accounts.access import patients_visible_to
+from accounts.models import Role, User
 from common import audit
 from common.errors import Conflict, Invalid
 from consults import access
@@ -87,16 +88,23 @@ def _send(row: Order, *, way: str, by: User, at: datetime) -> HandOver:
 def hand_over(order: Order, *, status: str, external_id: str, by: User, at: datetime) -> Order:
     """Write down how far the pharmacy or the e-prescribing vendor is; without a number the one before stays.
 
-    Raises Conflict for a step back, and for an order that is not in force unless the pharmacy still has it: then it is called back.
+    A coach of the care team writes down what the pharmacy answers to an order that was handed over; that it was handed over, and
+    that one is called back, a psychiatrist says. Raises NotVisible for anybody else, Conflict for a step back, and for an order that is not in force unless the pharmacy still has it: then it is called back.
     That it was handed over by another way is asked like a sending. What the pharmacy did is written down whatever holds, and where
     something does not, its prescriber has it to settle.
     """
-    _prescribes(order.patient, by)
+    if by.role != Role.COACH or not patients_visible_to(by).filter(pk=order.patient_id).exists():
+        _prescribes(order.patient, by)
     if status not in PharmacyStatus.values:
         raise Invalid("Choose a status.", fields={"pharmacy_status": "Not known."})
     with transaction.atomic():
         row = _locked(order)
-        heard = access.heard_next(row, at=at)
+        heard = access.heard_next(row, by=by, at=at)
+        if not heard and by.role == Role.COACH and access.runs(row, at=at):
+            raise Conflict(
+                "This order is not with the pharmacy. Its psychiatrist hands it over first.",
+                code="not_handed_over",
+            )
         if not heard:
             raise _not_in_force()
         if status not in heard:

@@ -12,9 +12,23 @@ _IN_FORCE = {
     # Stopped on the way out: never sent, so it may still leave, or turn out to be there already.
     "blocked": frozenset({"handed_over", "accepted", "rejected", "dispensed"}),
 }
+# What the pharmacy answers to whoever of the care team rings it. That it leaves for the pharmacy, and that it is called back, is
+# the prescriber's to do and to say.
+ANSWERS = frozenset({"accepted", "rejected", "dispensed"})
 # The pharmacy has said that it fills it: only then a parcel of it can leave.
 TAKEN = frozenset({"accepted", "dispensed"})
 _ENDED = {status: frozenset({"cancelled", "rejected", "dispensed"}) for status in AT_THE_PHARMACY}
+
+
+def may_be_heard_by_the_team(
+    status: str, *, in_force: bool, units_sent: int, units_total: int
+) -> frozenset[str]:
+    """What somebody of the care team who prescribes nothing can write down next: the pharmacy's answer to an order in force that its
+    prescriber has handed over, and its number."""
+    if not in_force or status not in UNDER_WAY:
+        return frozenset()
+    heard = may_be_heard(status, in_force=True, units_sent=units_sent, units_total=units_total)
+    return heard & (ANSWERS | {status})
 
 
 def may_be_heard(status: str, *, in_force: bool, units_sent: int, units_total: int) -> frozenset[str]:

@@ -316,15 +316,18 @@ def _say_stopped(request: HttpRequest, error: Conflict) -> None:
     messages.error(request, error.detail)
 
 
-@for_role("psychiatrist")
+@for_role("psychiatrist", "coach")
 @require_http_methods(["GET", "POST"])
 @intents.guard
 def pharmacy(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
-    """How far the pharmacy is with it."""
+    """How far the pharmacy is with it. A coach writes down what was heard, and hands nothing over."""
     row, at = access.visible_order(request.user, order_id), clock.now()
+    md = request.user.role == "psychiatrist"
     sending = request.method == "POST" and request.POST.get("what") == "send"
+    if sending and not md:
+        raise NotVisible("There is no such page.")
     way_form = WayForm(request.POST if sending else None)
-    heard = access.heard_next(row, at=at)
+    heard = access.heard_next(row, by=request.user, at=at)
     form = PharmacyForm(
         request.POST if request.method == "POST" and not sending else None,
         heard=heard,
@@ -346,7 +349,7 @@ def pharmacy(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
             _say_stopped(request, error)
             return redirect("consults:order_pharmacy", row.pk)
         return redirect("consults:treatment", row.patient_id)
-    may_send = access.runs(row, at=at) and row.pharmacy_status in ("not_sent", "rejected", "blocked")
+    may_send = md and access.runs(row, at=at) and row.pharmacy_status in ("not_sent", "rejected", "blocked")
     gaps = access.no_longer_stands(row, at=at) if may_send else frozenset()
     context = {
         "banner": banner_of(row.patient, at),
@@ -355,6 +358,7 @@ def pharmacy(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "way_form": way_form,
         "may_hear": bool(heard),
         "connected": pharmacy_gateway().connected,
+        "md": md,
         "call_back": access.has_to_be_called_back(row),
         "may_send": may_send and not gaps,
         "stops": wording.sentences(frozenset(map(str, gaps)), wording.STOPPED),

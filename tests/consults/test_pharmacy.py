@@ -76,6 +76,64 @@ def test_an_order_leaves_once_and_the_answer_is_kept(
         HandOver.objects.filter(pk=step.pk).update(status="dispensed")
 
 
+@pytest.mark.parametrize("answer", ["accepted", "rejected", "dispensed"])
+def test_a_coach_of_the_care_team_writes_down_what_the_pharmacy_says_and_hands_nothing_over(
+    answer: str,
+    order: Order,
+    dana: User,
+    cole: User,
+    other_coach: User,
+    at: dt.datetime,
+    client_for: Any,
+    clock_at: Any,
+) -> None:
+    """The row says by whom; what was heard is the pharmacy's answer, never that it left or was called back."""
+    page = reverse("consults:order_pharmacy", args=[order.pk])
+    with clock_at(at):
+        coach = client_for(cole)
+        assert send(coach, "order_pharmacy", order.pk, status=answer).status_code in (409, 422), (
+            "not handed over"
+        )
+        assert send(coach, "order_pharmacy", order.pk, what="send", way="fax").status_code == 404
+        assert not HandOver.objects.exists()
+        actions.send_to_pharmacy(order, way="fax", by=dana, at=at)
+        shown = coach.get(page)
+        assert "Hand it over" not in text_of(shown) and 'value="accepted"' in shown.content.decode()
+        assert page in coach.get(reverse("consults:treatment", args=[order.patient_id])).content.decode()
+        assert client_for(other_coach).get(page).status_code == 404
+        assert send(client_for(other_coach), "order_pharmacy", order.pk, status=answer).status_code == 404
+        assert send(coach, "order_pharmacy", order.pk, status=answer, external_id="RX-9").status_code == 302
+        kept = HandOver.objects.get(by=cole)
+        assert (kept.status, kept.external_id, kept.way) == (answer, "RX-9", "heard")
+        assert "Cole" in text_of(client_for(dana).get(page))
+
+
+@pytest.mark.parametrize("status", ["not_sent", "blocked", "rejected"])
+def test_that_an_order_left_for_the_pharmacy_is_not_a_coachs_to_say(
+    status: str, order: Order, cole: User, at: dt.datetime
+) -> None:
+    Order.objects.filter(pk=order.pk).update(pharmacy_status=status)
+    for heard in ("handed_over", "accepted", "dispensed"):
+        with pytest.raises(Conflict) as refused:
+            actions.hand_over(order, status=heard, external_id="", by=cole, at=at)
+        assert refused.value.code == "not_handed_over"
+
+
+@pytest.mark.parametrize("status", ["handed_over", "accepted", "dispensed"])
+def test_calling_an_order_back_is_not_a_coachs(
+    status: str, order: Order, dana: User, cole: User, at: dt.datetime, client_for: Any, clock_at: Any
+) -> None:
+    Order.objects.filter(pk=order.pk).update(pharmacy_status=status)
+    actions.revoke(Order.objects.get(pk=order.pk), reason="Rash.", by=dana, at=at)
+    for heard in ("cancelled", "rejected", "dispensed"):
+        with pytest.raises(Conflict):
+            actions.hand_over(order, status=heard, external_id="", by=cole, at=at)
+    with clock_at(at):
+        shown = text_of(client_for(cole).get(reverse("consults:order_pharmacy", args=[order.pk])))
+    assert "Dana Reyes calls it back" in shown and "What was heard" not in shown
+    assert not HandOver.objects.exists()
+
+
 def test_what_is_not_in_force_does_not_leave_and_nobody_else_sends_it(
     order: Order, dana: User, cole: User, other_psychiatrist: User, at: dt.datetime
 ) -> None:
