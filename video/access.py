@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core import signing
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
@@ -40,6 +41,8 @@ class Visit:
     with_words: str = "Your care team"
     # Where somebody who has not said who and where they are does so; empty when nothing of it is missing.
     entry_url: str = ""
+    # Where whoever has no account is, when it is known; "" means that nobody has said it.
+    time_zone: str = ""
     # What the clinician needs at hand while they talk: where help would have to be sent, whom to call.
     at_hand: list[tuple[str, str]] = field(default_factory=list)
     # Ways to reach who is expected, for the news that it begins later: (channel, person or address).
@@ -137,6 +140,14 @@ def seat_of_pass(text: str) -> Seat:
     if seat is None or named["browser"] != seat.browser_digest[:16]:
         raise Conflict(wording.refusal("no_seat"), code="no_seat")
     return seat
+
+
+def zone_of(seat: Seat, visit: Visit) -> str:
+    """Where the reader of this seat's pages is: as they said it, or else where the practice is."""
+    if seat.user is not None:
+        return str(seat.user.time_zone)
+    known = visit.time_zone if seat.guest_kind == Seat.GuestKind.CALLER else ""
+    return known or str(settings.PRACTICE["time_zone"])
 
 
 def display_name(seat: Seat, *, to: Seat) -> str:

@@ -108,7 +108,7 @@ def show(
         "visit": visit,
         "refusals": against,
         "addresses": addresses,
-        "zone": seat.user.time_zone if seat.user is not None else settings.PRACTICE["time_zone"],
+        "zone": access.zone_of(seat, visit),
         "is_clinician": seat.role == Seat.Role.CLINICIAN,
         "is_patient": seat.role == Seat.Role.PATIENT,
         "before": wording.before_you(visit.place),
@@ -183,7 +183,7 @@ def _line(seat: Seat, at: datetime) -> JsonResponse:
     visit = access.visit_of(seat, at=at)
     against = access.refusals(seat, at=at, visit=visit)
     actions.note_page(seat, at=at)
-    zone = seat.user.time_zone if seat.user is not None else settings.PRACTICE["time_zone"]
+    zone = access.zone_of(seat, visit)
     answer = JsonResponse(
         {
             "admitted": seat.admitted_at is not None,

@@ -1,7 +1,9 @@
 """What the room of a visit has to know about it: hook `room.about`."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 
 from accounts.access import licensed_states
@@ -23,21 +25,35 @@ INTRODUCTION = "consults.introduction"
 FORGOTTEN_AFTER = timedelta(hours=1)
 
 
-def line_of(row: Appointment, *, at: datetime, late_minutes: int = 0) -> tuple[int, datetime]:
-    """Where this visit stands among the clinician's, and when it is its turn."""
-    others = Appointment.objects.filter(
-        clinician=row.clinician_id,
-        state="booked",
-        during__startswith__lt=row.starts_at,
-        during__endswith__gt=at - FORGOTTEN_AFTER,
-        patient_arrived_at__isnull=False,
-    ).exclude(pk=row.pk)
+def line_of(row: Appointment | Introduction, *, at: datetime, late_minutes: int = 0) -> tuple[int, datetime]:
+    """Where this visit or call stands among all of the clinician's, and when it is its turn.
+
+    Before it are those of earlier in the day whose patient or caller has come; what the clinician has ended is over.
+    """
+    caller = Seat.objects.filter(
+        room__about_type=INTRODUCTION, room__about_id=OuterRef("pk"), guest_kind=Seat.GuestKind.CALLER,
+        waiting_since_at__isnull=False, removed_at__isnull=True,
+    )  # fmt: skip
+    before = _earlier(Appointment.objects.filter(patient_arrived_at__isnull=False), ABOUT, row, at=at).union(
+        _earlier(Introduction.objects.filter(Exists(caller)), INTRODUCTION, row, at=at), all=True
+    )
     return place_in_line(
         InLine(row.starts_at, row.ends_at),
-        [InLine(other.starts_at, other.ends_at) for other in others[:20]],
+        [InLine(during.lower, during.upper) for (during,) in before[:20]],
         at=at,
         late_minutes=late_minutes,
     )
+
+
+def _earlier(rows: QuerySet[Any], about: str, mine: Appointment | Introduction, *, at: datetime) -> Any:
+    ended = Room.objects.filter(about_type=about, about_id=OuterRef("pk"), closed_at__isnull=False)
+    return rows.filter(
+        ~Exists(ended),
+        clinician=mine.clinician_id,
+        state="booked",
+        during__startswith__lt=mine.starts_at,
+        during__endswith__gt=at - FORGOTTEN_AFTER,
+    ).values_list("during")
 
 
 def about_room(*, room: Room, seat: Seat, at: datetime) -> Visit | None:
@@ -135,6 +151,7 @@ def about_introduction(*, room: Room, seat: Seat, at: datetime) -> Visit | None:
     if clinician and seat.user_id != row.clinician_id:
         refusals.append(("not_your_visit", "This call has moved to somebody else."))
     page = reverse("consults:introduction_call", args=[row.pk]) if clinician else ""
+    place, expected_at = line_of(row, at=at, late_minutes=room.late_minutes)
     return Visit(
         title=f"Introductory call with {row.name if clinician else row.clinician}",
         starts_at=row.starts_at,
@@ -142,7 +159,9 @@ def about_introduction(*, room: Room, seat: Seat, at: datetime) -> Visit | None:
         back_url=page,
         after_url=page,
         refusals=refusals,
-        expected_at=max(at, row.starts_at + timedelta(minutes=room.late_minutes)),
+        place=place,
+        expected_at=expected_at,
+        time_zone=row.time_zone,
         phone=row.phone if clinician else "",
         with_words=str(row.clinician),
         reach=[(channel, to) for channel, to in (("sms", row.phone), ("email", row.email)) if to],

@@ -18,7 +18,7 @@ from consults.access.introductions import introduction_token
 from consults.models import Appointment
 from notify.models import OutboxMessage, State
 from safety.models import Task
-from tests.consults.builders import an_introduction
+from tests.consults.builders import an_appointment, an_introduction, any_protocol
 from tests.video.builders import a_room, her_seat, their_seat
 from video import access, actions
 from video.models import Room, Seat
@@ -196,6 +196,63 @@ def test_a_cancelled_call_ends_its_room_and_a_forgotten_caller_is_forgotten_ther
     assert Seat.objects.get(role="guest").guest_name == ""
 
 
+def test_patients_and_callers_of_one_clinician_stand_in_one_line(
+    alice: User, stranger_patient: User, dana: User, at: dt.datetime
+) -> None:
+    """A caller who has come is before the patient after them, and a visit still going on is before a caller."""
+    any_protocol(at, dana)
+    running = an_appointment(
+        stranger_patient, dana, at - 20 * MINUTE, minutes=30, state_of_care="CA", patient_arrived_at=at - 25 * MINUTE
+    )  # fmt: skip
+    call = an_introduction(dana, at, starts_at=at + 10 * MINUTE)
+    visit = an_appointment(alice, dana, at + 30 * MINUTE, patient_arrived_at=at)
+    calls, room = (
+        consults.open_introduction_room(call, by=dana, at=at),
+        consults.open_visit_room(visit, by=dana, at=at + 20 * MINUTE),
+    )
+
+    def hers(now: dt.datetime) -> tuple[int, dt.datetime | None]:
+        seen = access.visit_of(her_seat(room), at=now)
+        return seen.place, seen.expected_at
+
+    assert hers(at) == (2, visit.starts_at), "a caller who has not come holds nobody up"
+    secret, _ = consults.caller_comes(calls, name="Robin", at=at)
+    seen = access.visit_of(access.guest_seat(secret, at=at), at=at)
+    assert (seen.place, seen.expected_at) == (2, call.starts_at)
+    assert hers(at) == (3, visit.starts_at)
+    # The visit overruns by ten minutes, and the call after it keeps its length: each waits for the one before.
+    late = running.ends_at + 10 * MINUTE
+    seen = access.visit_of(access.guest_seat(secret, at=late), at=late)
+    assert (seen.place, seen.expected_at) == (2, late)
+    # What the clinician has ended is over, also before anybody has said what became of it.
+    over = consults.open_visit_room(running, by=dana, at=late)
+    actions.close_room(over, by=dana, at=late)
+    assert access.visit_of(access.guest_seat(secret, at=late), at=late).place == 1
+    assert hers(late)[0] == 2
+    actions.close_room(calls, by=dana, at=late)
+    assert hers(late) == (1, visit.starts_at)
+
+
+def test_a_caller_reads_place_and_times_where_they_are(
+    stranger_patient: User, dana: User, at: dt.datetime, protocol_version: Any, clock_at: Any
+) -> None:
+    an_appointment(
+        stranger_patient, dana, at - 45 * MINUTE, minutes=50, state_of_care="CA", patient_arrived_at=at
+    )
+    row = an_introduction(dana, at, starts_at=at + 5 * MINUTE, time_zone="Pacific/Honolulu")
+    robin = Client()
+    with clock_at(at):
+        coming = robin.post(f"/introduction/link/{introduction_token(row)}/video/", intent())
+        address = re.search(r"url=(/v/[\w-]+/)", coming["Refresh"]).group(1)  # type: ignore[union-attr]
+        page = robin.get(address).content.decode()
+        assert "7:05 am HST" in page
+        assert '<dd id="visit-before">1 person</dd>' in page
+        assert '<dd id="visit-expected">7:05 am HST</dd>' in page
+    with clock_at(at + 10 * MINUTE):
+        now = robin.get(f"{address}line/").json()
+    assert (now["place"], now["before"], now["expected"]) == (2, "1 person", "7:10 am HST")
+
+
 @pytest.mark.parametrize("what", ["licence", "registration", "closed"])
 def test_the_room_of_a_call_asks_again_whether_its_psychiatrist_may_hold_it(
     dana: User, at: dt.datetime, protocol_version: Any, clock_at: Any, client_for: Any, what: str
@@ -223,8 +280,6 @@ def test_the_room_of_a_call_asks_again_whether_its_psychiatrist_may_hold_it(
 
 
 def test_a_call_with_a_coach_has_its_room_as_well(alice: User, cole: User, at: dt.datetime) -> None:
-    from tests.consults.builders import an_appointment, any_protocol
-
     any_protocol(at, cole)
     visit = an_appointment(alice, cole, at + 5 * MINUTE, visit_type="prep", minutes=30, patient_arrived_at=at)
     room = consults.open_visit_room(visit, by=cole, at=at)
