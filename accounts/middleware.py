@@ -17,7 +17,7 @@ from common.locks import as_refusal, is_lock_trouble
 Next = Callable[[HttpRequest], HttpResponse]
 STARTED, SEEN = "started_at_s", "seen_at_s"
 # What a page asks by itself, whether or not anybody sits in front of it.
-ASKED_BY_ITSELF = ("/video/waiting/",)
+ASKED_BY_ITSELF = ("/staff/now/",)
 
 
 class SessionLimits:

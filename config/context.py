@@ -11,7 +11,8 @@ from common import clock
 from measures.plan_page import own_safety_plan
 from portal.navigation import items_for
 from portal.prices import programme_price
-from safety.access import staff_banner
+from safety.alert_story import banner_for
+from safety.lane_access import look_for_staff
 
 LEVELS = {"error": "pause", "warning": "pause", "success": "ok", "info": "info", "debug": "info"}
 
@@ -19,6 +20,7 @@ LEVELS = {"error": "pause", "warning": "pause", "success": "ok", "info": "info",
 def page_context(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     role = user.role if user is not None and user.is_authenticated else ""
+    lane_alert, untaken = _look() if role not in ("", "patient") else ("", False)
     return {
         "practice": settings.PRACTICE,
         "user_role": role,
@@ -29,7 +31,9 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         "nav_items": nav_items(request, role),
         # Asked only by pages that bring help to a patient.
         "own_safety_plan": functools.partial(own_safety_plan, request),
-        "lane_alert": lane_alert(role),
+        "lane_alert": lane_alert,
+        # Asked only by layouts of the staff.
+        "open_alerts": functools.partial(open_alerts, user, untaken),
         "is_demo": not settings.PRODUCTION,
         # The total stands wherever somebody is invited to go on, so every page can say it.
         "programme": programme_price(),
@@ -43,18 +47,25 @@ def nav_items(request: HttpRequest, role: str) -> list[dict[str, Any]]:
     ]
 
 
-_lane_seen: tuple[float, str] = (float("-inf"), "")
+# When it was looked, by the process's own watch; the sentence about the lanes; whether any alert is open.
+_seen: tuple[float, str, bool] = (float("-inf"), "", False)
 
 
-def lane_alert(role: str) -> str:
-    """The sentence of the red banner when pages, messages or checks do not go on; empty for patients and when it is well.
+def _look() -> tuple[str, bool]:
+    """What the banner says of the lanes (empty when all is well), and whether any alert is open.
 
     Asked of the database every two seconds at most in each process: it stands on every page of the staff.
     """
-    global _lane_seen
-    if role in ("", "patient"):
-        return ""
+    global _seen
     now_s = clock.monotonic_s()
-    if now_s - _lane_seen[0] >= settings.LANE_LOOK_SECONDS:
-        _lane_seen = (now_s, staff_banner(at=clock.now()))
-    return _lane_seen[1]
+    if now_s - _seen[0] >= settings.LANE_LOOK_SECONDS:
+        _seen = (now_s, *look_for_staff(at=clock.now()))
+    return _seen[1:]
+
+
+def open_alerts(user: Any, untaken: bool) -> dict[str, Any]:
+    """Alerts of the reader that nobody has taken, for the banner over every page of the staff.
+
+    While none at all was open two seconds ago, a page does not ask; what opened since comes with its first look (staff_now.js).
+    """
+    return banner_for(user) if untaken else {"lines": [], "more": False}

@@ -32,6 +32,9 @@ PRIMARY = {
     "800": "oklch(33% .052 198)", "900": "oklch(28% .044 199)", "950": "oklch(20% .034 200)",
 }  # fmt: skip
 
+# The two signals of the banner, alike in both themes.
+SIGNALS = {"act": {"600": "#a3201d"}, "pause": {"600": "#74480a"}}
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Hearthside administration",
     "SITE_HEADER": "Hearthside",
@@ -52,7 +55,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
     "BORDER_RADIUS": "8px",
-    "COLORS": {"base": BASE, "primary": PRIMARY},
+    "COLORS": {"base": BASE, "primary": PRIMARY, **SIGNALS},
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,

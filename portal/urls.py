@@ -7,6 +7,7 @@ from portal import views, work_views
 app_name = "portal"
 urlpatterns = [
     path("home/", views.home, name="home"),
+    path("staff/now/", views.staff_now, name="staff_now"),
     path("work/", work_views.work_list, name="work"),
     path("work/practice/", work_views.practice, name="work_practice"),
     path("work/people/<uuid:person_id>/", work_views.person, name="work_person"),

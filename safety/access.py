@@ -1,4 +1,4 @@
-"""Who may see which alert, what holds a patient's dosing, who is on call, and whether the crisis lane is alive."""
+"""Who may see which alert, what holds a patient's dosing, and who is on call."""
 
 import functools
 import json
@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import DateTimeField, Exists, Func, Max, OuterRef, Q, QuerySet
 
 from accounts.access import patients_visible_to
@@ -16,8 +15,7 @@ from accounts.models import Patient, Role, User
 from common.errors import NotVisible
 from common.models import ProtocolVersion
 from common.paging import newest_first
-from notify.models import Heartbeat, OutboxMessage
-from safety import wording
+from notify.models import OutboxMessage
 from safety.models import LIVE_STATES, Alert, OnCallShift, SafetyHold
 from safety.rules import gaps
 from safety.table_rules import table_troubles
@@ -38,11 +36,11 @@ class SqlNow(Func):
 
 CLINICAL_ROLES = (Role.PSYCHIATRIST, Role.COACH)
 CRISIS_SEVERITY = 3
-ORDINARY_BEATS = ("ordinary", "sweeps")
 
 
 @functools.lru_cache(maxsize=1)
-def _shipped() -> dict[str, Any]:
+def shipped() -> dict[str, Any]:
+    """The escalation table that comes with the code."""
     return json.loads((settings.BASE_DIR / "safety" / "data" / "escalations.json").read_text())
 
 
@@ -57,7 +55,7 @@ def escalations(*, at: datetime) -> dict[str, Any]:
         .values_list("pk", "data__escalations")
         .first()
     ) or (None, None)
-    return data if data and _can_be_used(key, data) else _shipped()
+    return data if data and _can_be_used(key, data) else shipped()
 
 
 # Whether the table of an approved version can be climbed by, by key: approved numbers never change, so each is read through once.
@@ -80,12 +78,12 @@ def escalations_read(*, data: dict[str, Any]) -> list[str]:
     """Hook `protocol.read`: what stands against the escalation table of a proposed version."""
     if "escalations" not in data:
         return []
-    return table_troubles(data["escalations"], needed=frozenset(row["id"] for row in _shipped()["triggers"]))
+    return table_troubles(data["escalations"], needed=frozenset(row["id"] for row in shipped()["triggers"]))
 
 
 def trigger_of(trigger: str, *, at: datetime) -> dict[str, Any]:
     """The row of a trigger: the protocol's, else the shipped one, else an urgent one made up for an unknown name."""
-    for table in (escalations(at=at), _shipped()):
+    for table in (escalations(at=at), shipped()):
         for row in table["triggers"]:
             if row["id"] == trigger:
                 return row
@@ -98,17 +96,17 @@ def trigger_of(trigger: str, *, at: datetime) -> dict[str, Any]:
 
 def incident_kinds(*, at: datetime) -> dict[str, Any]:
     """What can be reported about the medicine, and what it sets off: the protocol's, else the shipped table's."""
-    return escalations(at=at).get("incidents") or _shipped()["incidents"]
+    return escalations(at=at).get("incidents") or shipped()["incidents"]
 
 
 def working_day(*, at: datetime) -> dict[str, Any]:
     """On which weekdays the practice works and until which hour: the protocol's, else the shipped table's."""
-    return escalations(at=at).get("working_day") or _shipped()["working_day"]
+    return escalations(at=at).get("working_day") or shipped()["working_day"]
 
 
 def refills_held(patient: Patient) -> list[str]:
     """Why no further parcel leaves for this patient: its uncleared holds that the escalation table says so of."""
-    reasons = {row["hold"] for row in _shipped()["triggers"] if row.get("holds_refills")}
+    reasons = {row["hold"] for row in shipped()["triggers"] if row.get("holds_refills")}
     return [hold.reason_code for hold in holds_of(patient) if hold.reason_code in reasons]
 
 
@@ -279,19 +277,6 @@ def on_call_now(*, at: datetime, level: int = 1) -> User | None:
     return shift.person if shift else None
 
 
-def lane_is_well(*, at: datetime) -> bool:
-    """May the dead-man service of another vendor be told that all is well? Not while a pager is silent, a due page is older
-    than it may be, or the last drill was not answered."""
-    failed = Alert.objects.filter(trigger="P03", state__in=LIVE_STATES).exists()
-    return not failed and not lane_trouble(at=at)
-
-
-def pagers_running(*, at: datetime) -> int:
-    """How many copies of the crisis lane have been heard of within the time after which it counts as silent."""
-    since_at = at - timedelta(seconds=_shipped()["lane_stale_seconds"])
-    return Heartbeat.objects.filter(lane="crisis", at__gte=since_at).count()
-
-
 def is_on_call(user: User, *, at: datetime) -> bool:
     """Does this person hold any level now?"""
     return OnCallShift.objects.filter(
@@ -336,61 +321,10 @@ def upcoming_gaps(*, at: datetime) -> dict[int, list[tuple[datetime, datetime]]]
     return {level: gaps_between(at, until, level=level) for level, _ in OnCallShift.LEVELS}
 
 
-def lane_trouble(*, at: datetime) -> str:
-    """What is wrong with the crisis lane when it is older than it may be; empty when it is well. One query."""
-    return _look_at_lanes(at)[0]
-
-
-def staff_banner(*, at: datetime) -> str:
-    """What all staff must know about both lanes: pages first, else messages and checks. One query; empty when all is well."""
-    crisis, ordinary = _look_at_lanes(at)
-    return crisis or ordinary
-
-
-def _look_at_lanes(at: datetime) -> tuple[str, str]:
-    """The sentences about the crisis lane and about the ordinary one."""
-    stale = timedelta(seconds=_shipped()["lane_stale_seconds"])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT (SELECT max(at) FROM notify_heartbeat WHERE lane = 'crisis'), "
-            "(SELECT count(*) FROM notify_outboxmessage WHERE lane = 'crisis' AND state = 'scheduled' AND due_at < %s), "
-            "(SELECT max(at) FROM notify_heartbeat WHERE lane = 'ordinary'), "
-            "(SELECT max(at) FROM notify_heartbeat WHERE lane = 'sweeps')",
-            [at - stale],
-        )
-        last_at, late_pages, messages_at, sweeps_at = cursor.fetchone()
-    silent = at - last_at if last_at is not None else None
-    crisis = wording.lane_trouble(
-        None if silent is None else (silent.total_seconds() if silent > stale else 0), late_pages
-    )
-    ordinary = wording.ordinary_lane_trouble(
-        ordinary_lane_silent_s(messages_at, at=at), ordinary_lane_silent_s(sweeps_at, at=at)
-    )
-    return crisis, ordinary
-
-
-def ordinary_lane_beats() -> dict[str, datetime]:
-    """When a worker last looked for due messages (`ordinary`), and when one last looked for what is late (`sweeps`)."""
-    return dict(
-        Heartbeat.objects.filter(lane__in=ORDINARY_BEATS).values_list("lane").annotate(last=Max("at"))
-    )
-
-
-def ordinary_lane_silent_s(lane_beat_at: datetime | None, *, at: datetime) -> float | None:
-    """For how long it has been silent, in seconds, when that is longer than it may be; None while it is well or never began."""
-    silent_s = (at - lane_beat_at).total_seconds() if lane_beat_at is not None else 0
-    return silent_s if silent_s >= ordinary_lane_patience_s() else None
-
-
-def ordinary_lane_patience_s() -> float:
-    """Longer than a worker's watchdog and a supervisor need to put things right by themselves."""
-    return _shipped()["ordinary_lane_silent_seconds"]
-
-
 def alert_title(alert: Alert) -> str:
     """What happened, for staff."""
     return next(
-        (row["trigger"] for row in _shipped()["triggers"] if row["id"] == alert.trigger), alert.trigger
+        (row["trigger"] for row in shipped()["triggers"] if row["id"] == alert.trigger), alert.trigger
     )
 
 
@@ -399,7 +333,7 @@ def alert_title_for(user: User, alert: Alert) -> str:
     a list names person and kind of work alone. Loss and exposure of medicine are theirs to report, so those keep their name."""
     if user.role != Role.ADMINISTRATOR or alert.patient_id is None:
         return alert_title(alert)
-    row = next((row for row in _shipped()["triggers"] if row["id"] == alert.trigger), None)
+    row = next((row for row in shipped()["triggers"] if row["id"] == alert.trigger), None)
     return alert_title(alert) if row is not None and "compliance" in row["also_page"] else "An alert"
 
 

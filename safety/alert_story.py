@@ -1,4 +1,4 @@
-"""What an alert page and the alert list say: the whole story of one alert, and many of one cause as one line (HZ-24)."""
+"""What an alert page, the alert list and the banner say: the whole story of one alert, many of one cause as one line (HZ-24)."""
 
 import uuid
 from collections import defaultdict
@@ -12,10 +12,12 @@ from accounts.models import User
 from common.models import AuditEntry
 from notify.models import OutboxMessage
 from notify.wording import CHANNEL_WORDS
-from safety import wording
+from safety import access, wording
 from safety.models import Alert
 
 MOST_LINES = 200
+# The banner stands over somebody's work: the gravest in full, the others on the list.
+IN_BANNER = 3
 
 
 def story_of(alert: Alert) -> list[dict[str, Any]]:
@@ -50,6 +52,30 @@ def _key(actor: str) -> uuid.UUID | None:
 
 def _program(actor: str) -> str:
     return {"sitter": "the sitter", "system": "the software"}.get(actor.partition(":")[0], "")
+
+
+def whom(alert: Alert) -> str:
+    """Whom it concerns: a patient, a stranger with a telephone, or the practice itself."""
+    if alert.patient_id is not None:
+        return str(alert.patient)
+    return "The practice" if alert.is_the_practices or alert.is_synthetic else "Nobody we know"
+
+
+def banner_of(rows: Iterable[Alert], user: User) -> dict[str, Any]:
+    """What nobody has taken yet of these alerts of this person, in the words of their alert list."""
+    untaken = [row for row in rows if row.state == "open"]
+    return {
+        "lines": [
+            {"alert": row, "title": access.alert_title_for(user, row), "who": whom(row)}
+            for row in untaken[:IN_BANNER]
+        ],
+        "more": len(untaken) > IN_BANNER,
+    }
+
+
+def banner_for(user: User) -> dict[str, Any]:
+    """The same, looked for: one query of a few rows, gravest first."""
+    return banner_of(access.open_alerts_for(user).filter(state="open")[: IN_BANNER + 1], user)
 
 
 def may_be_grouped(alert: Alert) -> bool:

@@ -29,19 +29,12 @@ KINDS = {4: "act", 3: "pause", 2: "pause", 1: "info"}
 STATE_WORDS = {"open": "Nobody has it yet", "acknowledged": "Taken", "closed": "Closed"}
 
 
-def _whom(alert: Alert) -> str:
-    """Whom it concerns: a patient, a stranger with a telephone, or the practice itself."""
-    if alert.patient_id is not None:
-        return str(alert.patient)
-    return "The practice" if alert.is_the_practices or alert.is_synthetic else "Nobody we know"
-
-
 def _card(alert: Alert, user: Any = None) -> dict[str, Any]:
     """What a page says about one alert, or a list of `user`."""
     return {
         "alert": alert,
         "title": access.alert_title(alert) if user is None else access.alert_title_for(user, alert),
-        "who": _whom(alert),
+        "who": alert_story.whom(alert),
         "severity": f"S{alert.severity} {wording.SEVERITY_WORDS[alert.severity]}",
         "kind": KINDS[alert.severity] if alert.is_live else "info",
         "state": f"Taken by {alert.acknowledged_by}"

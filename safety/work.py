@@ -12,9 +12,9 @@ from safety.access import (
     alert_title_for,
     alerts_visible_to,
     open_alerts_for,
-    pagers_running,
     upcoming_gaps,
 )
+from safety.lane_access import pagers_running
 from safety.models import LIVE_STATES, AdverseEvent, Alert, SafetyHold
 from safety.roster_access import open_offers_for
 from safety.task_access import is_own, lands, mine_or_unowned, stands_in_for

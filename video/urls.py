@@ -7,7 +7,6 @@ from video import views
 app_name = "video"
 urlpatterns = [
     path("video/check/", views.check, name="check"),
-    path("video/waiting/", views.who_waits, name="who_waits"),
     path("video/<uuid:room_id>/", views.room, name="room"),
     path("video/<uuid:room_id>/pass/", views.room_pass, name="pass"),
     path("video/<uuid:room_id>/line/", views.line, name="line"),

@@ -74,19 +74,6 @@ def check(request: HttpRequest) -> HttpResponse:
     return _check(request, request.user.role, "")
 
 
-@for_role("psychiatrist", "coach")
-@require_GET
-def who_waits(request: HttpRequest) -> HttpResponse:
-    """Who sits in a waiting room of mine now, for the top of every page of mine. Asking is no sign of a person at the desk."""
-    here = request.GET.get("here", "")
-    lines = access.waiting_lines(request.user, at=clock.now(), but=here)
-    answer = render(
-        request, "components/visit/who_waits.html", {"who_waits": lines, "in_a_visit": bool(here)}
-    )
-    answer["Cache-Control"] = "no-store, private"
-    return answer
-
-
 def layout_of(role: str) -> str:
     if role == "patient":
         return "components/layout_patient.html"

@@ -11,6 +11,7 @@ from intake.access import queue_count, states_today
 from portal import access
 from portal.work import PAGE_SIZE, gather, page_of
 from safety.access import alert_title_for, on_call_now, open_alerts_for
+from safety.alert_story import banner_of
 from video.access import waiting_lines
 
 ALERTS_ON_TOP = 8
@@ -23,6 +24,8 @@ def _common(user: User, *, at: datetime) -> dict[str, Any]:
     items = [item for item in gather(user, at=at) if item.key not in on_top]
     return {
         "alerts": [{"alert": alert, "title": alert_title_for(user, alert)} for alert in alerts],
+        # The page has them already: the banner over it asks no more.
+        "alerts_on_top": banner_of(alerts, user),
         "who_waits": waiting_lines(user, at=at),
         "page": page_of(items, at=at, zone=user.time_zone, size=PAGE_SIZE),
         "at": at,

@@ -62,3 +62,10 @@ def form_fields(form: Any) -> SafeString:
     """The fields of a form, by the macro that our own pages use."""
     macros = engines["jinja2"].env.get_template("components/forms.html").module  # type: ignore[attr-defined]
     return mark_safe(macros.form_fields(form))  # noqa: S308  (the macro escapes)
+
+
+@register.simple_tag(takes_context=True)
+def staff_urgent(context: Context) -> SafeString:
+    """A lane that stands still and the reader's open alerts, as on every page of the staff."""
+    urgent = engines["jinja2"].get_template("components/urgent.html")
+    return mark_safe(urgent.render({}, context.get("request")))  # noqa: S308  (the template escapes)

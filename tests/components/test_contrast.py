@@ -19,6 +19,7 @@ TEXT = [
     ("on-accent", "accent"),
     ("on-accent", "accent-deep"),
     ("on-signal", "act"),
+    ("on-signal", "pause"),
     ("help-ink", "help-back"),
     ("help-soft", "help-back"),
     ("help-ink", "help-hover"),

@@ -206,7 +206,7 @@ def test_the_staff_layout_shows_a_stale_crisis_lane_in_red_above_everything(rf: 
     html = env.from_string(text).render(
         lane_alert="The pager has not answered for 45 s.", nav_items=[], user_role="coach"
     )
-    assert 'class="lane" role="alert"' in html
+    assert '<div id="urgent" role="alert"' in html and '<div class="lane">' in html
     assert html.index("The pager has not answered") < html.index("<h1>")
     calm = env.from_string(text).render(lane_alert="", nav_items=[], user_role="coach")
     assert 'class="lane"' not in calm

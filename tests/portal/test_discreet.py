@@ -10,7 +10,7 @@ from accounts.actions import set_active
 from accounts.models import User
 from common import clock
 from notify.models import OutboxMessage
-from safety.access import _shipped
+from safety.access import shipped
 from safety.actions import place_hold, raise_alert
 from safety.wording import HOLD_WORDS_FOR_STAFF
 from tests.safety.test_tasks import a_task
@@ -26,7 +26,7 @@ def test_no_list_of_an_administrator_says_more_of_a_patient_than_name_and_kind_o
     paged to everybody; what an alert says is read on the alert itself, and losses of medicine are theirs to report."""
     now = clock.now()
     canary = "CANARY-afraid-of-the-neighbour"
-    rows = [row for row in _shipped()["triggers"] if row["id"].startswith("X")]
+    rows = [row for row in shipped()["triggers"] if row["id"].startswith("X")]
     for row in rows:
         alert = raise_alert(
             patient=alice.patient, trigger=row["id"], source=alice.patient, at=now, by="system:test"

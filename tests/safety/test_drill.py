@@ -11,7 +11,7 @@ import pytest
 from accounts.models import User
 from notify.actions import beat, dispatch_crisis
 from notify.models import OutboxMessage, SandboxDelivery
-from safety import access
+from safety import lane_access
 from safety.actions import acknowledge, close, daily_drill, watch_drill
 from safety.event_access import rates
 from safety.management.commands.pager import Pager
@@ -145,17 +145,17 @@ def test_the_dead_man_is_not_told_that_all_is_well_when_it_is_not(
     """PR-05: a beating pager whose due page is older than 30 seconds is not well."""
     url, pinged = dead_man
     beat("pager:test:1", lane="crisis", at=at)
-    assert access.lane_is_well(at=at)
+    assert lane_access.lane_is_well(at=at)
     if trouble == "a page waits":
         page = a_text(dana, at - timedelta(seconds=31), lane="crisis")
         # Its sender never gets it: another transaction's, as far as this pager can see.
         OutboxMessage.objects.filter(pk=page.pk).update(due_at=at - timedelta(seconds=31))
-        assert not access.lane_is_well(at=at)
+        assert not lane_access.lane_is_well(at=at)
         OutboxMessage.objects.filter(pk=page.pk).update(due_at=at - timedelta(seconds=29))
-        assert access.lane_is_well(at=at)
+        assert lane_access.lane_is_well(at=at)
         return
     daily_drill(at=at - 20 * MINUTE)
     watch_drill(at=at)
-    assert not access.lane_is_well(at=at)
+    assert not lane_access.lane_is_well(at=at)
     Pager(deadman_url=url).turn(at=at)
     assert not pinged.wait(timeout=1)

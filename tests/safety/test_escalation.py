@@ -9,7 +9,7 @@ from accounts.models import User
 from common.models import AuditEntry, ProtocolVersion
 from notify.actions import dispatch_crisis
 from notify.models import OutboxMessage, SandboxDelivery
-from safety import access, roster_access
+from safety import lane_access, roster_access
 from safety.actions import acknowledge, add_holiday, escalate_due, escalation, remove_holiday
 from safety.actions.escalation import everyone, ladder_for
 from safety.management.commands.pager import Pager
@@ -329,7 +329,7 @@ def test_an_alert_that_cannot_climb_holds_up_no_other_one_and_is_heard_of(
             broken.refresh_from_db()
             assert broken.pages == pages
         late += timedelta(minutes=5)
-        assert access.lane_trouble(at=late) and not access.lane_is_well(at=late)
+        assert lane_access.lane_trouble(at=late) and not lane_access.lane_is_well(at=late)
     pager.turn(at=late + timedelta(seconds=1))
     broken.refresh_from_db()
-    assert broken.pages == 4 and access.lane_is_well(at=late + timedelta(seconds=1))
+    assert broken.pages == 4 and lane_access.lane_is_well(at=late + timedelta(seconds=1))

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from safety.access import _shipped
+from safety.access import shipped
 from safety.management.commands.write_escalations import table
 from safety.rules import ladder_of
 from safety.wording import HOLD_WORDS_FOR_STAFF
 
 BASE = Path(settings.BASE_DIR)
-ROWS = {row["id"]: row for row in _shipped()["triggers"]}
+ROWS = {row["id"]: row for row in shipped()["triggers"]}
 UPPER_APPS = (
     "vitals",
     "measures",
@@ -38,7 +38,7 @@ def test_a_trigger_names_its_source_its_human_and_its_clock(row: dict) -> None:
     assert row["hold"] is None or row["hold"] in HOLD_WORDS_FOR_STAFF
     assert set(row["also_page"]) <= {"psychiatrist", "coach", "compliance"}
     ladder = ladder_of(
-        _shipped()["ladders"][row["ladder"]],
+        shipped()["ladders"][row["ladder"]],
         acknowledge_minutes=row["acknowledge_minutes"],
         in_session=False,
         severity=row["severity"],

@@ -22,7 +22,7 @@ from measures.actions import record_cssrs, record_response
 from notify.actions.callbacks import receive_text
 from notify.models import OutboxMessage
 from safety import roster_access
-from safety.access import _shipped, refills_held
+from safety.access import refills_held, shipped
 from safety.actions import acknowledge, report_incident
 from safety.models import Alert, SafetyHold
 from sessions import actions as sessions
@@ -44,7 +44,7 @@ from tests.sessions.builders import (
 )
 from vitals.actions import record_reading
 
-ROWS = {row["id"]: row for row in _shipped()["triggers"] if row["id"].startswith("X")}
+ROWS = {row["id"]: row for row in shipped()["triggers"] if row["id"].startswith("X")}
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 
 # Protocol section 9, column SLA, in minutes: by when a named person has it.

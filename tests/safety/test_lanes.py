@@ -11,8 +11,8 @@ from accounts.models import User
 from config import context
 from notify.actions import beat
 from notify.models import OutboxMessage
-from safety.access import ordinary_lane_silent_s, staff_banner
 from safety.actions import acknowledge, close, ordinary_lane_fell_silent
+from safety.lane_access import ordinary_lane_silent_s, staff_banner
 from safety.management.commands import pager as pager_command
 from safety.management.commands.pager import Pager
 from safety.models import Alert
@@ -129,9 +129,9 @@ def test_the_sweep_says_that_it_ran(db: None, at: datetime, clock_at: Any) -> No
 
 @pytest.fixture
 def fresh_banner(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(context, "_lane_seen", (float("-inf"), ""))
+    monkeypatch.setattr(context, "_seen", (float("-inf"), "", False))
     yield
-    context._lane_seen = (float("-inf"), "")
+    context._seen = (float("-inf"), "", False)
 
 
 def test_all_staff_read_it_on_every_page_and_patients_do_not(

@@ -25,7 +25,7 @@ WITHOUT: dict[str, str] = {
     "livez": FOR_A_SCRIPT,
     "readyz": FOR_A_SCRIPT,
     "profile/messages/worker.js": FOR_A_SCRIPT,
-    "video/waiting/": FOR_A_SCRIPT,
+    "staff/now/": FOR_A_SCRIPT,
     "video/<uuid:room_id>/pass/": FOR_A_SCRIPT,
     "video/<uuid:room_id>/line/": FOR_A_SCRIPT,
     "v/<str:guest_token>/pass/": FOR_A_SCRIPT,

@@ -166,7 +166,7 @@ def test_a_caller_without_an_account_comes_by_the_calls_own_link_and_is_let_in_b
         assert {one.recipient for one in told} == {dana} and "email" in {one.channel for one in told}
 
         mine = client_for(dana)
-        assert "Robin" in mine.get("/video/waiting/").content.decode()
+        assert "Robin" in mine.get("/staff/now/").content.decode()
         opened = mine.post(f"/consults/introduction/{row.pk}/video/", intent())
         assert opened["Location"] == f"/video/{room.pk}/"
         assert "Robin" in mine.get(f"/video/{room.pk}/").content.decode()
@@ -311,7 +311,7 @@ def test_on_a_dosing_day_the_coach_is_on_video_with_place_and_sitter_at_hand(
         waiting = hers.get(door).content.decode()
         assert "Waiting room" in waiting and "Cole" in waiting
         assert OutboxMessage.objects.filter(kind="visit_waiting", recipient=cole).exists()
-        assert "Alice Lindqvist" in theirs.get("/video/waiting/").content.decode()
+        assert "Alice Lindqvist" in theirs.get("/staff/now/").content.decode()
         assert theirs.post(page, intent())["Location"] == door
         desk = theirs.get(door).content.decode()
         assert session.location_address in desk and "Let in" in desk

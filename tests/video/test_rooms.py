@@ -350,15 +350,15 @@ def test_the_clinician_reads_at_once_that_somebody_waits_and_hears_it_by_text_an
             and "waits for your visit since" in home
         )
         for somebody, words in ((dana, "Alice Lindqvist"), (cole, ""), (other_psychiatrist, "")):
-            found = client_for(somebody).get("/video/waiting/").content.decode().strip()
-            assert words in found if words else not found
-        assert "Alice" not in client_for(dana).get(f"/video/waiting/?here={room.pk}").content.decode()
+            found = client_for(somebody).get("/staff/now/").content.decode()
+            assert words in found if words else "Alice" not in found
+        assert "Alice" not in client_for(dana).get(f"/staff/now/?here={room.pk}").content.decode()
         actions.come(her_seat(room), at=at + MINUTE)
         told = OutboxMessage.objects.filter(kind="visit_waiting", recipient=dana)
         assert sorted(told.values_list("channel", flat=True)) == ["email", "sms"]
         assert all(one.due_at == at for one in told)
         actions.admit(her_seat(room), by=dana, at=at)
-        assert not client_for(dana).get("/video/waiting/").content.strip()
+        assert "Alice" not in client_for(dana).get("/staff/now/").content.decode()
 
 
 def test_whoever_has_left_the_waiting_room_is_said_to_have_left(
@@ -372,7 +372,7 @@ def test_whoever_has_left_the_waiting_room_is_said_to_have_left(
     assert access.still_here(her_seat(room), at=at + away)
     assert not access.still_here(her_seat(room), at=at + away + dt.timedelta(seconds=1))
     with clock_at(at + 2 * MINUTE):
-        assert "has left the page" in client_for(dana).get("/video/waiting/").content.decode()
+        assert "has left the page" in client_for(dana).get("/staff/now/").content.decode()
 
 
 def test_asking_who_waits_keeps_nobody_logged_in(
@@ -387,7 +387,7 @@ def test_asking_who_waits_keeps_nobody_logged_in(
             client.get("/home/")
         for minutes in (6, 12, 16):
             monkeypatch.setattr("common.clock.wall_time_s", lambda m=minutes: begun + 60 * m)
-            idle.get("/video/waiting/")
+            idle.get("/staff/now/")
             talking.get(f"/video/{room.pk}/pass/")
         assert idle.get("/home/").status_code == 302
         assert talking.get("/home/").status_code == 200
@@ -455,7 +455,7 @@ def test_by_telephone_in_one_press_and_the_number_stands_on_each_page_without_sc
         assert "They know that you would rather be called" in hers.get(f"/video/{room.pk}/").content.decode()
         page = theirs.get(f"/video/{room.pk}/").content.decode()
         assert "asks to be called" in page and 'href="tel:+14155550111"' in page
-        assert "asks to be called" in theirs.get("/video/waiting/").content.decode()
+        assert "asks to be called" in theirs.get("/staff/now/").content.decode()
 
 
 def test_running_late_is_told_once_for_each_figure_and_without_a_clinical_word(

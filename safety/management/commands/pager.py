@@ -23,7 +23,7 @@ from common import clock, hooks
 from notify import actions as notify
 from notify.actions.promises import CRISIS_CHANNEL
 from safety import actions as safety
-from safety.access import (
+from safety.lane_access import (
     ORDINARY_BEATS,
     lane_is_well,
     ordinary_lane_beats,
