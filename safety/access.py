@@ -99,6 +99,13 @@ def incident_kinds(*, at: datetime) -> dict[str, Any]:
     return escalations(at=at).get("incidents") or shipped()["incidents"]
 
 
+def late_or_alone_allowed(*, at: datetime) -> int:
+    """How many sessions of a course may be late or without a sitter before it is a sign of misuse; a table that was approved
+    without the number takes the shipped one."""
+    number = incident_kinds(at=at).get("late_or_alone_sessions_allowed")
+    return int(shipped()["incidents"]["late_or_alone_sessions_allowed"] if number is None else number)
+
+
 def working_day(*, at: datetime) -> dict[str, Any]:
     """On which weekdays the practice works and until which hour: the protocol's, else the shipped table's."""
     return escalations(at=at).get("working_day") or shipped()["working_day"]

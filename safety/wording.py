@@ -110,6 +110,7 @@ SIGN_WORDS = {
     "implausible_twice": "an implausible reading, twice",
     "speaks_of_dying": "the sitter heard them speak of dying or of harming themselves",
     "daily_check_ins": "daily check-ins missed",
+    "sessions_late_or_alone": "sessions again late or without a sitter",
 }
 
 

@@ -12,9 +12,11 @@ from common import states as common_states
 from common.errors import Conflict, Invalid
 from consults.actions import ask_for_count
 from notify.actions import cancel_for
-from safety.access import trigger_of
+from safety.access import late_or_alone_allowed, trigger_of
+from safety.actions import misuse_signal
 from safety.models import Alert
 from sessions import states
+from sessions.access.late_or_alone import late_or_alone
 from sessions.actions.course import PRACTICE, REMINDERS
 from sessions.actions.shared import alarm, hold_course, lock_session, stay_together
 from sessions.models import Checkpoint, DoseRelease, DosingSession, ReleaseCheck, SitterLink, SymptomReport
@@ -357,9 +359,19 @@ def close_session(
         open_rows.exclude(kind__in=[Checkpoint.Kind.RELEASE, Checkpoint.Kind.FOLLOW_UP]).update(
             cancelled_at=at, next_ladder_at=None
         )
+        _count_late_or_alone(session, at=at)
         hooks.run("session.closed", session=session, by=by, at=at)
         _finish_course(session, by=by, at=at)
     return CloseResult(closed=True)
+
+
+def _count_late_or_alone(session: DosingSession, *, at: datetime) -> None:
+    """Protocol 8.3: the session with which a course has more of them than allowed is a sign of misuse, told once (X22)."""
+    among = late_or_alone(session.course, at=at)
+    if session.pk in among and len(among) == late_or_alone_allowed(at=at) + 1:
+        misuse_signal(
+            session.patient, code="sessions_late_or_alone", source=session, by="system:protocol", at=at
+        )
 
 
 def _finish_course(session: DosingSession, *, by: Any, at: datetime) -> None:

@@ -41,6 +41,7 @@ from tests.sessions.builders import (
     a_session_in_progress,
     an_opened_session,
     fresh,
+    watched_to_its_end,
 )
 from vitals.actions import record_reading
 
@@ -291,6 +292,17 @@ def counted_one_less(w: World) -> None:
     confirm_count(parcel, count=parcel.count - 1, by=w.alice, at=w.at)
 
 
+def alone_for_the_third_time(w: World) -> None:
+    session = a_session_in_progress(w.alice, w.dana, w.at)
+    for number, days in ((2, 8), (3, 15)):
+        before = coached.the_dose_was_taken(session.course, number, w.at - days * DAY)
+        Checkpoint.objects.create(
+            session=before, kind="sitter", minute=15, due_at=w.at - days * DAY, ladder_step=1, cancelled_at=w.at - days * DAY
+        )  # fmt: skip
+    sessions.sweep(at=w.at + 20 * MINUTE)
+    watched_to_its_end(session, w.at)
+
+
 def parcel_never_came(w: World) -> None:
     parcel = a_delivered_parcel(
         a_signed_order(w.alice, w.dana, w.at), w.dana, w.at, count_confirmed=None, confirmed_at=None, confirmed_by=None
@@ -383,6 +395,7 @@ SCENES: dict[tuple[str, str], Scene] = {
     ("X22", "parcel count"): counted_one_less,
     ("X22", "parcel lost"): parcel_never_came,
     ("X22", "a second report of lost medicine"): lost_it_twice,
+    ("X22", "sessions late or without a sitter"): alone_for_the_third_time,
     ("X23", "message"): wrote("I keep vomiting", after=8 * HOUR),
     ("X23", "text message"): texted("I keep vomiting", after=8 * HOUR),
 }

@@ -213,7 +213,12 @@ def a_session_in_progress(user: User, psychiatrist: User, at: dt.datetime, **ord
 
 def a_finished_session(user: User, psychiatrist: User, at: dt.datetime, **order: Any) -> DosingSession:
     """Session 1 whose watch ended by rule two hours after `at`; the follow-up is still to come."""
-    session = a_session_in_progress(user, psychiatrist, at, **order)
+    return watched_to_its_end(a_session_in_progress(user, psychiatrist, at, **order), at)
+
+
+def watched_to_its_end(session: DosingSession, at: dt.datetime) -> DosingSession:
+    """The medicine was placed at `at`; the rest of the watch goes by as it should."""
+    user = session.patient.user
     actions.end_music(session, by=user, at=at + 61 * MINUTE)
     if session.early_reading:
         a_reading(session, at + 40 * MINUTE, 128, 82)
