@@ -11,11 +11,11 @@ from accounts.models import Patient, User
 from common import audit, states
 from common.errors import Conflict, Invalid, NotPermitted
 from notify.actions import cancel_for, promise
-from safety.access import alerts_visible_to, escalations, may_close, may_take, trigger_of
+from safety.access import alerts_visible_to, may_close, may_take, trigger_of
 from safety.actions import escalation
 from safety.models import LIVE_STATES, Alert
 from safety.roster_access import acknowledge_by, figures_of
-from safety.rules import CARE_TEAM, is_worse, look_again_at, origin_of, worst_of
+from safety.rules import CARE_TEAM, is_worse, origin_of, worst_of
 from safety.states import DISPOSITIONS, MOVES, PRACTICE_DISPOSITIONS
 
 
@@ -243,22 +243,11 @@ def acknowledge(
             acknowledged_at=at,
             next_escalation_at=None,
             # Taken is not done: whoever took it hears again until it is closed.
-            next_page_at=next_look(current, taken_at=at, at=at),
+            next_page_at=escalation.next_look(current, taken_at=at, at=at),
         )
         audit.record("alert.acknowledged", by=by, at=at, about=current, patient_id=current.patient_id)
         cancel_for(current, at=at, why="taken by somebody")
     return current
-
-
-def next_look(alert: Alert, *, taken_at: datetime, at: datetime) -> datetime:
-    """When a taken alert pages again."""
-    table = escalations(at=at)
-    return look_again_at(
-        taken_at=taken_at,
-        unclosed_minutes=table.get("unclosed_after_acknowledgement_minutes", 60),
-        grace_minutes=table.get("contact_grace_minutes", 5),
-        contact_by_at=alert.contact_by_at if alert.reached_at is None else None,
-    )
 
 
 def close(

@@ -9,7 +9,7 @@ from common import audit, states
 from common.errors import Conflict, NotPermitted
 from notify.actions import cancel_for
 from safety.access import CLINICAL_ROLES, alerts_visible_to
-from safety.actions.alerts import next_look
+from safety.actions.escalation import next_look
 from safety.models import Alert
 from safety.states import MOVES
 

@@ -15,7 +15,7 @@ from notify.models import OutboxMessage
 from safety.access import CLINICAL_ROLES, CRISIS_SEVERITY, escalations, on_call_now, trigger_of
 from safety.models import LIVE_STATES, Alert
 from safety.roster_access import drill_account
-from safety.rules import CARE_TEAM, EVERYONE, FIRST, SECOND, Ladder, Step, ladder_of, step_at
+from safety.rules import CARE_TEAM, EVERYONE, FIRST, SECOND, Ladder, Step, ladder_of, look_again_at, step_at
 
 log = logging.getLogger("safety")
 
@@ -247,9 +247,19 @@ def hurry(alert: Alert, *, at: datetime) -> None:
         alert.save(update_fields=["next_escalation_at"])
 
 
+def next_look(alert: Alert, *, taken_at: datetime, at: datetime) -> datetime:
+    """When a taken alert pages again."""
+    table = escalations(at=at)
+    return look_again_at(
+        taken_at=taken_at,
+        unclosed_minutes=table.get("unclosed_after_acknowledgement_minutes", 60),
+        grace_minutes=table.get("contact_grace_minutes", 5),
+        contact_by_at=alert.contact_by_at if alert.reached_at is None else None,
+    )
+
+
 def _remind(alert: Alert, *, at: datetime) -> None:
     """Taken and not done. Past the contact clock more people are called, because whoever took it may not get through."""
-    table = escalations(at=at)
     late = alert.waits_for_contact and alert.contact_by_at is not None and at >= alert.contact_by_at
     people = people_to_remind(alert, at=at)
     if late and alert.contact_by_at is not None:
@@ -263,7 +273,7 @@ def _remind(alert: Alert, *, at: datetime) -> None:
             "alert.contact_late", by="system:pager", at=at, about=alert, patient_id=alert.patient_id, detail={"to": level}
         )  # fmt: skip
     else:
-        alert.next_page_at = at + timedelta(minutes=table.get("unclosed_after_acknowledgement_minutes", 60))
+        alert.next_page_at = next_look(alert, taken_at=at, at=at)
     alert.save(update_fields=["next_page_at"])
     page(people, alert, at=at)
 

@@ -213,6 +213,32 @@ def test_past_the_contact_clock_more_people_are_called_until_somebody_has_talked
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("trigger", "severity", "clock_min", "every_min"),
+    [("X03", 2, 24 * 60, 30), ("X03", 3, 4 * 60, 30), ("X03", 4, 24 * 60, 5), ("X02", 4, 15, 5)],
+)
+def test_past_its_contact_clock_what_is_no_emergency_calls_as_often_as_the_slower_rounds(
+    roster: None, alice: User, dana: User, admin_ann: User, cole: User, at: dt.datetime, trigger: str, severity: int,
+    clock_min: int, every_min: int,
+) -> None:  # fmt: skip
+    """HZ-09, PR-07: whom nobody could talk with in a day rings both levels, then everyone: each half hour after a mild answer."""
+    alert = acknowledge(an_alert(alice, at, trigger=trigger, severity=severity), by=dana, at=at + MINUTE)
+    assert alert.contact_by_at == at + clock_min * MINUTE
+    rounds = {}
+    for minutes in range(2, clock_min + 2 * 60 + 1):
+        if escalate_due(at=at + minutes * MINUTE):
+            rounds[minutes - clock_min] = called(alert, at + minutes * MINUTE)
+    # Before it is over, each hour whoever has it; the last of these puts off nothing.
+    assert all(people == {"Dana"} for minutes, people in rounds.items() if minutes < 0)
+    after = {minutes: people for minutes, people in rounds.items() if minutes >= 0}
+    assert list(after) == list(range(0, 121, every_min))
+    # X03 calls the patient's own coach as well.
+    both_levels = {"Dana", "Priya"} | ({"Cole"} if trigger == "X03" else set())
+    assert after[0] == both_levels
+    assert all(people == {"Dana", "Priya", "Ann", "Cole"} for minutes, people in after.items() if minutes)
+    assert fresh(alert).state == "acknowledged"
+
+
 def test_whoever_takes_it_late_has_five_minutes_to_get_through(
     roster: None, alice: User, dana: User, at: dt.datetime
 ) -> None:
