@@ -30,6 +30,8 @@ class Visit:
     starts_at: datetime
     ends_at: datetime
     back_url: str
+    # Rises whenever the visit is moved: whoever came to the former time has not come to this one.
+    sequence: int = 0
     # Codes and sentences of what forbids this seat to come in now: a lapsed licence, a cancelled visit.
     refusals: list[tuple[str, str]] = field(default_factory=list)
     # The waiting room: how many are before her, and when it is her turn as things stand.

@@ -122,32 +122,46 @@ def come(seat: Seat, *, at: datetime) -> Seat:
 
 
 def tell_clinician(waiting: Seat, *, again: bool = False, at: datetime) -> None:
-    """By text and mail, once for one visit, and `again` once more for somebody who waits in vain.
+    """Whoever holds the visit hears that somebody waits, and `again` once more of somebody who waits in vain.
 
     What every page of theirs shows follows from the rows.
     """
     room = waiting.room
     for seat in access.seats_of(room).filter(role=Seat.Role.CLINICIAN):
-        if seat.user is None or seat.pk in {one.pk for one in access.connected_in(room, at=at)}:
-            continue
-        visit = access.visit_of(seat, at=at)
-        for channel in ("sms", "email") if seat.user.phone else ("email",):
-            promise(
-                "visit_waiting",
-                to=seat.user,
-                channel=channel,
-                context={"when_words": visit.starts_at, "link": f"{settings.SITE_URL}{visit.back_url}"},
-                due_at=at,
-                at=at,
-                about=room,
-                patient=room.patient,
-                # The same key as consults gives a visit without a room of ours: one mail for one visit.
-                dedupe_key=f"visit_waiting:{room.about_id}"
-                + ("" if channel == "email" else f":{channel}")
-                + (":again" if again else ""),
-                respect_quiet_hours=False,
-                expires_at=visit.ends_at,
-            )
+        if seat.user is not None:
+            visit = access.visit_of(seat, at=at)
+            tell_who_holds_it(
+                seat.user, about=room, about_id=room.about_id, patient=room.patient, starts_at=visit.starts_at,
+                ends_at=visit.ends_at, sequence=visit.sequence, path=visit.back_url, again=again, at=at,
+            )  # fmt: skip
+
+
+def tell_who_holds_it(
+    clinician: User, *, about: Any, about_id: UUID, patient: Patient | None, starts_at: datetime, ends_at: datetime,
+    sequence: int, path: str, again: bool = False, at: datetime,
+) -> None:  # fmt: skip
+    """By text and mail, once for a visit at one time, whichever says it first: the question at its door, or its waiting room.
+
+    Whoever comes anew to a visit that has moved is heard of anew. Whoever is connected in its room sees it there.
+    """
+    room = Room.objects.filter(about_id=about_id, closed_at__isnull=True).first()
+    if room is not None and clinician.pk in {one.user_id for one in access.connected_in(room, at=at)}:
+        return
+    for channel in ("sms", "email") if clinician.phone else ("email",):
+        promise(
+            "visit_waiting",
+            to=clinician,
+            channel=channel,
+            context={"when_words": starts_at, "link": f"{settings.SITE_URL}{path}"},
+            due_at=at,
+            at=at,
+            about=about,
+            patient=patient,
+            dedupe_key=f"visit_waiting:{about_id}:{starts_at.timestamp():.0f}:{sequence}:{channel}"
+            + (":again" if again else ""),
+            respect_quiet_hours=False,
+            expires_at=ends_at,
+        )
 
 
 def come_by_link(seat: Seat, *, at: datetime) -> tuple[Seat, str]:

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 
 from django.db import transaction
+from django.urls import reverse
 
 from accounts.models import User
 from common import audit
@@ -11,10 +12,10 @@ from common.notes import is_a_note
 from consults import wording
 from consults.access.slots import visit_settings
 from consults.access.visits import can_join
-from consults.actions.booking import _check_law, _check_licence, _words_for
+from consults.actions.booking import _check_law, _check_licence
 from consults.models import Appointment, VisitEntry
 from consults.rules.doubt import BIRTH_DATE_DIFFERS
-from notify.actions import promise
+from video.actions import tell_who_holds_it
 
 
 def birth_date_tries(at: datetime) -> int:
@@ -146,17 +147,8 @@ def arrive(appointment: Appointment, *, state_now: str, by: User, at: datetime) 
             detail={"state": state_now},
         )
         if first:
-            promise(
-                "visit_waiting",
-                to=row.clinician,
-                channel="email",
-                context=_words_for(row),
-                due_at=at,
-                at=at,
-                about=row,
-                patient=row.patient,
-                dedupe_key=f"visit_waiting:{row.pk}:{row.sequence}",
-                respect_quiet_hours=False,
-                expires_at=row.ends_at,
-            )
+            tell_who_holds_it(
+                row.clinician, about=row, about_id=row.pk, patient=row.patient, starts_at=row.starts_at, ends_at=row.ends_at,
+                sequence=row.sequence, path=reverse("consults:visit", args=[row.pk]), at=at,
+            )  # fmt: skip
     return row

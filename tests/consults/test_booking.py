@@ -368,7 +368,8 @@ def test_the_door_opens_a_quarter_of_an_hour_before_and_the_clinician_hears_of_i
         )
     come = actions.arrive(row, state_now="CA", by=accepted.user, at=starts_at - dt.timedelta(minutes=15))
     assert come.patient_arrived_at == starts_at - dt.timedelta(minutes=15)
-    assert OutboxMessage.objects.filter(kind="visit_waiting", recipient=dana, about_id=row.pk).count() == 1
+    told = OutboxMessage.objects.filter(kind="visit_waiting", recipient=dana, about_id=row.pk)
+    assert sorted(told.values_list("channel", flat=True)) == ["email", "sms"]
 
 
 def test_a_patient_who_is_elsewhere_is_not_let_in_where_nobody_is_licensed(

@@ -17,7 +17,7 @@ from consults import actions as consults
 from consults.actions.rooms import follow_visit
 from consults.models import Appointment
 from notify.models import OutboxMessage
-from tests.consults.builders import an_appointment, any_protocol
+from tests.consults.builders import an_appointment, any_protocol, weekly_hours
 from tests.video.builders import a_room, a_visit, her_seat, seat, their_seat
 from video import access, actions, rules
 from video.models import Room, Seat, SeatEvent
@@ -359,6 +359,56 @@ def test_the_clinician_reads_at_once_that_somebody_waits_and_hears_it_by_text_an
         assert all(one.due_at == at for one in told)
         actions.admit(her_seat(room), by=dana, at=at)
         assert "Alice" not in client_for(dana).get("/staff/now/").content.decode()
+
+
+def test_one_arrival_is_one_text_and_one_mail_and_coming_anew_to_a_moved_visit_is_one_more_of_each(
+    alice: User, dana: User, admin_ann: User, at: dt.datetime, clock_at: Any, client_for: Any
+) -> None:
+    """Through the pages: the question at the door and the waiting room behind it are one arrival, and so is the page again."""
+    User.objects.filter(pk=dana.pk).update(phone="+14155550123")
+    Patient.objects.filter(pk=alice.pk).update(date_of_birth=dt.date(1988, 4, 2))
+    weekly_hours(dana)
+    visit = a_visit(alice, dana, at, patient_arrived_at=None)
+
+    def comes(now: dt.datetime) -> None:
+        said = {"state_now": "CA", "date_of_birth": "1988-04-02", "at_address": "yes"}
+        with clock_at(now):
+            client = client_for(alice)
+            page = client.post(
+                f"/consults/{visit.pk}/join/", {"intent": str(uuid.uuid4()), **said}, follow=True
+            )
+            assert "Waiting room" in page.content.decode()
+        with clock_at(now + MINUTE):
+            client.get(page.request["PATH_INFO"])
+
+    def told() -> list[str]:
+        rows = OutboxMessage.objects.filter(kind="visit_waiting", recipient=dana)
+        assert {row.context["link"].partition("/consults/")[2] for row in rows} == {f"visit/{visit.pk}/"}
+        return sorted(rows.values_list("channel", flat=True))
+
+    comes(at)
+    assert told() == ["email", "sms"]
+    next_day = at + dt.timedelta(days=1)
+    consults.reschedule(visit, starts_at=next_day, clinician_id=None, by=dana, at=at + MINUTE)
+    assert told() == ["email", "sms"]
+    comes(next_day - 10 * MINUTE)
+    assert told() == ["email"] * 2 + ["sms"] * 2
+    # Nobody comes to her: once more of each, and not at every look.
+    for minutes in (10, 11):
+        now = next_day + minutes * MINUTE
+        actions.note_page(her_seat(Room.objects.get(about_id=visit.pk)), at=now)
+        assert consults.notice_who_waits_in_vain(at=now) == 1
+    assert told() == ["email"] * 3 + ["sms"] * 3
+
+
+def test_whoever_sits_in_the_room_already_is_sent_nothing_when_the_patient_comes(
+    alice: User, dana: User, at: dt.datetime
+) -> None:
+    visit = a_visit(alice, dana, at, patient_arrived_at=None)
+    room = consults.open_visit_room(visit, by=dana, at=at)
+    actions.take_seat(their_seat(room), connection="c", page="p", at=at)
+    consults.arrive(visit, state_now="CA", by=alice, at=at)
+    assert not OutboxMessage.objects.filter(kind="visit_waiting").exists()
 
 
 def test_whoever_has_left_the_waiting_room_is_said_to_have_left(
