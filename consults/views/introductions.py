@@ -34,7 +34,7 @@ from consults.access.slots import introduction_slots, visit_settings
 from consults.forms_introduction import IntroductionForm, RoomForm
 from consults.gateways.calendar import introduction_invitation
 from consults.models import Introduction
-from consults.rules.slots import when_words
+from consults.rules.slots import offset_change_words, when_words
 from consults.views.common import slot_from
 from consults.views.times import PEOPLE_PER_TIME, week_of_times
 from intake.views.assessed import assessed
@@ -156,6 +156,7 @@ def details(request: HttpRequest, state: str) -> HttpResponse:
         "slot": chosen,
         "zone": zone,
         "when": when_words(starts_at, zone),
+        "clocks": offset_change_words(at, starts_at, zone),
         "intent": intents.mint(),
         "back": f"{reverse('consults:introduction')}?zone={zone}",
         "others": others,
@@ -216,6 +217,7 @@ def link(request: HttpRequest, row: Introduction, token: str) -> HttpResponse:
         "row": row,
         "token": token,
         "when": when_words(row.starts_at, row.time_zone),
+        "clocks": offset_change_words(at, row.starts_at, row.time_zone),
         "with": str(row.clinician),
         "word": word,
         "kind": kind,

@@ -555,6 +555,41 @@ def test_a_call_is_booked_with_the_one_who_was_chosen_among_many_at_the_same_tim
     assert len(offered) == len(set(offered)) == 6
 
 
+@pytest.mark.parametrize(
+    ("zone", "before", "after"),
+    [
+        ("America/Los_Angeles", "PST (Los Angeles, UTC−8)", "PDT (Los Angeles, UTC−7)"),
+        ("America/Phoenix", "MST (Phoenix, UTC−7)", "MST (Phoenix, UTC−7)"),
+    ],
+)
+def test_the_public_pages_say_that_the_clocks_change_and_name_the_zone_beside_each_day(
+    dana, clock_at, zone, before, after
+):
+    """HZ-11: on the days around a spring change, where there is one, as on the pages of patients."""
+    weekly_hours(dana)
+    friday, tuesday = (dt.datetime(2027, 3, day, 18, tzinfo=dt.UTC) for day in (12, 16))
+    with clock_at(friday):
+        client = assessed()
+        call = an_introduction(dana, friday, starts_at=tuesday, time_zone=zone)
+        link = f"/introduction/link/{introduction_token(call)}/"
+        chosen = f"{dana.pk}|{(tuesday + dt.timedelta(hours=1)).isoformat()}"
+        pages = [
+            client.get(address, {"zone": zone, **asked}).content.decode()
+            for address, asked in (
+                ("/introduction/", {}),
+                (f"{link}move/", {}),
+                ("/introduction/details/", {"slot": chosen}),
+                (link, {}),
+            )  # fmt: skip
+        ]
+    for page in pages[:2]:
+        assert f"{before}, " in page and f"{after}, " in page
+    said = f"The clocks go forward by an hour before this visit. The time shown is what your clock will say then: {after}; today it is {before}."
+    assert [said in page for page in pages] == [before != after] * 4
+    with clock_at(tuesday):
+        assert "The clocks go" not in assessed().get("/introduction/", {"zone": zone}).content.decode()
+
+
 def test_times_are_shown_in_the_zone_of_the_state_or_the_one_that_is_chosen(open_week):
     client = assessed()
     page = client.get("/introduction/").content.decode()
