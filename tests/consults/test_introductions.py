@@ -580,7 +580,7 @@ def test_the_public_pages_say_that_the_clocks_change_and_name_the_zone_beside_ea
                 (f"{link}move/", {}),
                 ("/introduction/details/", {"slot": chosen}),
                 (link, {}),
-            )  # fmt: skip
+            )
         ]
     for page in pages[:2]:
         assert f"{before}, " in page and f"{after}, " in page
