@@ -24,8 +24,8 @@ def _our_own_lines(**_: Any) -> None:
 
 
 @worker_ready.connect
-def _second_pair_of_eyes(**_: Any) -> None:
+def _second_pair_of_eyes(sender: Any, **_: Any) -> None:
     """Beat is a single point, and a worker can lose its connection unnoticed: notify/watchdog.py looks after both."""
     from notify import watchdog
 
-    watchdog.start()
+    watchdog.start(sender.hostname)

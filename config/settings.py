@@ -215,6 +215,8 @@ CELERY_TASK_ROUTES = {
     "common.tasks.*": {"queue": "bulk"},
     "portal.tasks.*": {"queue": "bulk"},
 }
+# Each worker also has a queue of its own, on which its watchdog asks it for a sign of life (notify/watchdog.py).
+CELERY_WORKER_DIRECT = True
 # Well under the visibility timeout; the soft one lets a task put its work down and say so.
 CELERY_TASK_TIME_LIMIT = 120
 CELERY_TASK_SOFT_TIME_LIMIT = 100

@@ -25,6 +25,7 @@ from notify.models import (
     OutboxMessage,
     PushSubscription,
     State,
+    worker_beat,
 )
 from notify.owner_access import letters_of, senders_of
 
@@ -170,6 +171,12 @@ def visible_letter(user: Any, letter_id: uuid.UUID, *, at: datetime) -> DeadLett
 def ordinary_lane_silent_s(*, at: datetime) -> float | None:
     """How long no worker has looked for what is due; None when none ever has."""
     last_at = Heartbeat.objects.filter(lane="ordinary").order_by("-at").values_list("at", flat=True).first()
+    return None if last_at is None else max(0.0, (at - last_at).total_seconds())
+
+
+def worker_silent_s(name: str, *, at: datetime) -> float | None:
+    """How long this worker (`celery@host`) has begun no task; None when it never has."""
+    last_at = Heartbeat.objects.filter(name=worker_beat(name)).values_list("at", flat=True).first()
     return None if last_at is None else max(0.0, (at - last_at).total_seconds())
 
 

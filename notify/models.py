@@ -211,7 +211,7 @@ class InboundText(models.Model):
 
 
 class Heartbeat(models.Model):
-    """When a process of a lane was last well: `pager:<host>:<pid>`, `ordinary:<host>:<pid>`."""
+    """When a process of a lane was last well: `pager:<host>:<pid>`, `ordinary:<host>:<pid>`, `worker:celery@<host>`."""
 
     name = models.CharField(max_length=80, primary_key=True)
     lane = models.CharField(max_length=20)
@@ -222,6 +222,11 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.at:%H:%M:%S}"
+
+
+def worker_beat(worker: str) -> str:
+    """The name of a worker's own beat."""
+    return f"worker:{worker}"[:80]
 
 
 class MessageWording(models.Model):

@@ -4,9 +4,13 @@ With late acknowledgement the broker gives a task again whenever its worker dies
 the task runs: a task that was begun too often without an end is not begun again, and one that ended badly too often in a row
 is shown too. Both become a dead letter with an owner (notify/actions/letters.py). The counter never stops a good task: when the
 database cannot be asked, the task runs, and fails or not by itself.
+
+What begins is also a sign of life: of the worker that began it, and of the bulk queue (notify/watchdog.py, the pager).
 """
 
 import logging
+import os
+import socket
 from typing import Any
 
 from celery import Task, current_app
@@ -47,6 +51,32 @@ def forget(*keys: str) -> None:
         )
 
 
+BULK = "bulk"
+# A busy worker begins many tasks a second; its beat need not be younger than this.
+BEAT_EVERY_S = 5.0
+_beaten: dict[str, float] = {}
+
+
+def note_begun(worker: str, queue: str) -> None:
+    """This worker has begun a task that came by this queue. Trouble with the database keeps no task from running."""
+    from notify.actions import beat
+    from notify.models import worker_beat
+
+    beats = {worker_beat(worker): "worker"} if worker else {}
+    if queue == BULK:
+        beats[f"{BULK}:{socket.gethostname()}:{os.getpid()}"] = BULK
+    now_s = clock.monotonic_s()
+    for name, lane in beats.items():
+        if now_s - _beaten.get(name, float("-inf")) < BEAT_EVERY_S:
+            continue
+        try:
+            beat(name, lane=lane, at=clock.database_now())
+        except DatabaseError:
+            log.warning("a worker's beat could not be written", extra={"event": "worker_beat"})
+            return
+        _beaten[name] = now_s
+
+
 class CountedTask(Task):
     """The class of all our tasks (config/celery.py)."""
 
@@ -58,6 +88,7 @@ class CountedTask(Task):
         # Only a worker's own runs are counted; a direct call in a test or a shell has no broker to give it again.
         if not self.request.id or self.request.called_directly:
             return super().__call__(*args, **kwargs)
+        note_begun(self.request.hostname or "", (self.request.delivery_info or {}).get("routing_key") or "")
         if self._begun_too_often(begun):
             raise Ignore()
         try:

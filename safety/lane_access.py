@@ -10,7 +10,7 @@ from safety import wording
 from safety.access import shipped
 from safety.models import LIVE_STATES, Alert
 
-ORDINARY_BEATS = ("ordinary", "sweeps")
+ORDINARY_BEATS = ("ordinary", "sweeps", "bulk")
 
 
 def lane_is_well(*, at: datetime) -> bool:
@@ -51,22 +51,25 @@ def _look_at_lanes(at: datetime) -> tuple[str, str, bool]:
             "(SELECT count(*) FROM notify_outboxmessage WHERE lane = 'crisis' AND state = 'scheduled' AND due_at < %s), "
             "(SELECT max(at) FROM notify_heartbeat WHERE lane = 'ordinary'), "
             "(SELECT max(at) FROM notify_heartbeat WHERE lane = 'sweeps'), "
+            "(SELECT max(at) FROM notify_heartbeat WHERE lane = 'bulk'), "
             "EXISTS (SELECT 1 FROM safety_alert WHERE state = 'open')",
             [at - stale],
         )
-        last_at, late_pages, messages_at, sweeps_at, untaken = cursor.fetchone()
+        last_at, late_pages, messages_at, sweeps_at, bulk_at, untaken = cursor.fetchone()
     silent = at - last_at if last_at is not None else None
     crisis = wording.lane_trouble(
         None if silent is None else (silent.total_seconds() if silent > stale else 0), late_pages
     )
     ordinary = wording.ordinary_lane_trouble(
-        ordinary_lane_silent_s(messages_at, at=at), ordinary_lane_silent_s(sweeps_at, at=at)
+        ordinary_lane_silent_s(messages_at, at=at),
+        ordinary_lane_silent_s(sweeps_at, at=at),
+        ordinary_lane_silent_s(bulk_at, at=at),
     )
     return crisis, ordinary, untaken
 
 
 def ordinary_lane_beats() -> dict[str, datetime]:
-    """When a worker last looked for due messages (`ordinary`), and when one last looked for what is late (`sweeps`)."""
+    """When a worker last looked for due messages (`ordinary`), for what is late (`sweeps`), and began anything of the bulk queue."""
     return dict(
         Heartbeat.objects.filter(lane__in=ORDINARY_BEATS).values_list("lane").annotate(last=Max("at"))
     )

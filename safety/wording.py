@@ -71,17 +71,25 @@ def hold_for_staff(reason_code: str) -> str:
     return HOLD_WORDS_FOR_STAFF.get(reason_code, reason_code.replace("_", " ").capitalize())
 
 
-def ordinary_lane_trouble(messages_s: float | None, checks_s: float | None) -> str:
-    """The banner when messages, or the checks for what is missing, have stopped for so many seconds. Empty when both go on."""
-    stopped = {"Messages": messages_s, "Checks for missing readings": checks_s}
+def ordinary_lane_trouble(
+    messages_s: float | None, checks_s: float | None, bulk_s: float | None = None
+) -> str:
+    """The banner when messages, the checks for what is missing, or the bulk queue have stopped for so many seconds. Empty when
+    all go on."""
+    stopped = {
+        "Messages": messages_s,
+        "Checks for missing readings": checks_s,
+        "Sweeps of plans and payments": bulk_s,
+    }
     longest_s = max((s for s in stopped.values() if s is not None), default=None)
     if longest_s is None:
         return ""
-    what = " and ".join(name for name, seconds in stopped.items() if seconds is not None).capitalize()
-    return (
-        f"{what} have stood still for {lasted(longest_s)}. Watch the times of running sessions yourself, "
-        "and tell an administrator."
-    )
+    names = [name for name, seconds in stopped.items() if seconds is not None]
+    what = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names).capitalize()
+    still = f"{what} have stood still for {lasted(longest_s)}. "
+    if messages_s is None and checks_s is None:
+        return still + "Tell an administrator."
+    return still + "Watch the times of running sessions yourself, and tell an administrator."
 
 
 def lane_trouble(seconds: float | None, late_pages: int) -> str:

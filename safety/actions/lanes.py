@@ -10,7 +10,7 @@ SILENT = "P04"
 
 
 def ordinary_lane_fell_silent(lane: str, *, beat_at: datetime | None, at: datetime) -> Alert | None:
-    """Call the administrators because `lane` (`ordinary` or `sweeps`) has done nothing since `beat_at` (None: ever).
+    """Call the administrators because `lane` (`ordinary`, `sweeps` or `bulk`) has done nothing since `beat_at` (None: ever).
 
     Once per stretch of silence: asked again it answers None, also after somebody closed the alert. Another stretch while the
     alert of the first is still open is a new sign of it, and pages afresh.

@@ -78,6 +78,43 @@ def test_worker_beat_and_redis_killed_and_restarted_lose_nothing(world: World) -
     assert world.delivered() == 3000
 
 
+# A worker whose watchdog is in a hurry.
+QUICK_WORKER = (
+    "import sys\nfrom notify import watchdog\n"
+    "watchdog.LOOK_EVERY_S, watchdog.ASK_AFTER_S, watchdog.END_AFTER_S = 0.5, 2.0, 6.0\n"
+    "from config.celery import app\n"
+    "app.worker_main(['worker', '--hostname', sys.argv[1], '--queues', 'default,bulk', '--concurrency', '1', '--loglevel', 'WARNING'])\n"
+)
+GOES_DEAF = (
+    "import django; django.setup()\n"
+    "from config.celery import app\n"
+    "for queue in ('default', 'bulk', 'one@here.dq2'):\n"
+    "    assert app.control.cancel_consumer(queue, destination=['one@here'], reply=True, timeout=10)\n"
+)
+
+
+def test_a_worker_that_no_longer_takes_work_ends_itself_while_another_beats(world: World) -> None:
+    """PR-03: its process lives and answers questions, it only consumes nothing (celery issue 10302)."""
+    if world.pair.redis_child is None:
+        pytest.skip("no Redis runs on this machine")
+    deaf, well = (world.start("-c", QUICK_WORKER, name) for name in ("one@here", "two@here"))
+
+    def beats() -> dict[str, float]:
+        return dict(
+            world.ask(
+                "SELECT name, extract(epoch FROM hearthside_now() - at)::float FROM notify_heartbeat WHERE lane = 'worker'"
+            )
+        )
+
+    wait_for(lambda: len(beats()) == 2, seconds=150, what="each worker has a beat of its own")
+    # Left alone, each goes on by what its watchdog asks of it.
+    time.sleep(10)
+    assert max(beats().values()) < 9 and deaf.poll() is None and well.poll() is None
+    assert world.run(GOES_DEAF) == 0
+    wait_for(lambda: deaf.poll() is not None, seconds=90, what="the deaf worker has ended")
+    assert well.poll() is None and beats()["worker:two@here"] < 15 < beats()["worker:one@here"] + 15
+
+
 @contextlib.contextmanager
 def black_hole() -> Iterator[str]:
     """A Redis that takes the connection and never says a word."""

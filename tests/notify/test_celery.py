@@ -36,6 +36,7 @@ def our_tasks() -> list[str]:
         ("TASK_ACKS_LATE", True),
         ("TASK_REJECT_ON_WORKER_LOST", True),
         ("WORKER_PREFETCH_MULTIPLIER", 1),
+        ("WORKER_DIRECT", True),
         ("WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE", True),
         ("BROKER_CONNECTION_RETRY_ON_STARTUP", True),
         ("WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS", True),

@@ -1,5 +1,6 @@
 """What fails for good, and what fails each time, ends before a person who owns it."""
 
+import contextlib
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,13 +9,15 @@ import pytest
 from celery.exceptions import Ignore
 
 from accounts.models import CareTeam, User
+from common import clock
 from common.errors import Conflict, Invalid
 from config.celery import app
 from notify import poison
+from notify.access import worker_silent_s
 from notify.actions import dispatch_crisis, dispatch_due, promise, try_again
 from notify.actions.callbacks import record_report
 from notify.actions.letters import bury_task, settle_letter, try_letter_again
-from notify.models import DeadLetter, OutboxMessage, TaskTry
+from notify.models import DeadLetter, Heartbeat, OutboxMessage, TaskTry
 from notify.watchdog import ASK_AFTER_S, END_AFTER_S, Watch
 from notify.work import work_items
 from tests.notify.builders import a_letter, a_mail, a_text
@@ -163,9 +166,11 @@ def bad() -> None:
     raise ValueError("canary-in-the-words")
 
 
-def run(task: Any, task_id: str) -> Any:
+def run(task: Any, task_id: str, **how: Any) -> Any:
     """As a worker does, with the id under which the broker gives a task again."""
-    task.push_request(id=task_id, called_directly=False, delivery_info={}, is_eager=True)
+    task.push_request(
+        **{"id": task_id, "called_directly": False, "delivery_info": {}, "is_eager": True, **how}
+    )
     try:
         return task()
     finally:
@@ -246,6 +251,32 @@ def test_a_worker_that_takes_nothing_any_more_ends_itself() -> None:
     found = [(n, watch.look(now_s=n, silent_s=n, ask=lambda: True)) for n in range(0, 300, 15)]
     ended = next(n for n, what in found if what == "end")
     assert ASK_AFTER_S + (END_AFTER_S - ASK_AFTER_S) <= ended <= END_AFTER_S + 15
+
+
+def test_a_worker_with_a_task_in_hand_has_the_time_that_a_task_may_take(settings: Any) -> None:
+    watch, longest = Watch(began_s=0), settings.CELERY_TASK_TIME_LIMIT
+    found = [
+        watch.look(now_s=n, silent_s=n, ask=lambda: True, busy=True)
+        for n in range(0, int(END_AFTER_S) + longest, 15)
+    ]
+    assert "end" not in found
+    now_s = END_AFTER_S + longest
+    assert watch.look(now_s=now_s, silent_s=now_s, ask=lambda: True, busy=True) == "end"
+
+
+@pytest.mark.parametrize(("queue", "lanes"), [("default", {"worker"}), ("bulk", {"worker", "bulk"})])
+def test_whatever_a_worker_begins_is_a_sign_of_its_life_and_of_the_bulk_queues(
+    db: None, monkeypatch: pytest.MonkeyPatch, queue: str, lanes: set[str]
+) -> None:
+    monkeypatch.setattr(poison, "_beaten", {})
+    for task in (good, bad):
+        with contextlib.suppress(ValueError):
+            run(task, task.name, hostname="celery@one", delivery_info={"routing_key": queue})
+    assert set(Heartbeat.objects.values_list("lane", flat=True)) == lanes
+    at = clock.database_now()
+    own_s = worker_silent_s("celery@one", at=at)
+    assert own_s is not None and own_s < 60
+    assert worker_silent_s("celery@other", at=at) is None
 
 
 def test_while_the_broker_is_down_no_worker_ends() -> None:

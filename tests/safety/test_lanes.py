@@ -24,6 +24,7 @@ from tests.sessions.builders import a_session_in_progress
 
 # The name `sweep` of the package is the function.
 sweep_module = import_module("sessions.actions.sweep")
+LANES = ("ordinary", "sweeps", "bulk")
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
@@ -34,8 +35,8 @@ def pager(monkeypatch: pytest.MonkeyPatch) -> Pager:
     return Pager(ordinary_patience_s=0)
 
 
-def both_beat(at: datetime) -> None:
-    for lane in ("ordinary", "sweeps"):
+def all_beat(at: datetime) -> None:
+    for lane in LANES:
         beat(f"{lane}:test:1", lane=lane, at=at)
 
 
@@ -48,17 +49,16 @@ def test_three_minutes_are_the_patience(at: datetime, after_s: int, silent_s: fl
     assert ordinary_lane_silent_s(at, at=at + timedelta(seconds=after_s)) == silent_s
 
 
-@pytest.mark.parametrize("dead", ["ordinary", "sweeps"])
+@pytest.mark.parametrize("dead", LANES)
 def test_hz_10_the_pager_pages_an_administrator_when_workers_or_beat_are_dead(
     pager: Pager, admin_ann: User, dana: User, at: datetime, dead: str
 ) -> None:
     """Without sweeps nobody would notice a missing reading."""
-    both_beat(at)
+    all_beat(at)
     pager.turn(at=at + 2 * MINUTE)
     assert not silent()
-    both = {"ordinary", "sweeps"}
-    (alive,) = both - {dead}
-    beat(f"{alive}:test:1", lane=alive, at=at + 3 * MINUTE)
+    for alive in set(LANES) - {dead}:
+        beat(f"{alive}:test:1", lane=alive, at=at + 3 * MINUTE)
     pager.turn(at=at + 3 * MINUTE)
     (alert,) = silent()
     assert (alert.severity, alert.is_synthetic, alert.patient) == (3, False, None)
@@ -69,12 +69,12 @@ def test_hz_10_the_pager_pages_an_administrator_when_workers_or_beat_are_dead(
 def test_one_silence_is_one_alert_also_after_it_was_closed(
     pager: Pager, admin_ann: User, at: datetime
 ) -> None:
-    both_beat(at)
+    all_beat(at)
     for n in range(4, 9):
         pager.turn(at=at + n * MINUTE)
     (alert,) = silent()
-    # Two lanes fell silent: two signs of one alert.
-    assert alert.signs == 2
+    # Three lanes fell silent: three signs of one alert.
+    assert alert.signs == 3
     acknowledge(alert, by=admin_ann, at=at + 9 * MINUTE)
     close(
         alert, by=admin_ann, at=at + 10 * MINUTE, disposition="lane_restored", note="The worker is up again."
@@ -82,7 +82,7 @@ def test_one_silence_is_one_alert_also_after_it_was_closed(
     pager.turn(at=at + 11 * MINUTE)
     assert len(silent()) == 1
     # It went on, and fell silent again: that is another one.
-    both_beat(at + 12 * MINUTE)
+    all_beat(at + 12 * MINUTE)
     pager.turn(at=at + 13 * MINUTE)
     assert len(silent()) == 1
     pager.turn(at=at + 16 * MINUTE)
@@ -106,7 +106,7 @@ def test_a_practice_that_just_starts_or_whose_clock_was_moved_is_given_time_to_b
     monkeypatch.setattr(pager_command, "ORDINARY_EVERY_S", 0.0)
     pager = Pager(ordinary_patience_s=60)
     pager.turn(at=at)
-    both_beat(at)
+    all_beat(at)
     pager.turn(at=at + timedelta(days=7))
     assert not silent()
 
@@ -115,7 +115,7 @@ def test_a_lane_that_never_ran_is_told_once(pager: Pager, admin_ann: User, at: d
     pager.turn(at=at)
     pager.turn(at=at + MINUTE)
     (alert,) = silent()
-    assert alert.detail_codes == ["ordinary_never_ran", "sweeps_never_ran"]
+    assert alert.detail_codes == ["bulk_never_ran", "ordinary_never_ran", "sweeps_never_ran"]
 
 
 def test_the_sweep_says_that_it_ran(db: None, at: datetime, clock_at: Any) -> None:
@@ -137,9 +137,9 @@ def fresh_banner(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_all_staff_read_it_on_every_page_and_patients_do_not(
     fresh_banner: None, client_for: Any, cole: User, alice: User, at: datetime, clock_at: Any
 ) -> None:
-    both_beat(at - 4 * MINUTE)
+    all_beat(at - 4 * MINUTE)
     beat("pager:test:1", lane="crisis", at=at)
-    words = "Messages and checks for missing readings have stood still for 4 minutes."
+    words = "Messages, checks for missing readings and sweeps of plans and payments have stood still for 4 minutes."
     assert staff_banner(at=at).startswith(words)
     with clock_at(at):
         assert words in client_for(cole).get("/profile/").content.decode()
@@ -147,8 +147,21 @@ def test_all_staff_read_it_on_every_page_and_patients_do_not(
     # Pages come first: who is not paged is the graver trouble.
     assert staff_banner(at=at + MINUTE).startswith("Pages have not been sent for 60 seconds")
     beat("pager:test:1", lane="crisis", at=at + MINUTE)
-    both_beat(at + MINUTE)
+    all_beat(at + MINUTE)
     assert staff_banner(at=at + MINUTE) == ""
+
+
+def test_a_bulk_queue_that_nobody_takes_from_is_said_and_sends_nobody_to_a_running_session(
+    at: datetime, db: None
+) -> None:
+    """Its only worker gone deaf would else be noticed by nobody: ticks and sweeps come by the other queue."""
+    beat("pager:test:1", lane="crisis", at=at + 3 * MINUTE)
+    all_beat(at)
+    for lane in ("ordinary", "sweeps"):
+        beat(f"{lane}:test:1", lane=lane, at=at + 3 * MINUTE)
+    assert staff_banner(at=at + 3 * MINUTE - SECOND) == ""
+    said = staff_banner(at=at + 3 * MINUTE)
+    assert said == "Sweeps of plans and payments have stood still for 3 minutes. Tell an administrator."
 
 
 # --- what the ordinary lane left lying ---
