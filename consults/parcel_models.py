@@ -166,7 +166,8 @@ class StockCount(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="stock_counts")
     order = models.ForeignKey("consults.Order", models.PROTECT, related_name="stock_counts")
-    expected = models.PositiveSmallIntegerField(help_text="Came, less taken, less left without a dose")
+    # Below nothing where more was taken or left than ever came: a count of nothing differs from that, and is looked into.
+    expected = models.SmallIntegerField(help_text="Came, less taken, less left without a dose")
     counted = models.PositiveSmallIntegerField()
     counted_at = models.DateTimeField()
     counted_by = models.ForeignKey(User, models.PROTECT, related_name="+")

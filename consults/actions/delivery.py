@@ -300,7 +300,7 @@ def count_stock(order: Order, *, counted: int, by: User, at: datetime, note: str
     with transaction.atomic():
         Patient.objects.select_for_update(no_key=True).get(pk=order.patient_id)
         row = StockCount.objects.create(
-            patient_id=order.patient_id, order=order, expected=max(0, stock_of(order, at=at).remaining), counted=counted,
+            patient_id=order.patient_id, order=order, expected=stock_of(order, at=at).remaining, counted=counted,
             counted_at=at, counted_by=by, note=note.strip(),
         )  # fmt: skip
         audit.record(
@@ -314,9 +314,14 @@ def count_stock(order: Order, *, counted: int, by: User, at: datetime, note: str
             place_hold(order.patient, reason_code=COUNT_DIFFERS, at=at, by="system:consults")
             misuse_signal(order.patient, code="stock_count_differs", source=row, by="system:consults", at=at)
             trouble(
-                order.patient, about=row, words=f"{row.expected} should be left, {counted} were counted", by=by, at=at
+                order.patient, about=row, words=f"{expected_words(row.expected)}, {counted} were counted", by=by, at=at
             )  # fmt: skip
     return row
+
+
+def expected_words(units: int) -> str:
+    """What the ledger says should be left."""
+    return f"{units} should be left" if units >= 0 else f"{-units} more were taken or left than ever came"
 
 
 def check_address(patient: Patient, *, how: str, by: User, at: datetime) -> AddressCheck:

@@ -590,6 +590,26 @@ def test_hz_19_the_database_alone_refuses_a_parcel_without_a_signed_order(
         parcel()
 
 
+@pytest.mark.parametrize(
+    ("taken", "counted", "differs"), [(4, 0, False), (5, 0, True), (5, 1, True), (3, 1, False)]
+)
+def test_more_taken_than_ever_came_is_an_incident_also_when_nothing_is_left(
+    order: Order, alice: User, dana: User, at: dt.datetime, monkeypatch: pytest.MonkeyPatch, taken: int, counted: int,
+    differs: bool,
+) -> None:  # fmt: skip
+    """X22, HZ-19: the count is held against what the ledger says, below nothing as well."""
+    a_delivered_parcel(order, dana, at, count=4)
+    used = {"units_taken": taken, "doses_released": 2, "last_dose_ug": None, "sessions_over": frozenset()}
+    monkeypatch.setitem(hooks._hooks, "medicine.used", [lambda order: used])
+    kept = actions.count_stock(order, counted=counted, by=alice, at=at + DAY)
+    assert (kept.expected, kept.differs) == (4 - taken, differs)
+    assert SafetyHold.objects.filter(patient=order.patient, cleared_at=None).exists() is differs
+    assert Alert.objects.filter(trigger="X22", patient=order.patient).exists() is differs
+    assert [task.detail for task in trouble()] == (
+        [f"1 more were taken or left than ever came, {counted} were counted"] if differs else []
+    )
+
+
 def test_counts_and_checks_stay_as_written(order: Order, alice: User, dana: User, at: dt.datetime) -> None:
     parcel = ship(order, 4, dana, at)
     actions.confirm_count(parcel, count=4, by=alice, at=at)
