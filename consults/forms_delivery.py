@@ -43,7 +43,7 @@ class KitShipForm(TrackedForm):
 class ParcelForm(TrackedForm):
     """A parcel of medicine that left."""
 
-    field_order = ("lot", "count", "carrier", "carrier_reference", "adult_signature")
+    field_order: tuple[str, ...] = ("lot", "count", "carrier", "carrier_reference", "adult_signature")
     lot = forms.CharField(
         label="Lot number on the label",
         max_length=40,
@@ -54,6 +54,22 @@ class ParcelForm(TrackedForm):
     adult_signature = forms.BooleanField(
         label="The carrier hands it to an adult alone, who signs",
         error_messages={"required": "Order the signature of an adult from the carrier first."},
+    )
+
+
+class LateParcelForm(ParcelForm):
+    """A parcel of medicine that had left before its order ended, and that nobody had written down."""
+
+    field_order = ("left_on", "lot", "count", "carrier", "carrier_reference", "adult_signature", "note")
+    left_on = forms.DateField(
+        label="The day it left the pharmacy",
+        error_messages={"required": "Enter the day from the pharmacy or the carrier."},
+    )
+    note = forms.CharField(
+        label="How you know that it was sent",
+        max_length=500,
+        error_messages={"required": "Write who told you, and where it is now."},
+        widget=forms.Textarea(attrs={"rows": 2}),
     )
 
 

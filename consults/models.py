@@ -360,6 +360,7 @@ class PharmacyStatus(models.TextChoices):
     REJECTED = "rejected", "Sent back by the pharmacy"
     DISPENSED = "dispensed", "Dispensed"
     CANCELLED = "cancelled", "Cancelled at the pharmacy"
+    RETURNED = "returned", "Dispensed and not sent: the pharmacy destroyed it or took it back"
     BLOCKED = "blocked", "Stopped: something it rests on no longer holds"
 
 
@@ -394,7 +395,8 @@ RETURN NEW;
 REFUSE_PARCEL = """
 IF NOT EXISTS (
     SELECT 1 FROM consults_order o WHERE o.id = NEW.order_id AND o.patient_id = NEW.patient_id
-      AND o.signed_at IS NOT NULL AND o.revoked_at IS NULL AND o.superseded_at IS NULL) THEN
+      AND o.signed_at IS NOT NULL
+      AND (o.revoked_at IS NULL AND o.superseded_at IS NULL OR o.pharmacy_status = 'dispensed' AND NEW.late_note <> '')) THEN
     RAISE EXCEPTION 'a parcel follows a signed order in force of the same patient' USING ERRCODE = 'check_violation';
 END IF;
 IF NOT EXISTS (SELECT 1 FROM consults_order o WHERE o.id = NEW.order_id AND o.pharmacy_status IN ('accepted', 'dispensed')) THEN
@@ -691,6 +693,9 @@ class Fulfilment(models.Model):
     recorded_at = models.DateTimeField(db_default=Now(), editable=False)
     due_at = models.DateTimeField(null=True, blank=True, help_text="When it should have arrived")
     sent_to = EncryptedTextField(blank=True, help_text="The address it was sent to")
+    late_note = EncryptedTextField(
+        blank=True, help_text="Written down after its order had ended: how it is known that it had left"
+    )
 
     class Meta:
         constraints = [

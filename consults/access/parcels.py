@@ -21,6 +21,7 @@ from consults.models import (
     ParcelLook,
     ParcelPhoto,
     ParcelProof,
+    PharmacyStatus,
     StockCount,
     StockMove,
 )
@@ -214,11 +215,22 @@ def units_to_send(order: Order, *, at: datetime) -> int:
     stock = stock_of(order, at=at)
     doses = order.doses_total - medicine_used(order)["doses_released"]
     needed = doses * order.units_per_dose - stock.remaining - stock.on_the_way
+    return max(0, min(needed, units_not_sent(order)))
+
+
+def units_not_sent(order: Order) -> int:
+    """What the order is for and what left without a dose, less what was sent of it: PostgreSQL takes no parcel of more."""
     sent = Fulfilment.objects.filter(order=order, lost_at__isnull=True).aggregate(
         n=Sum(Coalesce("count_confirmed", "count"))
     )["n"]
     left = StockMove.objects.filter(order=order).aggregate(n=Sum("units"))["n"]
-    return max(0, min(needed, order.units_total - (sent or 0) + (left or 0)))
+    return int(order.units_total - (sent or 0) + (left or 0))
+
+
+def may_be_recorded_late(order: Order, *, at: datetime) -> bool:
+    """Is it over, dispensed, and was not all of it sent as far as anybody has written down? Then a parcel may have left unrecorded."""
+    over = order.signed_at is not None and not runs(order, at=at)
+    return over and order.pharmacy_status == PharmacyStatus.DISPENSED and units_not_sent(order) > 0
 
 
 def counts_of(patient: Patient) -> QuerySet[StockCount]:

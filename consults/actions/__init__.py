@@ -39,6 +39,7 @@ from consults.actions.introductions import (
     set_introduction_room,
     take_introduction,
 )
+from consults.actions.late_parcel import record_late_parcel
 from consults.actions.missed import notice_who_waits_in_vain
 from consults.actions.moving import reschedule
 from consults.actions.notes import (
@@ -127,6 +128,7 @@ __all__ = [
     "pass_offer",
     "practice_reading",
     "propose_state_rule",
+    "record_late_parcel",
     "record_pdmp_check",
     "record_signature",
     "release_expired_holds",

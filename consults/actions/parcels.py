@@ -215,18 +215,23 @@ def _sent(
     audit.record(
         "parcel.sent", by=by, at=at, about=parcel, patient_id=row.patient_id, detail={"count": count}
     )
+    tell_sent(parcel, at=at)
+    return parcel
+
+
+def tell_sent(parcel: Fulfilment, *, at: datetime) -> None:
+    """The patient hears that a parcel is on its way, and where it is counted."""
     promise(
         "parcel_sent",
-        to=row.patient.user,
+        to=parcel.order.patient.user,
         channel="email",
         context={"link": f"{settings.SITE_URL}{reverse('consults:medicine')}"},
         due_at=at,
         at=at,
         about=parcel,
-        patient=row.patient,
+        patient=parcel.order.patient,
         dedupe_key=f"parcel_sent:{parcel.pk}",
     )
-    return parcel
 
 
 def mark_delivered(parcel: Fulfilment, *, by: User, at: datetime) -> Fulfilment:

@@ -19,7 +19,7 @@ from common import clock, intents, protocol
 from common.clock import local_date
 from common.errors import Conflict, Invalid, NotVisible
 from consults import access, actions, wording
-from consults.forms_delivery import ParcelForm
+from consults.forms_delivery import LateParcelForm, ParcelForm
 from consults.forms_orders import OpinionForm, OrderForm, PharmacyForm, RevokeForm, SecondPersonForm, WayForm
 from consults.gateways.pharmacy import pharmacy_gateway
 from consults.models import AuthorityBasis, Order, PharmacyStatus, plain_number
@@ -360,6 +360,7 @@ def pharmacy(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "connected": pharmacy_gateway().connected,
         "md": md,
         "call_back": access.has_to_be_called_back(row),
+        "late": access.may_be_recorded_late(row, at=at),
         "may_send": may_send and not gaps,
         "stops": wording.sentences(frozenset(map(str, gaps)), wording.STOPPED),
         "check_again": bool(
@@ -381,12 +382,19 @@ def pharmacy(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @intents.guard
 def ship(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
-    """A parcel of this order is on its way."""
+    """A parcel of this order is on its way; or, of one that is over, had left before anybody wrote it down."""
     row, at = access.visible_order(request.user, order_id), clock.now()
-    form = ParcelForm(request.POST or None, initial={"count": access.units_to_send(row, at=at) or None})
+    late = access.may_be_recorded_late(row, at=at)
+    form = (
+        LateParcelForm(request.POST or None)
+        if late
+        else ParcelForm(request.POST or None, initial={"count": access.units_to_send(row, at=at) or None})
+    )
     if request.method == "POST" and form.is_valid():
         try:
-            actions.ship(row, by=request.user, at=at, **form.cleaned_data)
+            (actions.record_late_parcel if late else actions.ship)(
+                row, by=request.user, at=at, **form.cleaned_data
+            )
             return redirect("consults:treatment", row.patient_id)
         except Invalid as error:
             for name, sentence in (error.fields or {"__all__": error.detail}).items():
@@ -396,15 +404,16 @@ def ship(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
                 _say_stopped(request, error)
                 return redirect("consults:treatment", row.patient_id)
             form.add_error(None, error.detail)
-    gaps = access.no_parcel_for(row, at=at)
+    gaps = frozenset() if late else access.no_parcel_for(row, at=at)
     context = {
         "banner": banner_of(row.patient, at),
         "order": row,
         "form": form,
+        "late": late,
         "stops": wording.sentences(frozenset(map(str, gaps)), wording.STOPPED),
         "taken": row.pharmacy_status in TAKEN,
         "left": access.units_to_send(row, at=at),
-        "address_changed": access.address_changed(row),
+        "address_changed": not late and access.address_changed(row),
         "intent": intents.mint(),
     }
     return render(request, "psychiatrist/consults/ship.html", context, status=422 if form.errors else 200)

@@ -610,6 +610,111 @@ def test_more_taken_than_ever_came_is_an_incident_also_when_nothing_is_left(
     )
 
 
+SENT = {
+    "lot": "L-9", **TRACKED, "adult_signature": True, "note": "The pharmacy read me its dispatch book: sent on Sunday.",
+}  # fmt: skip
+
+
+def ended(order: Order, by: User, at: dt.datetime) -> Order:
+    """Dispensed, no parcel written down, then revoked."""
+    dispensed(order)
+    actions.revoke(Order.objects.get(pk=order.pk), reason="Rash.", by=by, at=at)
+    return Order.objects.select_related("patient__user", "prescriber").get(pk=order.pk)
+
+
+def to_call_back(user: User, at: dt.datetime) -> list[str]:
+    return [one.kind for one in gather(user, at=at) if one.kind == "order.call_back"]
+
+
+def test_hz_19_a_parcel_nobody_wrote_down_before_its_order_ended_is_in_the_ledger_and_counted(
+    order: Order, alice: User, dana: User, cole: User, at: dt.datetime
+) -> None:
+    """Sent, taken and remaining reconcile again, and somebody sees to where it goes; nothing is let leave by it."""
+    over = ended(order, dana, at)
+    assert to_call_back(dana, at)
+    with pytest.raises(Conflict):
+        ship(order, 4, dana, at + HOUR)
+    left_on = at.date() - DAY
+    parcel = actions.record_late_parcel(over, count=4, left_on=left_on, by=dana, at=at + HOUR, **SENT)
+    assert (parcel.shipped_at.date(), parcel.sent_to) == (left_on, access.address_of_order(over))
+    assert not to_call_back(dana, at + HOUR)
+    assert trouble("stock.count")
+    assert access.stock_of(over, at=at + HOUR).on_the_way == 4
+    actions.confirm_count(parcel, count=4, by=alice, at=at + 2 * HOUR)
+    assert access.stock_of(over, at=at + 2 * HOUR).remaining == 4
+    actions.move_stock(over, kind="returned", units=4, note="", by=cole, at=at + 3 * HOUR)
+    stock = access.stock_of(over, at=at + 3 * HOUR)
+    assert (stock.sent, stock.came, stock.left, stock.remaining) == (4, 4, 4, 0)
+
+
+def test_what_the_pharmacy_filled_and_did_not_send_ends_as_destroyed_or_taken_back(
+    order: Order, dana: User, at: dt.datetime
+) -> None:
+    """Also the rest of an order of which a part was sent after all."""
+    over = ended(order, dana, at)
+    actions.record_late_parcel(over, count=3, left_on=at.date() - DAY, by=dana, at=at, **SENT)
+    assert to_call_back(dana, at), "one unit is with the pharmacy still"
+    actions.hand_over(over, status="returned", external_id="", by=dana, at=at)
+    assert not to_call_back(dana, at)
+    over.refresh_from_db()
+    assert not access.may_be_recorded_late(over, at=at)
+    with pytest.raises(Conflict):
+        actions.record_late_parcel(over, count=1, left_on=at.date() - DAY, by=dana, at=at, **SENT)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"count": 5}, {"count": 0}, {"lot": " "}, {"note": "ok"}, {"carrier": ""}, {"adult_signature": False},
+        {"left_on": dt.date(2026, 11, 20)}, {"left_on": dt.date(2026, 11, 24)},
+    ],
+)  # fmt: skip
+def test_a_late_parcel_says_when_how_much_and_how_it_is_known(
+    wrong: dict[str, Any], order: Order, dana: User, at: dt.datetime
+) -> None:
+    over = ended(order, dana, at)
+    with pytest.raises(Invalid):
+        actions.record_late_parcel(
+            over, by=dana, at=at, **{"count": 4, "left_on": at.date(), **SENT, **wrong}
+        )
+
+
+def test_only_of_an_order_that_is_over_and_was_dispensed_a_parcel_is_recorded_late(
+    order: Order, alice: User, dana: User, other_coach: User, at: dt.datetime
+) -> None:
+    """PostgreSQL asks for the same: over, dispensed, and how it is known."""
+    late = {"count": 4, "left_on": at.date(), "at": at, **SENT}
+    dispensed(order)
+    with pytest.raises(Conflict):
+        actions.record_late_parcel(order, by=dana, **late)
+    over = ended(order, dana, at)
+    with pytest.raises(NotPermitted):
+        actions.record_late_parcel(over, by=alice, **late)
+    with pytest.raises(NotVisible):
+        actions.record_late_parcel(over, by=other_coach, **late)
+    for status, note in (("accepted", "Read to me."), ("dispensed", "")):
+        Order.objects.filter(pk=order.pk).update(pharmacy_status=status)
+        with pytest.raises(DatabaseError, match="in force"), transaction.atomic():
+            Fulfilment.objects.create(
+                order=over, patient_id=alice.pk, lot="L", count=4, **TRACKED, adult_signature=True, shipped_at=at,
+                shipped_by=dana, late_note=note,
+            )  # fmt: skip
+
+
+def test_whoever_calls_an_order_back_finds_where_a_parcel_that_had_left_is_recorded(
+    order: Order, dana: User, now: dt.datetime, client_for: Any
+) -> None:
+    ended(order, dana, now)
+    doctor, page = client_for(dana), reverse("consults:order_ship", args=[order.pk])
+    pharmacy = doctor.get(reverse("consults:order_pharmacy", args=[order.pk])).text
+    assert page in pharmacy and 'value="returned"' in pharmacy
+    assert "This order is over" in text_of(doctor.get(page))
+    form = {**SENT, "adult_signature": "on", "count": "4", "left_on": now.date().isoformat()}
+    assert send(doctor, "order_ship", order.pk, **form | {"note": "ok"}).status_code == 422
+    assert send(doctor, "order_ship", order.pk, **form).status_code == 302
+    assert Fulfilment.objects.get().late_note == SENT["note"]
+
+
 def test_counts_and_checks_stay_as_written(order: Order, alice: User, dana: User, at: dt.datetime) -> None:
     parcel = ship(order, 4, dana, at)
     actions.confirm_count(parcel, count=4, by=alice, at=at)
