@@ -19,6 +19,7 @@ from coaching.models import CheckIn
 from consults.actions import confirm_count, give_up_parcel
 from intake import actions as intake
 from measures.actions import record_cssrs, record_response
+from measures.rules import instrument
 from notify.actions.callbacks import receive_text
 from notify.models import OutboxMessage
 from safety import roster_access
@@ -221,6 +222,17 @@ def thought_of_death(w: World) -> None:
     record_response(w.patient, "phq9", given, "baseline", by=w.alice, at=w.at)
 
 
+def said_yes_to(code: str, item: str) -> Scene:
+    """A yes in the questions that are asked after sessions 2 and 4 and at the follow-ups."""
+
+    def scene(w: World) -> None:
+        w.on_call()
+        given = {each.code: int(each.code == item) for each in instrument(code).items}
+        record_response(w.patient, code, given, "after_session_2", by=w.alice, at=w.at)
+
+    return scene
+
+
 def measured(w: World) -> None:
     w.on_call()
     record_reading(
@@ -360,6 +372,8 @@ SCENES: dict[tuple[str, str], Scene] = {
     ("X09", "session symptom report"): felt(other_flags=["burning_urine"]),
     ("X09", "morning after"): next_morning("burning_urine"),
     ("X09", "check-in"): checked_in("burning_urine"),
+    ("X08", "bladder questions"): said_yes_to("bladder", "bladder_blood"),
+    ("X09", "bladder questions"): said_yes_to("bladder", "bladder_burning"),
     ("X10", "session symptom report"): felt(other_flags=["throat"]),
     ("X10", "morning after"): next_morning("throat"),
     ("X10", "check-in"): checked_in("throat_or_swallowing"),
@@ -396,6 +410,7 @@ SCENES: dict[tuple[str, str], Scene] = {
     ("X22", "parcel lost"): parcel_never_came,
     ("X22", "a second report of lost medicine"): lost_it_twice,
     ("X22", "sessions late or without a sitter"): alone_for_the_third_time,
+    ("X22", "questions about use"): said_yes_to("use", "use_elsewhere"),
     ("X23", "message"): wrote("I keep vomiting", after=8 * HOUR),
     ("X23", "text message"): texted("I keep vomiting", after=8 * HOUR),
 }
