@@ -62,7 +62,13 @@ def _with_devices(response: HttpResponse) -> HttpResponse:
 
 
 def _check(request: HttpRequest, role: str, back: str) -> HttpResponse:
-    context = {"layout": layout_of(role), "socket": f"{_socket_origin(request)}/ws/video/", "back": back}
+    context = {
+        "layout": layout_of(role),
+        "socket": f"{_socket_origin(request)}/ws/video/",
+        "relays": gateways.relays(),
+        "relay_only": settings.VIDEO_RELAY_ONLY,
+        "back": back,
+    }
     return _with_devices(render(request, "components/visit/check.html", context))
 
 

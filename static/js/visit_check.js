@@ -1,23 +1,59 @@
-// The device check: everything stays in this browser but for one ping along the line to the visit.
+// The device check: everything stays in this browser but for one ping along the line to the visit, and one to its relay.
 
 const say = (id, text) => { document.getElementById(id).textContent = text; };
 const box = document.getElementById("check");
 
+const RELAY_MS = 12_000; // A relay that is not reached is given up by the browser a little before that.
+
 async function line() {
+  say("check-line", "Line to the visit: being tried");
   try {
     const answer = await fetch("/livez", { cache: "no-store" });
     if (!answer.ok) throw new Error();
-    const socket = new WebSocket(box.dataset.socket);
-    const opened = await new Promise((done) => {
-      socket.addEventListener("open", () => done(true));
-      socket.addEventListener("error", () => done(false));
-      setTimeout(() => done(false), 5_000);
-    });
-    socket.close();
-    say("check-line", opened ? "Line to the visit: works" : "Line to the visit: this network blocks it. Try another one, or ask to be called.");
+    const [opened, reached] = await Promise.all([socketOpens(), relayIsReached(box.dataset.relays.split(" ").filter(Boolean))]);
+    if (!opened) say("check-line", "Line to the visit: this network blocks it. Try another one, or ask to be called.");
+    else if (reached) say("check-line", "Line to the visit: works");
+    else if (box.dataset.relayOnly) say("check-line", "Line to the visit: picture and sound do not come through this network. Try another one, or ask to be called.");
+    else say("check-line", "Line to the visit: works, but picture and sound may not come through this network. If they do not, try another one, or ask to be called.");
   } catch {
     say("check-line", "Line to the visit: no connection");
   }
+}
+
+async function socketOpens() {
+  const socket = new WebSocket(box.dataset.socket);
+  const opened = await new Promise((done) => {
+    socket.addEventListener("open", () => done(true));
+    socket.addEventListener("error", () => done(false));
+    setTimeout(() => done(false), 5_000);
+  });
+  socket.close();
+  return opened;
+}
+
+// Does a relay answer from here? It is asked without a password of a visit, which nobody has who was not let in: that it refuses
+// us is its answer. A browser that does not tell its errors cannot know, and says nothing against the line.
+async function relayIsReached(urls) {
+  if (!urls.length || !("onicecandidateerror" in RTCPeerConnection.prototype)) return true;
+  const connection = new RTCPeerConnection({
+    iceServers: [{ urls, username: "check", credential: "check" }],
+    iceTransportPolicy: "relay",
+  });
+  const NOT_REACHED = 701;
+  const reached = new Promise((done) => {
+    connection.addEventListener("icecandidate", (event) => { if (event.candidate && event.candidate.candidate) done(true); });
+    connection.addEventListener("icecandidateerror", (event) => { if (event.errorCode !== NOT_REACHED) done(true); });
+    connection.addEventListener("icegatheringstatechange", () => {
+      // What was refused is told about the time at which the gathering ends.
+      if (connection.iceGatheringState === "complete") setTimeout(() => done(false), 500);
+    });
+    setTimeout(() => done(false), RELAY_MS);
+  });
+  connection.createDataChannel("check");
+  await connection.setLocalDescription(await connection.createOffer());
+  const answer = await reached;
+  connection.close();
+  return answer;
 }
 
 document.getElementById("check-start").addEventListener("click", async () => {
