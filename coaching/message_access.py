@@ -25,6 +25,7 @@ from safety.models import LIVE_STATES
 from safety.models_roster import TimeAway
 from safety.roster_access import holidays_from, practice_zone
 from safety.task_access import absent, stand_in, stands_in_for
+from sessions.access import under_the_medicine
 
 CLINICAL = (Role.COACH, Role.PSYCHIATRIST)
 PAGE = 20
@@ -69,11 +70,12 @@ def staffed_now(*, at: datetime, data: dict[str, Any]) -> bool:
     return is_staffed(at, zone=str(practice_zone()), staffed=data["staffed"], holidays=_holidays(at))
 
 
-def asked(found: Match, *, topic: str = "", at: datetime, data: dict[str, Any]) -> Asked:
-    """What words set off now, in a conversation about `topic` or in a text: the same alerts, by the same staffed hours."""
+def asked(found: Match, *, patient: Patient, topic: str = "", at: datetime, data: dict[str, Any]) -> Asked:
+    """What words about this patient set off now, in a conversation about `topic` or in a text: the same alerts, by the same hours."""
     is_effect = topic == SIDE_EFFECT or found.is_effect
     return asked_by(
         found,
+        in_session=under_the_medicine(patient),
         effect_after_hours=is_effect and not staffed_now(at=at, data=data),
         after_hours_trigger=data["after_hours_trigger"],
     )

@@ -12,7 +12,7 @@ from accounts.models import Patient, Role, User
 from coaching import message_access as access
 from coaching import states
 from coaching.models import Message, MessageDraft, MessageFile, MessageRead, MessageThread
-from coaching.rules.messages import Asked, Match, match
+from coaching.rules.messages import IN_SESSION, Asked, Match, match
 from common import audit
 from common.errors import Conflict, Invalid, NotPermitted, StaleVersion
 from common.files import IMAGES_AND_PDFS, accept_upload, clean_name
@@ -21,6 +21,7 @@ from notify.actions import cancel_for, promise
 from safety.access import trigger_of
 from safety.actions import place_hold, raise_alert
 from safety.models import Alert
+from sessions.access import under_the_medicine
 
 KIND = "secure_message"
 TWIN_WITHIN = timedelta(minutes=10)
@@ -179,7 +180,7 @@ def _add(
         _tell(thread.patient.user, thread, message, at=at)
         return Sent(thread, message)
     _tell(access.answerer_of(thread, at=at), thread, message, at=at)
-    asked = access.asked(found, topic=thread.topic, at=at, data=data)
+    asked = access.asked(found, patient=thread.patient, topic=thread.topic, at=at, data=data)
     _act_on(thread, message, asked, data=data, by=by, at=at)
     return Sent(thread, message, found, asked.triggers, asked.after_hours)
 
@@ -201,7 +202,7 @@ def _sent_already(
     if by.pk != last.thread.patient_id:
         return Sent(last.thread, last)
     found = match(text, numbers=data)
-    asked = access.asked(found, topic=last.thread.topic, at=at, data=data)
+    asked = access.asked(found, patient=last.thread.patient, topic=last.thread.topic, at=at, data=data)
     if asked.urgency and not _still_calling(last, asked, at=at):
         return None
     return Sent(last.thread, last, found, asked.triggers, asked.after_hours)
@@ -284,7 +285,8 @@ def _sound(
         at=at,
         by=by,
         severity=severity,
-        detail_codes=("message_needs_triage", *codes),
+        detail_codes=("message_in_session" if trigger == IN_SESSION else "message_needs_triage", *codes),
+        in_session=under_the_medicine(thread.patient),
     )
     hold = trigger_of(trigger, at=at).get("hold")
     if hold:

@@ -6,7 +6,7 @@ from typing import Any
 
 from accounts.models import Patient, User
 from coaching.message_access import asked, numbers
-from coaching.rules.messages import Match, match
+from coaching.rules.messages import IN_SESSION, Match, match
 from common.encryption import lookup_digest
 from notify.models import InboundText
 from safety.access import trigger_of
@@ -14,8 +14,6 @@ from safety.actions import place_hold, raise_alert
 from sessions.access import patient_beside, under_the_medicine
 
 UNKNOWN_SENDER = "P05"
-# Whatever somebody texts while a patient is under the medicine, HELP among it: the coach looks now (X07).
-IN_SESSION = "X07"
 BY = "system:twilio"
 
 
@@ -53,10 +51,8 @@ def _about(
 ) -> bool:
     """The alerts of one text about one patient, each with the hold of its row."""
     in_session = under_the_medicine(patient)
-    triggers, codes = asked(found, at=at, data=data).triggers, ["text_needs_triage"]
-    if in_session and not found.triggers:
-        # Sooner than a side effect told at night (X23).
-        triggers, codes = (IN_SESSION,), ["text_in_session"]
+    triggers = asked(found, patient=patient, at=at, data=data).triggers
+    codes = ["text_in_session" if triggers == (IN_SESSION,) else "text_needs_triage"]
     if shared:
         codes.append("number_shared")
     for trigger in triggers:

@@ -111,6 +111,7 @@ SIGN_WORDS = {
     "check_in": "check-in",
     "message_needs_triage": "words of a message",
     "sitter_check_missed": "a look of the sitter is missing",
+    "message_in_session": "a message out of a session",
     "text_in_session": "a text out of a session",
     "number_shared": "several people have this number: ask who wrote",
     "text_needs_triage": "words of a text to our number",

@@ -104,10 +104,16 @@ class Asked:
     after_hours: bool = False
 
 
-def asked_by(found: Match, *, effect_after_hours: bool, after_hours_trigger: str) -> Asked:
-    """The alerts that words call for. A side effect told while nobody is at work reaches the person on call (X23), unless graver
-    words beside it already do."""
+# Whatever somebody writes or texts while a patient is under the medicine, HELP among it: the coach looks now (X07).
+IN_SESSION = "X07"
+
+
+def asked_by(found: Match, *, in_session: bool, effect_after_hours: bool, after_hours_trigger: str) -> Asked:
+    """The alerts that words call for. What comes out of a session is looked at now whatever it says (X07), and a side effect told
+    while nobody is at work reaches the person on call (X23), unless graver words beside it already do."""
     triggers = found.triggers
+    if in_session and not triggers:
+        triggers = (IN_SESSION,)
     if effect_after_hours and not triggers:
         triggers = (after_hours_trigger,)
     return Asked(triggers, max(found.urgency, 1 if effect_after_hours else 0), effect_after_hours)

@@ -19,8 +19,10 @@ from notify.models import OutboxMessage
 from safety.actions import acknowledge, close
 from safety.models import Alert, SafetyHold
 from safety.models_roster import PracticeHoliday, TimeAway
+from sessions.models import DosingSession
 from tests.common.test_files import a_pdf, a_picture
 from tests.safety.builders import a_shift
+from tests.sessions.builders import a_session_in_progress
 
 pytestmark = pytest.mark.django_db
 MINUTE, HOUR = dt.timedelta(minutes=1), dt.timedelta(hours=1)
@@ -366,6 +368,29 @@ def test_saying_that_it_is_an_emergency_pages_at_the_gravest(
     assert alert.severity == 4 and OutboxMessage.objects.filter(kind="crisis_page").count() > pages
     with pytest.raises(NotPermitted):
         actions.say_emergency(thread, answer="now", by=dana, at=at)
+
+
+def test_whatever_a_patient_writes_out_of_a_session_is_looked_at_now_and_after_it_is_not(
+    alice: User, dana: User, protocol_version: Any, at: dt.datetime
+) -> None:
+    """X07, as for a text: the conversation's promise of a working day is no help to somebody under the medicine."""
+    session = a_session_in_progress(alice, dana, at)
+    thread = actions.open_thread(session.patient, topic="other", body="Hello?", by=alice, at=at).thread
+    actions.write(thread, body="Is it meant to feel like this?", by=alice, at=at + MINUTE)
+    alert = Alert.objects.get()
+    assert (alert.trigger, alert.in_session, alert.detail_codes, alert.signs) == (
+        "X07",
+        True,
+        ["message_in_session"],
+        2,
+    )
+    # Words that are graver call by themselves.
+    actions.write(thread, body="I want to kill myself", by=alice, at=at + 2 * MINUTE)
+    assert set(Alert.objects.values_list("trigger", flat=True)) == {"X02", "X07"}
+    DosingSession.objects.filter(pk=session.pk).update(state="released", released_at=at + 3 * MINUTE)
+    before = set(Alert.objects.values_list("pk", "signs"))
+    actions.write(thread, body="Thank you, all is well.", by=alice, at=at + 4 * MINUTE)
+    assert set(Alert.objects.values_list("pk", "signs")) == before
 
 
 def test_what_staff_write_sets_nothing_off(patient: Patient, cole: User, at: dt.datetime) -> None:

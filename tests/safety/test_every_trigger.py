@@ -176,6 +176,14 @@ def texted_in_a_session(body: str) -> Scene:
     return scene
 
 
+def wrote_in_a_session(body: str) -> Scene:
+    def scene(w: World) -> None:
+        a_session(w, states.DOSING)
+        messages.open_thread(w.patient, topic="other", body=body, by=w.alice, at=w.at + 20 * MINUTE)
+
+    return scene
+
+
 def reported(kind: str, *, by_coach: bool = False) -> Scene:
     def scene(w: World) -> None:
         w.on_call()
@@ -363,6 +371,7 @@ SCENES: dict[tuple[str, str], Scene] = {
     ("X07", "session symptom report"): felt(other_flags=["panic"]),
     ("X07", "sitter check"): seen("distressed"),
     ("X07", "help button"): pressed(not_safe=False),
+    ("X07", "message"): wrote_in_a_session("Is somebody there?"),
     ("X07", "text message"): texted_in_a_session("HELP"),
     ("X07", "session stopped early"): stopped,
     ("X08", "session symptom report"): felt(other_flags=["blood_in_urine"]),
