@@ -167,13 +167,26 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = os.environ.get("REDIS_URL", "")
 CACHES = {
-    # Sessions, throttles and anything that must survive Redis live in PostgreSQL; this cache may vanish at any time.
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
-    if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # What stands in it is the log-in library's: tries that failed, and codes that were used. They must count on all hosts, outlive
+    # Redis, and never be thrown away for want of room. Nothing else here is cached.
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "common_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
 }
+
+
+def with_certificate_looked_at(url: str) -> str:
+    """`rediss://` alone is encrypted, and Celery would not look whose certificate it is."""
+    if not url.startswith("rediss://") or "ssl_cert_reqs=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
+
+
+# Broker and WebSocket messages, and nothing that evicts: it may be lost, but not in silence and in part.
+REDIS_URL = with_certificate_looked_at(os.environ.get("REDIS_URL", ""))
 CHANNEL_LAYERS = {
     "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
     if REDIS_URL

@@ -226,6 +226,41 @@ def test_web_is_ready_by_the_database_and_the_pager_does_not_wait_for_redis(comp
         assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
 
+def test_redis_throws_nothing_away_keeps_what_it_took_and_is_nobodys_cache(compose: dict[str, Any]) -> None:
+    from django.conf import settings
+
+    command = words(compose["services"]["redis"]["command"])
+    for word in ("--appendonly yes", "--maxmemory-policy noeviction", "--requirepass"):
+        assert word in command
+    assert all("redis" not in cache["BACKEND"].lower() for cache in settings.CACHES.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("", ""),
+        ("redis://:p@here:6379/0", "redis://:p@here:6379/0"),
+        ("rediss://:p@there:6380/0", "rediss://:p@there:6380/0?ssl_cert_reqs=required"),
+        (
+            "rediss://t:6380/0?ssl_ca_certs=/ca.pem",
+            "rediss://t:6380/0?ssl_ca_certs=/ca.pem&ssl_cert_reqs=required",
+        ),
+        ("rediss://t:6380/0?ssl_cert_reqs=none", "rediss://t:6380/0?ssl_cert_reqs=none"),
+    ],
+)
+def test_the_certificate_of_a_redis_over_tls_is_looked_at(given: str, used: str) -> None:
+    """Celery alone would speak to anybody; ticks carry nothing about people, and are nobody else's to send."""
+    import ssl
+
+    from kombu import Connection
+
+    from config.settings import with_certificate_looked_at
+
+    assert with_certificate_looked_at(given) == used
+    if "required" in used:
+        assert Connection(used).ssl["ssl_cert_reqs"] == ssl.CERT_REQUIRED
+
+
 def test_only_the_proxy_is_open_to_the_world_and_the_data_has_no_way_out(compose: dict[str, Any]) -> None:
     assert [name for name, service in compose["services"].items() if "ports" in service] == ["proxy"]
     assert compose["networks"]["inside"] == {"internal": True}

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.utils import IntegrityError
 from django.test import Client
 
@@ -175,6 +176,21 @@ def test_only_the_digest_of_a_token_is_kept(alice: User, at: dt.datetime) -> Non
 def test_a_stranger_is_sent_to_the_log_in(client: Client) -> None:
     answer = client.get("/home/")
     assert answer.status_code == 302 and answer["Location"].startswith("/accounts/login/")
+
+
+def test_tries_and_used_codes_are_counted_in_postgresql_and_forgotten_when_they_no_longer_count(
+    alice: User, client: Client, settings: Any
+) -> None:
+    """PR-16, PR-18: for all hosts alike; a Redis that is flushed, full or down gives nobody ten more tries."""
+    from common.tasks import sweep
+
+    client.post("/accounts/login/", {"login": alice.email, "password": "wrong password here"})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM common_cache WHERE cache_key LIKE '%%login_failed%%'")
+        assert cursor.fetchone()[0] >= 1
+        assert sweep()["cache"] == 0
+        cursor.execute("UPDATE common_cache SET expires = now() - interval '1 second'")
+        assert sweep()["cache"] >= 1
 
 
 def test_the_eleventh_wrong_password_in_a_quarter_of_an_hour_is_not_even_tried(

@@ -78,6 +78,29 @@ def test_worker_beat_and_redis_killed_and_restarted_lose_nothing(world: World) -
     assert world.delivered() == 3000
 
 
+LOGS_IN = (
+    "import django; django.setup()\n"
+    "import sys\n"
+    "from allauth.account.models import EmailAddress\n"
+    "from django.test import Client\n"
+    "from accounts.models import User\n"
+    "alice = User.objects.get(email='alice@example.test')\n"
+    "alice.set_password('correct horse battery staple'); alice.save()\n"
+    "EmailAddress.objects.create(user=alice, email=alice.email, verified=True, primary=True)\n"
+    "def tries(password):\n"
+    "    browser = Client(HTTP_HOST='127.0.0.1')\n"
+    "    browser.post('/accounts/login/', {'login': alice.email, 'password': password})\n"
+    "    return '_auth_user_id' in browser.session\n"
+    "came_in = [tries('correct horse battery staple')] + [tries('wrong') for _ in range(10)]\n"
+    "sys.exit(0 if came_in == [True] + [False] * 10 and not tries('correct horse battery staple') else 9)\n"
+)
+
+
+def test_people_log_in_without_redis_and_wrong_passwords_are_counted_all_the_same(world: World) -> None:
+    """PR-16, PR-18."""
+    assert world.run(LOGS_IN, REDIS_URL="redis://127.0.0.1:1/0") == 0
+
+
 # A worker whose watchdog is in a hurry.
 QUICK_WORKER = (
     "import sys\nfrom notify import watchdog\n"
