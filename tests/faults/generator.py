@@ -43,7 +43,14 @@ class Generator:
         self.answered: set[str] = set()
 
     def start(self) -> None:
-        for work in (self._crises, self._measure, self._measure, self._visits, self._take_alerts):
+        for work in (
+            self._crises,
+            self._measure,
+            self._measure,
+            self._visits,
+            self._leave,
+            self._take_alerts,
+        ):
             thread = threading.Thread(
                 target=self._safely, args=(work, random.Random(self.dice.random())), daemon=True
             )
@@ -198,6 +205,34 @@ class Generator:
                     "cancelled", f"/api/v1/appointments/{booked['id']}/cancel/", b"{}", {**writing, "Idempotency-Key": key},
                     key=key, visit=booked["id"],
                 )  # fmt: skip
+
+    def _leave(self, dice: random.Random) -> None:
+        """Cancel visits just before their reminder falls due; each in a thread, because the next one's instant comes too."""
+        for person in sorted(self.practice["leavers"], key=lambda one: one["due_at_s"]):
+            if not person["cancels"]:
+                continue
+            ahead_s = 1 + dice.random() * 12
+            if self.stopping.wait(max(0.0, person["due_at_s"] - ahead_s - wall_clock().timestamp())):
+                return
+            thread = threading.Thread(
+                target=self._safely, args=(self._one_cancels(person), dice), daemon=True
+            )
+            self.threads.append(thread)
+            thread.start()
+
+    def _one_cancels(self, person: dict[str, Any]) -> Callable[[random.Random], None]:
+        def cancel(_dice: random.Random) -> None:
+            key = f"cancel-{uuid.uuid4().hex}"
+            headers = {
+                "Cookie": f"{person['cookie']}; csrf={CSRF}", "X-CSRFToken": CSRF, "Content-Type": "application/json",
+                "Idempotency-Key": key,
+            }  # fmt: skip
+            self.wish(
+                "cancelled", f"/api/v1/appointments/{person['visit']}/cancel/", b"{}", headers,
+                key=key, visit=person["visit"],
+            )  # fmt: skip
+
+        return cancel
 
     def _free_times(self, headers: dict[str, str]) -> list[dict[str, str]]:
         for _ in range(100):

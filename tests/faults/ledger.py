@@ -124,6 +124,18 @@ def judge(intent: Intent, *, first_page_s: float = FIRST_PAGE_S) -> Iterable[Fin
             yield finding("late", f"the first page after {took:.1f} s, allowed are {first_page_s:.0f} s")
 
 
+def taken_back(intent: Intent, *, meant_at_s: float | None, told_at_s: float | None) -> Intent:
+    """A message whose cause somebody took back: from when they were told that it is done, nothing may leave.
+
+    Told after it was due, or never told: it may have left in that instant, and need not.
+    """
+    if intent.due_at_s is not None and told_at_s is not None and told_at_s <= intent.due_at_s:
+        intent.withdrawn = True
+    elif meant_at_s is not None:
+        intent.effects = 0
+    return intent
+
+
 def stuck_rows(rows: Iterable[Mapping[str, Any]], *, now_s: float, grace_s: float = 0.0) -> Iterable[Finding]:
     """Outbox rows that nobody works on: in flight with a lease that is over, or due and never claimed."""
     for row in rows:

@@ -1,6 +1,6 @@
 """The practice of a storm: run once, in a process of its own, with the product's own code. Prints what the generator needs.
 
-python -m tests.faults.people SEED CRISES VISITORS REMINDERS SECONDS
+python -m tests.faults.people SEED CRISES VISITORS REMINDERS LEAVERS SECONDS
 """
 
 import datetime as dt
@@ -10,11 +10,14 @@ import sys
 from typing import Any
 
 
-def main(seed: int, crises: int, visitors: int, reminders: int, seconds: float) -> dict[str, Any]:
+def main(
+    seed: int, crises: int, visitors: int, reminders: int, leavers: int, seconds: float
+) -> dict[str, Any]:
     from accounts import actions as people
     from accounts.models import CareTeam, DeaRegistration, Licence, Patient, User
     from bench.server import _session_cookie
     from common import clock, protocol
+    from consults.actions import double_book
     from notify.actions import promise
     from tests.consults.builders import weekly_hours
 
@@ -67,7 +70,33 @@ def main(seed: int, crises: int, visitors: int, reminders: int, seconds: float) 
         person = a_patient(f"visitor-{number}")
         return {**person, "cookie": _session_cookie(User.objects.get(pk=person["id"]))}
 
+    # Where it is the middle of the day now: no night holds these reminders back.
+    east_h = (14 - at.hour + 12) % 24 - 12
+    midday_zone = f"Etc/GMT{-east_h:+d}" if east_h else "Etc/GMT"
+
+    def a_leaver(number: int) -> dict[str, Any]:
+        """Somebody whose reminder of the day before falls due in the storm, and who may cancel before."""
+        person = a_patient(f"leaver-{number}")
+        user = User.objects.get(pk=person["id"])
+        user.phone, user.time_zone = f"+1415556{number:04d}", midday_zone
+        user.save()
+        due_at = at + dt.timedelta(seconds=20 + dice.random() * seconds)
+        visit = double_book(
+            Patient.objects.get(pk=user.pk), visit_type="intro", starts_at=due_at + dt.timedelta(days=1),
+            reason="The storm", by=dana, at=at,
+        )  # fmt: skip
+        return {
+            "id": person["id"],
+            "cookie": _session_cookie(user),
+            "visit": str(visit.pk),
+            "due_at_s": due_at.timestamp(),
+            "to": {"sms": user.phone, "email": user.email},
+            # The last in four stays: its reminders come.
+            "cancels": number % 4 != 3,
+        }
+
     return {
+        "leavers": [a_leaver(number) for number in range(leavers)],
         "on_call": {user.phone: str(user.pk) for user in User.objects.filter(role="psychiatrist")},
         "crises": [a_patient(f"crisis-{number}") for number in range(crises)],
         "measurers": [a_patient(f"measurer-{number}") for number in range(10)],
@@ -80,5 +109,5 @@ if __name__ == "__main__":
     import django
 
     django.setup()
-    seed, crises, visitors, reminders = map(int, sys.argv[1:5])
-    print(json.dumps(main(seed, crises, visitors, reminders, float(sys.argv[5]))))
+    seed, crises, visitors, reminders, leavers = map(int, sys.argv[1:6])
+    print(json.dumps(main(seed, crises, visitors, reminders, leavers, float(sys.argv[6]))))

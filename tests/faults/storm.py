@@ -2,12 +2,10 @@
 
 import contextlib
 import datetime as dt
-import json
 import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -18,8 +16,9 @@ from urllib.parse import urlsplit
 import psycopg2
 
 from runner.say import Trouble
-from tests.faults.conftest import ROOT, World, wait_for
+from tests.faults.conftest import World, wait_for
 from tests.faults.generator import Generator
+from tests.faults.leavers import instant, leavers_intents, practice_of
 from tests.faults.ledger import Finding, Intent, Ledger, reconcile
 from tests.faults.proxy import Door
 from tests.faults.test_callbacks import RANK
@@ -32,7 +31,7 @@ VICTIMS = {
 }  # fmt: skip
 # Seconds between two kills, on the average; the instants themselves are random.
 GAP_S = 2.2
-REMINDERS_PER_S, CRISES_PER_S, VISITORS_PER_S = 1.0, 0.35, 0.12
+REMINDERS_PER_S, CRISES_PER_S, VISITORS_PER_S, LEAVERS_PER_S = 1.0, 0.35, 0.12, 0.15
 PG_DOWN = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
 
@@ -103,24 +102,25 @@ class Storm:
         self.world.vendors(seed=self.seed)
         self.children["web"] = self.world.web()
         seconds = max(self.seconds, 20.0)
-        crises, visitors, reminders = (
-            max(5, int(seconds * each)) for each in (CRISES_PER_S, VISITORS_PER_S, REMINDERS_PER_S)
-        )
-        words = map(str, (self.seed, crises, visitors, reminders, seconds))
-        made = subprocess.run(
-            [sys.executable, "-m", "tests.faults.people", *words], env=self.world.environment, cwd=ROOT,
-            stdout=subprocess.PIPE, stderr=self.world.log, check=True,
-        )  # fmt: skip
+        people = [
+            max(5, int(seconds * each))
+            for each in (CRISES_PER_S, VISITORS_PER_S, REMINDERS_PER_S, LEAVERS_PER_S)
+        ]
+        practice = practice_of(self.world, self.seed, *people, seconds)
         self.world.behave("well reports=doubled+shuffled+late")
         for name in ("pager-1", "pager-2", "worker", "beat"):
             self.children[name] = self._begin(name)
         wait_for(
-            lambda: self.world.number("SELECT count(DISTINCT lane) FROM notify_heartbeat") == 2,
+            lambda: (
+                self.world.number(
+                    "SELECT count(DISTINCT lane) FROM notify_heartbeat WHERE lane IN ('crisis', 'ordinary')"
+                )
+                == 2
+            ),
             seconds=120,
             what="both lanes run",
         )
         threading.Thread(target=self._keep, daemon=True, name="keeper").start()
-        practice: dict[str, Any] = json.loads(made.stdout)
         return practice
 
     def _begin(self, name: str) -> subprocess.Popen[bytes]:
@@ -304,10 +304,11 @@ class Storm:
             intents.append(
                 Intent(
                     reminder["words"], "reminder", "R", due_at_s=reminder["due_at_s"],
-                    one_extra=reminder["channel"] != "sms", a_person_has_it=self._has_an_owner(reminder["id"]), taken_at_s=[_instant(line["at"]) for line in copies],
+                    one_extra=reminder["channel"] != "sms", a_person_has_it=self._has_an_owner(reminder["id"]), taken_at_s=[instant(line["at"]) for line in copies],
                     story=[f"promised as {reminder}", *map(str, copies), *self._row_of(reminder["id"])],
                 )
             )  # fmt: skip
+        intents += leavers_intents(practice, lines, taken)
         rows = [
             {
                 "id": row[0],
@@ -362,7 +363,7 @@ class Storm:
             if kind == "crisis":
                 alert, intent.due_at_s = alerts.get(line["patient"], ("none", None))
                 pages = [one for one in taken if f"/{alert}/" in one["words"]]
-                intent.taken_at_s = [_instant(one["at"]) for one in pages]
+                intent.taken_at_s = [instant(one["at"]) for one in pages]
                 intent.story += [f"alert {alert} opened at {intent.due_at_s}", *map(str, pages)]
                 if intent.due_at_s is not None:
                     intent.story += [
@@ -451,7 +452,3 @@ class Storm:
                     )
                 )
         return findings
-
-
-def _instant(text: str) -> float:
-    return dt.datetime.fromisoformat(text).timestamp()

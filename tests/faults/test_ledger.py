@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.ledger import Intent, Ledger, counted, reconcile
+from tests.faults.ledger import Intent, Ledger, counted, reconcile, taken_back
 
 T = 1_800_000_000.0
 
@@ -81,6 +81,27 @@ def test_a_broken_promise_is_named_with_the_whole_story(intent: Intent, what: st
 def test_what_the_class_allows_is_no_finding(intent: Intent) -> None:
     """A second notice of a page, one extra reminder after a crash, and what nobody was told was done."""
     assert reconcile([intent], [], now_s=T + 100) == []
+
+
+@pytest.mark.parametrize(
+    ("meant_at_s", "told_at_s", "copies", "found"),
+    [
+        (T - 2, T, 0, []),
+        (T - 2, T, 1, ["doubled"]),
+        (T - 2, T + 0.1, 1, []),
+        (T - 2, T + 0.1, 0, []),
+        (T - 2, None, 0, []),
+        (T - 2, None, 3, ["doubled"]),
+        (None, None, 0, ["lost"]),
+        (None, None, 1, []),
+    ],
+)
+def test_what_was_cancelled_before_it_was_due_may_not_go_and_what_stood_must(
+    meant_at_s: float | None, told_at_s: float | None, copies: int, found: list[str]
+) -> None:
+    """PR-03: cancelled, yet it went. In the very instant of sending either is right."""
+    intent = taken_back(reminder(taken_at_s=[T + 3] * copies), meant_at_s=meant_at_s, told_at_s=told_at_s)
+    assert [finding.what for finding in reconcile([intent], [], now_s=T + 100)] == found
 
 
 @pytest.mark.parametrize(

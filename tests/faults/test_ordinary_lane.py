@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.conftest import SETTLED, World, wait_for
+from tests.faults.leavers import leavers_intents, practice_of
+from tests.faults.ledger import Ledger, reconcile
 
 pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("faults")]
 
@@ -99,6 +101,50 @@ LOGS_IN = (
 def test_people_log_in_without_redis_and_wrong_passwords_are_counted_all_the_same(world: World) -> None:
     """PR-16, PR-18."""
     assert world.run(LOGS_IN, REDIS_URL="redis://127.0.0.1:1/0") == 0
+
+
+CANCELS = (
+    "import django; django.setup()\n"
+    "import sys\n"
+    "from common import clock\nfrom consults.actions import cancel\nfrom consults.models import Appointment\n"
+    "visit = Appointment.objects.select_related('patient__user').get(pk=sys.argv[1])\n"
+    "cancel(visit, by=visit.patient.user, at=clock.now())\n"
+)
+
+
+def test_a_visit_cancelled_just_before_its_reminder_is_due_sends_none_and_one_that_stands_sends_it(
+    world: World,
+) -> None:
+    """PR-03: by the vendors' own books, and the ledger would say if one had gone all the same."""
+    world.vendors()
+    practice = practice_of(world, 1, 0, 0, 0, 4, 100.0)
+    leaves, *others = practice["leavers"]
+    ledger = Ledger(world.folder / "ledger.jsonl")
+    ledger.write(what="meant", kind="cancelled", key="one", visit=leaves["visit"])
+    assert world.start("-c", CANCELS, leaves["visit"]).wait(timeout=150) == 0
+    ledger.write(what="told", key="one")
+    # All is due; the reminders of the visits that stand go, each by its two ways.
+    world.advance(130)
+    world.start("-c", DISPATCH)
+    wait_for(
+        lambda: (
+            world.number(
+                "SELECT count(*) FROM notify_outboxmessage WHERE kind = 'visit_tomorrow' AND state IN ('scheduled', 'sending')"
+            )
+            == 0
+        ),
+        seconds=150,
+        what="the reminders are settled",
+    )
+    intents = leavers_intents(practice, ledger.lines(), world.taken())
+    assert {one.key: (one.withdrawn, len(one.taken_at_s)) for one in intents} == {
+        **{f"{leaves['visit']} {way}": (True, 0) for way in ("sms", "email")},
+        **{f"{other['visit']} {way}": (False, 1) for other in others for way in ("sms", "email")},
+    }
+    assert reconcile(intents, [], now_s=practice["leavers"][0]["due_at_s"]) == []
+    gone = {"at": "2030-01-01T00:00:00+00:00", "to": leaves["to"]["sms"], "words": "your appointment is on"}
+    (finding,) = reconcile(leavers_intents(practice, ledger.lines(), [*world.taken(), gone]), [], now_s=0)
+    assert (finding.what, finding.key) == ("doubled", f"{leaves['visit']} sms")
 
 
 # A worker whose watchdog is in a hurry.

@@ -38,4 +38,7 @@ def test_nothing_is_lost_doubled_late_or_stuck_in_a_storm(world: World) -> None:
     assert counted(report.findings) == {"lost": 0, "doubled": 0, "early": 0, "late": 0, "stuck": 0}, str(
         report
     )
-    assert min(report.intents[kind] for kind in ("crisis", "reading", "reminder", "booked", "taken")) > 0
+    assert (
+        min(report.intents[kind] for kind in ("crisis", "reading", "reminder", "booked", "taken", "leaver"))
+        > 0
+    )
