@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.management import call_command
 from PIL import Image
@@ -118,7 +119,8 @@ class Camera:
             if answer is None or answer.status >= 400:
                 self.trouble.append(f"{name}: {answer and answer.status} from {path} for {who or 'nobody'}")
                 continue
-            if "/accounts/" in page.url and not path.startswith("/accounts/"):
+            # The administration has an /admin/accounts/ of its own.
+            if urlsplit(page.url).path.startswith("/accounts/") and not path.startswith("/accounts/"):
                 self.trouble.append(f"{name}: {path} asks {who or 'nobody'} to log in")
                 continue
             self.keeps(page, name, caption)
