@@ -20,7 +20,7 @@ LEVELS = {"error": "pause", "warning": "pause", "success": "ok", "info": "info",
 def page_context(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     role = user.role if user is not None and user.is_authenticated else ""
-    lane_alert, untaken = _look() if role not in ("", "patient") else ("", False)
+    lane_alert, untaken = _look(request) if role not in ("", "patient") else ("", False)
     return {
         "practice": settings.PRACTICE,
         "user_role": role,
@@ -51,16 +51,20 @@ def nav_items(request: HttpRequest, role: str) -> list[dict[str, Any]]:
 _seen: tuple[float, str, bool] = (float("-inf"), "", False)
 
 
-def _look() -> tuple[str, bool]:
+def _look(request: HttpRequest) -> tuple[str, bool]:
     """What the banner says of the lanes (empty when all is well), and whether any alert is open.
 
-    Asked of the database every two seconds at most in each process: it stands on every page of the staff.
+    Asked of the database every two seconds at most in each process, and once for a page that is put together from several: it
+    stands on every page of the staff.
     """
     global _seen
-    now_s = clock.monotonic_s()
-    if now_s - _seen[0] >= settings.LANE_LOOK_SECONDS:
-        _seen = (now_s, *look_for_staff(at=clock.now()))
-    return _seen[1:]
+    found: tuple[str, bool] | None = getattr(request, "lanes_seen", None)
+    if found is None:
+        now_s = clock.monotonic_s()
+        if now_s - _seen[0] >= settings.LANE_LOOK_SECONDS:
+            _seen = (now_s, *look_for_staff(at=clock.now()))
+        found = request.lanes_seen = _seen[1:]  # type: ignore[attr-defined]
+    return found
 
 
 def open_alerts(user: Any, untaken: bool) -> dict[str, Any]:

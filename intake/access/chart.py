@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.functions import JSONObject
 
@@ -56,6 +57,18 @@ class ClinicianFinding:
 
 
 @dataclass(frozen=True)
+class Signed:
+    """A signed decision, as the chart tells it."""
+
+    kind: str
+    by: str
+    at: datetime
+    reasons: list[str]
+    note: str
+    letter: str
+
+
+@dataclass(frozen=True)
 class Chart:
     """One person, summary first."""
 
@@ -67,7 +80,7 @@ class Chart:
     medicines: list[Medicine]
     responses: list[InstrumentResponse]
     readings: list[Reading]
-    decisions: list[Decision]
+    decisions: list[Signed]
     holds: list[Hold]
     # The number has answered STOP: texts do not arrive, and the care team must know.
     opted_out: bool
@@ -117,6 +130,13 @@ class Chart:
         ]
 
 
+def _read(name: str, sealed: str) -> str:
+    """Words of a decision that came sealed within JSON."""
+    field: Any = Decision._meta.get_field(name)
+    words: str = field.from_db_value(sealed, None, connection)
+    return words
+
+
 def chart_of(patient: Patient) -> Chart | None:
     """The chart of somebody who has sent an intake; None before that."""
     all_of_them = EligibilityEvaluation.objects.filter(patient=patient).order_by("-at", "-id")
@@ -149,6 +169,21 @@ def chart_of(patient: Patient) -> Chart | None:
                     )
                 )[:FINDINGS]
             ),
+            decisions=ArraySubquery(
+                Decision.objects.filter(intake__patient=patient)
+                .order_by("-at")
+                .values(
+                    json=JSONObject(
+                        kind="kind",
+                        by="by__full_name",
+                        mail="by__email",
+                        at="at",
+                        reasons="reasons",
+                        note="note",
+                        letter="letter",
+                    )
+                )[:DECISIONS]
+            ),
             plan_saved_at=Subquery(safety_plan_saved_at(patient)),
             earlier=ArraySubquery(
                 sent_before(OuterRef("intake"))
@@ -171,9 +206,17 @@ def chart_of(patient: Patient) -> Chart | None:
         medicines=active_medicines(patient),
         responses=list(responses_of(patient)[:RESPONSES]),
         readings=recent_readings(patient, READINGS)[::-1],
-        decisions=list(
-            Decision.objects.filter(intake__patient=patient).select_related("by").order_by("-at")[:DECISIONS]
-        ),
+        decisions=[
+            Signed(
+                row["kind"],
+                row["by"] or row["mail"],
+                datetime.fromisoformat(row["at"]),
+                row["reasons"],
+                note=_read("note", row["note"]),
+                letter=_read("letter", row["letter"]),
+            )
+            for row in evaluation.decisions
+        ],
         holds=[
             Hold(row["reason_code"], datetime.fromisoformat(row["placed_at"])) for row in evaluation.holds
         ],
