@@ -85,7 +85,9 @@ def test_hz_29_words_of_despair_bring_help_at_once_and_stand_on_top_for_the_team
     patient.presses("Send").sees("Is this an emergency now?", "Call 988", "Call 911", "Your message is sent")
     patient.does_not_see("has read", "have read")
     coach = browser_of("Cole", user=cole)
-    coach.opens("/messages/").sees("Look now").follows("Alice Lindqvist").sees("words of death or self-harm")
+    coach.opens("/messages/").sees("Look now").follows("Alice Lindqvist", exact=True).sees(
+        "words of death or self-harm"
+    )
     coach.presses("I have looked at it").sees("looked at what it asked for", "Waiting")
     patient.presses("Yes, this is an emergency now").sees("Get help now", "Call 988")
     coach.opens("/messages/").sees("Look now")

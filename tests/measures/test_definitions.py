@@ -40,7 +40,7 @@ VERSIONS = {
     "gad7-1": "50e36bfbfae1728b",
     "audit-c-1": "4c6c66a3063ae2dd",
     "pcl5-1": "cb9cc729130a1b9c",
-    "suicide-risk-1": "0970524bfcfc554b",
+    "suicide-risk-2": "3321812511dd4f05",
     "bladder-1": "494d18f44a09fea2",
     "use-1": "a1f29c5e4b6096cf",
 }

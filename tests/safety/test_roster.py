@@ -116,11 +116,11 @@ def test_a_full_roster_is_no_alert(
 
 def test_a_hole_that_comes_near_is_graver_and_rings(dana: User, admin_ann: User, at: datetime) -> None:
     """HZ-25"""
-    add_shift(person=dana, level=1, starts_at=at, ends_at=hours(at, 40), by=admin_ann, at=at)
+    add_shift(person=dana, level=1, starts_at=at, ends_at=hours(at, 20), by=admin_ann, at=at)
     far = check_coverage(at=at)
     assert far is not None and far.severity == 2
     assert not OutboxMessage.objects.filter(lane="crisis").exists()
-    near = check_coverage(at=hours(at, 29))
+    near = check_coverage(at=hours(at, 9))
     assert near is not None and (near.pk, near.severity) == (far.pk, 3)
     assert [m.recipient for m in OutboxMessage.objects.filter(lane="crisis")] == [admin_ann]
 
