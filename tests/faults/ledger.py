@@ -59,6 +59,8 @@ class Intent:
     # When the database says that it began (alerts) or may begin (reminders), and when the vendor took each copy.
     due_at_s: float | None = None
     taken_at_s: list[float] = field(default_factory=list)
+    # How much of the time between the two a test's own clock leapt over: nobody waited then.
+    leapt_s: float = 0.0
     # How often its effect stands in the database; None when it has none there.
     effects: int | None = None
     # Taken back on purpose: then nothing may leave, and nothing need.
@@ -115,7 +117,7 @@ def judge(intent: Intent, *, first_page_s: float = FIRST_PAGE_S) -> Iterable[Fin
                 "early", f"taken {intent.due_at_s - min(intent.taken_at_s):.1f} s before it was due"
             )
         if copies and intent.due_at_s is not None:
-            took = min(intent.taken_at_s) - intent.due_at_s
+            took = min(intent.taken_at_s) - intent.due_at_s - intent.leapt_s
             if took > REMINDER_S:
                 yield finding("late", f"taken {took:.0f} s after it was due, allowed are {REMINDER_S:.0f} s")
     if intent.delivery == "L" and copies and intent.due_at_s is not None:

@@ -55,6 +55,7 @@ def test_a_run_in_which_all_went_well_has_no_findings() -> None:
         (reminder(taken_at_s=[T + 1, T + 2], one_extra=False), "doubled"),
         (reminder(taken_at_s=[T - 1]), "early"),
         (reminder(taken_at_s=[T + 661]), "late"),
+        (reminder(taken_at_s=[T + 1_101], leapt_s=440.0), "late"),
         (reminder(a_person_has_it=True, taken_at_s=[T + 1, T + 2, T + 3]), "doubled"),
         (reminder(withdrawn=True), "doubled"),
     ],
@@ -75,6 +76,7 @@ def test_a_broken_promise_is_named_with_the_whole_story(intent: Intent, what: st
         reminder(taken_at_s=[T + 1, T + 2]),
         reminder(withdrawn=True, taken_at_s=[]),
         reminder(taken_at_s=[T + 660]),
+        reminder(taken_at_s=[T + 1_100], leapt_s=440.0),
         reminder(a_person_has_it=True, taken_at_s=[]),
     ],
 )
