@@ -203,7 +203,7 @@ def _sent_already(
         return Sent(last.thread, last)
     found = match(text, numbers=data)
     asked = access.asked(found, patient=last.thread.patient, topic=last.thread.topic, at=at, data=data)
-    if asked.urgency and not _still_calling(last, asked, at=at):
+    if (asked.urgency or asked.triggers) and not _still_calling(last, asked, at=at):
         return None
     return Sent(last.thread, last, found, asked.triggers, asked.after_hours)
 

@@ -157,8 +157,9 @@ def reschedule_session(
     of this session or of one that follows it; Conflict once a dose was released.
     """
     with transaction.atomic():
-        lock_times_of(session.patient_id)
         session = lock_session(session)
+        # After the person and before any other's times, as where an order opens a course: never the other way round.
+        lock_times_of(session.patient_id)
         course, order = session.course, session.course.order
         if session.state not in MAY_MOVE or course.state not in states.COURSE_OPEN:
             raise Conflict("This session can no longer be moved.")

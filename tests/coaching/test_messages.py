@@ -384,6 +384,10 @@ def test_whatever_a_patient_writes_out_of_a_session_is_looked_at_now_and_after_i
         ["message_in_session"],
         2,
     )
+    # Said again in the same words after somebody took it: they hear of it, and it is not a second window's copy.
+    acknowledge(alert, by=dana, at=at + MINUTE)
+    actions.write(thread, body="Is it meant to feel like this?", by=alice, at=at + 2 * MINUTE)
+    assert Alert.objects.get().signs == 3
     # Words that are graver call by themselves.
     actions.write(thread, body="I want to kill myself", by=alice, at=at + 2 * MINUTE)
     assert set(Alert.objects.values_list("trigger", flat=True)) == {"X02", "X07"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Patient, User
 from common.errors import Invalid, SlotTaken
@@ -144,6 +145,21 @@ def test_sessions_of_a_course_that_was_stopped_are_in_nobodys_way(
     session, _ = coming(alice, dana, at)
     actions.stop_course(session.course, by=dana, at=at, reason="not_helping")
     assert hold(alice, dana, session.scheduled_at, at).state == "held"
+
+
+def test_whoever_moves_a_session_and_whoever_signs_an_order_lock_in_one_order(
+    alice: User, dana: User, at: dt.datetime
+) -> None:
+    """The person, then their times: two that did it the other way round would wait for each other."""
+    with CaptureQueriesContext(connection) as signing:
+        session, _ = coming(alice, dana, at)
+    with CaptureQueriesContext(connection) as moving:
+        actions.reschedule_session(session, on=(session.scheduled_at + DAY).date(), by=alice, at=at)
+    for seen in (signing, moving):
+        asked = [query["sql"] for query in seen]
+        times = next(i for i, sql in enumerate(asked) if "pg_advisory_xact_lock" in sql)
+        person = [i for i, sql in enumerate(asked) if "accounts_patient" in sql and "NO KEY UPDATE" in sql]
+        assert any(i < times for i in person)
 
 
 @pytest.mark.django_db(transaction=True)
