@@ -241,7 +241,7 @@ def _tell(person: User, thread: MessageThread, message: Message, *, at: datetime
 def _act_on(
     thread: MessageThread, message: Message, asked: Asked, *, data: dict[str, Any], by: User, at: datetime
 ) -> None:
-    """The short clock of a look, the alerts of crisis words, and X23 for a side effect told after hours."""
+    """The short clock of a look, and the alerts: of crisis words, of a running session (X07), of a side effect after hours (X23)."""
     alerts = [_sound(thread, trigger, source=message, by=by, at=at) for trigger in asked.triggers]
     if asked.urgency:
         minutes = data["triage_minutes"][str(asked.urgency)]

@@ -29,8 +29,8 @@ def double_book(
 ) -> Appointment:
     """Book this patient into one's own calendar at a time that may be taken; outside the hours too, never over leave.
 
-    Only a clinician or coach, only their own time, only with a reason. The flag is set only when something else lies there. A patient is
-    still in one visit at a time. Raises NotPermitted, Invalid without a reason or for a past time, Conflict, SlotTaken when it is
+    Only whoever holds visits, only their own time, only with a reason. The flag is set only when something else lies there. A
+    patient is still in one visit at a time, and in none during a session. Raises NotPermitted, Invalid without a reason or for a past time, Conflict, SlotTaken when it is
     the patient who is elsewhere.
     """
     if by.role not in (Role.PSYCHIATRIST, Role.COACH):

@@ -36,8 +36,7 @@ from consults.models import AuthorityBasis, Order, SecondOpinion
 from consults.rules.dosing import Soft, Strength, dose_ug, expires_on, hard_stops, soft_warnings
 from consults.rules.signing import order_gaps
 from intake.access import current_intake
-from intake.actions import write_holds
-from intake.actions.eligibility import evaluate_now
+from intake.actions import evaluate_now, write_holds
 from safety.actions import open_task, settle_tasks_about
 
 DRAFT_FIELDS = (

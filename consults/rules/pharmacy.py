@@ -35,7 +35,8 @@ def may_be_heard(status: str, *, in_force: bool, units_sent: int, units_total: i
     """What can be written down next of an order that is so far; for one in force the same again, with another number.
 
     An order that was revoked, superseded or has run out is only ever called back: cancelled, sent back, or dispensed already; and
-    what was dispensed and did not all leave, cancelled, or destroyed or taken back by the pharmacy. Of what a parcel has left, nothing was sent back: it would be filled twice.
+    what was dispensed and did not all leave, cancelled, or destroyed or taken back by the pharmacy. Of what a parcel has left,
+    nothing was sent back: it would be filled twice.
     """
     if not in_force:
         back = frozenset({"cancelled", "returned"}) if units_sent < units_total else frozenset()
